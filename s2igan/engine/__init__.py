@@ -1,0 +1,1 @@
+"""What every room needs: packed arrays and tables, devices, checkpoints, tracking."""

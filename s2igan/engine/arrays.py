@@ -1,0 +1,182 @@
+"""Packed arrays on disk: written in a stream, read through memory maps, same content same bytes."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy_format
+
+from s2igan.errors import UserError
+
+Array = npt.NDArray[Any]
+
+
+class ArrayWriter:
+    """Append rows to one ``.npy`` file without knowing their number beforehand.
+
+    Args:
+        path: file to write, replaced if it exists.
+        dtype: dtype of the rows.
+        row_shape: shape of one row; the file holds ``(rows, *row_shape)``.
+    """
+
+    def __init__(self, path: Path, dtype: npt.DTypeLike, row_shape: Sequence[int] = ()) -> None:
+        self.dtype = np.dtype(dtype)
+        self.row_shape = tuple(row_shape)
+        self.rows = 0
+        self._file = path.open("wb")
+        self._write_header()
+
+    def append(self, rows: npt.ArrayLike) -> None:
+        """Append ``rows`` of shape ``(n, *row_shape)``.
+
+        Raises:
+            ValueError: if the rows have another shape.
+        """
+        block = np.ascontiguousarray(rows, dtype=self.dtype)
+        if block.shape[1:] != self.row_shape:
+            raise ValueError(f"rows have shape {block.shape[1:]}, expected {self.row_shape}")
+        self._file.write(block.data.cast("B") if block.size else b"")
+        self.rows += len(block)
+
+    def close(self) -> None:
+        """Write the final shape into the header and make the file durable."""
+        self._file.seek(0)
+        self._write_header()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def _write_header(self) -> None:
+        # NumPy pads the header for a growing first axis, so both headers have one length.
+        npy_format.write_array_header_1_0(
+            self._file,
+            {
+                "shape": (self.rows, *self.row_shape),
+                "fortran_order": False,
+                "descr": npy_format.dtype_to_descr(self.dtype),
+            },
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._file.close()
+
+
+def write_array(path: Path, array: npt.ArrayLike) -> None:
+    """Write one whole array as ``.npy``; same values, same bytes."""
+    block = np.asarray(array)
+    with ArrayWriter(path, block.dtype, block.shape[1:]) as writer:
+        writer.append(block)
+
+
+def open_array(path: Path) -> Array:
+    """Open an ``.npy`` file read-only through a memory map.
+
+    Raises:
+        UserError: if the file is missing.
+    """
+    if not path.is_file():
+        raise UserError(
+            f"packed array {str(path)!r}",
+            got="no such file",
+            expected="an output of an earlier stage",
+            fix="run `dvc repro`",
+        )
+    array = np.load(path, mmap_mode=None if _is_empty(path) else "r", allow_pickle=False)
+    assert isinstance(array, np.ndarray)
+    return array
+
+
+def _is_empty(path: Path) -> bool:
+    # An empty file part cannot be memory-mapped.
+    with path.open("rb") as file:
+        npy_format.read_magic(file)
+        shape, _, _ = npy_format.read_array_header_1_0(file)
+    return 0 in shape
+
+
+class RaggedWriter:
+    """Append arrays of different length to ``<name>.npy`` and ``<name>.offsets.npy``.
+
+    Args:
+        folder: where the two files go.
+        name: their stem.
+        dtype: dtype of the values.
+        row_shape: shape of one step of an item; ``()`` for bytes, ``(40,)`` for log-mel frames.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, dtype: npt.DTypeLike, row_shape: Sequence[int] = ()
+    ) -> None:
+        self._values = ArrayWriter(folder / f"{name}.npy", dtype, row_shape)
+        self._offsets_path = folder / f"{name}.offsets.npy"
+        self._offsets = [0]
+
+    def append(self, item: npt.ArrayLike | bytes) -> None:
+        """Append one item of shape ``(length, *row_shape)``, or ``bytes``."""
+        block = np.frombuffer(item, np.uint8) if isinstance(item, bytes) else np.asarray(item)
+        self._values.append(block)
+        self._offsets.append(self._values.rows)
+
+    def close(self) -> None:
+        """Finish both files."""
+        self._values.close()
+        write_array(self._offsets_path, np.asarray(self._offsets, np.int64))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._values.__exit__(kind, error, trace)
+
+
+class Ragged:
+    """Items of different length, memory-mapped; ``ragged[i]`` is a read-only view.
+
+    Args:
+        folder: where :class:`RaggedWriter` wrote.
+        name: the stem of the files.
+
+    Raises:
+        UserError: if a file is missing.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.values = open_array(folder / f"{name}.npy")
+        self.offsets: npt.NDArray[np.int64] = np.asarray(open_array(folder / f"{name}.offsets.npy"))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> Array:
+        if not 0 <= index < len(self):
+            raise IndexError(f"item {index} of {len(self)}")
+        return self.values[self.offsets[index] : self.offsets[index + 1]]
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Length of every item, ``(items,)`` int64."""
+        return np.diff(self.offsets)

@@ -1,0 +1,30 @@
+"""What a user may have done wrong, told in one line.
+
+Everything that a person can cause and mend is raised as :class:`UserError`; the stages and the
+command line print its one line to stderr and leave with :data:`EXIT_USER_ERROR`.
+"""
+
+EXIT_USER_ERROR = 2
+
+
+class UserError(Exception):
+    """Bad input, told as *what – got – expected – what to do*.
+
+    Args:
+        what: the thing that is wrong, with its name (a dotted key, a file, a class).
+        got: what was found there.
+        expected: what would have been right.
+        fix: what the reader can do about it.
+    """
+
+    def __init__(
+        self, what: str, *, got: object = None, expected: object = None, fix: str | None = None
+    ) -> None:
+        parts = [what]
+        if got is not None:
+            parts.append(f"got {got}")
+        if expected is not None:
+            parts.append(f"expected {expected}")
+        if fix is not None:
+            parts.append(fix)
+        super().__init__("; ".join(parts))

@@ -1,0 +1,1 @@
+"""Pure functions on arrays: retrieval, Fréchet distance, inception score, intervals."""

@@ -1,0 +1,1 @@
+"""Relation-supervised Densely-stacked Generative model (paper §2.3)."""

@@ -1,0 +1,1 @@
+"""From a description to the log-mel frames of somebody saying it."""

@@ -1,0 +1,1 @@
+"""Crops, packed pixels and pretrained backbones."""
