@@ -1,0 +1,202 @@
+"""The corpus folder that every later stage reads: pictures, descriptions and where they belong.
+
+Four parts lie in it: ``index.parquet`` (one row per picture), ``images.npy`` (the picture files as
+published), ``descriptions.parquet`` (one row per description, its row number being the utterance's
+id from here on) and ``corpus.json``; ``recordings.npy`` joins them where speech was recorded.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pandas as pd
+import pyarrow as pa
+
+from s2igan.corpora.attributes import ATTRIBUTES
+from s2igan.engine.arrays import Ragged, RaggedWriter
+from s2igan.engine.folders import fresh_folder
+from s2igan.engine.pictures import Picture, decode_picture
+from s2igan.engine.tables import read_table, write_json, write_table
+from s2igan.errors import UserError
+
+SPLITS = ("train", "val", "test", "reference", "floor")
+"""Splits are disjoint by class, but for reference and floor: fresh pictures of test classes."""
+
+IMAGE_SCHEMA = pa.schema(
+    [
+        ("name", pa.string()),
+        ("class_id", pa.int32()),
+        ("class_name", pa.string()),
+        ("split", pa.string()),
+        ("box", pa.list_(pa.float32())),
+    ]
+)
+"""``box`` is (x, y, width, height) in px, or null; drawings add one string per attribute."""
+
+DESCRIPTION_SCHEMA = pa.schema(
+    [
+        ("image", pa.int32()),
+        ("position", pa.int32()),
+        ("text", pa.string()),
+        ("recording", pa.int32()),
+        ("role", pa.string()),
+        ("mentions", pa.list_(pa.string())),
+        ("swap_of", pa.int32()),
+        ("swap_attribute", pa.string()),
+        ("swap_value", pa.string()),
+    ]
+)
+"""``image``, ``recording`` and ``swap_of`` are row numbers; ``role`` is caption or swap."""
+
+_NULLABLE_INTEGERS = ("recording", "swap_of")
+
+Frame: TypeAlias = "pd.DataFrame | pa.Table"
+
+
+class Corpus:
+    """A corpus folder, read-only.
+
+    Args:
+        folder: what :func:`write_corpus` wrote.
+
+    Raises:
+        UserError: if a file is missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.images = read_table(folder / "index.parquet")
+        self.descriptions = _join(read_table(folder / "descriptions.parquet"), self.images)
+        self.info: dict[str, Any] = json.loads((folder / "corpus.json").read_text("utf-8"))
+
+    @property
+    def has_attributes(self) -> bool:
+        """Whether ``images`` holds a column for every drawn attribute."""
+        return set(ATTRIBUTES) <= set(self.images.columns)
+
+    @property
+    def has_text(self) -> bool:
+        """Whether at least one description is written."""
+        return bool(self.descriptions["text"].notna().any())
+
+    def picture_bytes(self, image: int) -> bytes:
+        """Return the picture file of row ``image`` of the index, as published."""
+        return bytes(self._pictures[image].data)
+
+    def picture(self, image: int) -> Picture:
+        """Decode the picture of row ``image`` into ``(H, W, 3)`` uint8 RGB."""
+        return decode_picture(self.picture_bytes(image), str(self.images["name"].iloc[image]))
+
+    def recording_bytes(self, recording: int) -> bytes:
+        """Return the audio file in row ``recording`` of the recordings.
+
+        Raises:
+            UserError: if the corpus holds no recordings.
+        """
+        return bytes(self._recordings[recording].data)
+
+    @cached_property
+    def _pictures(self) -> Ragged:
+        return Ragged(self.folder, "images")
+
+    @cached_property
+    def _recordings(self) -> Ragged:
+        return Ragged(self.folder, "recordings")
+
+
+def write_corpus(
+    folder: Path,
+    images: Frame,
+    picture_bytes: Iterable[bytes],
+    descriptions: Frame,
+    recordings: Iterable[bytes] = (),
+    *,
+    info: Mapping[str, object],
+) -> None:
+    """Write a whole corpus folder, or nothing.
+
+    Args:
+        folder: the folder to (re)place.
+        images: columns of :data:`IMAGE_SCHEMA`, and those of the attributes where they are known.
+        picture_bytes: one encoded picture per row of ``images``, taken one at a time.
+        descriptions: columns of :data:`DESCRIPTION_SCHEMA`; an absent column is null throughout.
+        recordings: encoded audio files, in the order that ``descriptions["recording"]`` numbers.
+        info: ``kind``, ``edition`` and what else the corpus wants to say of itself; the number of
+            classes, and of images and utterances (captions, without swaps) per split, are added.
+
+    Raises:
+        UserError: if pictures, recordings and tables do not fit together.
+    """
+    drawn = [name for name in ATTRIBUTES if name in _columns(images)]
+    image_table = _conform(
+        images, pa.schema([*IMAGE_SCHEMA, *((name, pa.string()) for name in drawn)])
+    )
+    description_table = _conform(descriptions, DESCRIPTION_SCHEMA)
+    with fresh_folder(folder) as partial:
+        written = _write_items(partial, "images", picture_bytes)
+        _expect("pictures", written, image_table.num_rows)
+        heard = description_table["recording"].drop_null()
+        if len(heard):
+            written = _write_items(partial, "recordings", recordings)
+            _expect("recordings", written, max(heard.to_pylist()) + 1)
+        write_table(partial / "index.parquet", image_table)
+        write_table(partial / "descriptions.parquet", description_table)
+        write_json(
+            partial / "corpus.json",
+            {**info, **_counts(image_table.to_pandas(), description_table.to_pandas())},
+        )
+
+
+def _join(descriptions: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    rows = descriptions["image"].to_numpy()
+    return descriptions.astype(dict.fromkeys(_NULLABLE_INTEGERS, "Int32")).assign(
+        split=images["split"].to_numpy()[rows], class_id=images["class_id"].to_numpy()[rows]
+    )
+
+
+def _columns(frame: Frame) -> list[str]:
+    return list(frame.column_names if isinstance(frame, pa.Table) else frame.columns)
+
+
+def _conform(frame: Frame, schema: pa.Schema) -> pa.Table:
+    if isinstance(frame, pd.DataFrame):
+        known = pa.schema([field for field in schema if field.name in frame.columns])
+        frame = pa.Table.from_pandas(frame[known.names], schema=known, preserve_index=False)
+    for field in schema:
+        if field.name not in frame.column_names:
+            frame = frame.append_column(field, pa.nulls(frame.num_rows, field.type))
+    return frame.select(schema.names).cast(schema)
+
+
+def _write_items(folder: Path, name: str, items: Iterable[bytes]) -> int:
+    count = 0
+    with RaggedWriter(folder, name, "uint8") as writer:
+        for item in items:
+            writer.append(item)
+            count += 1
+    return count
+
+
+def _expect(what: str, got: int, expected: int) -> None:
+    if got != expected:
+        raise UserError(f"{what} of the corpus", got=got, expected=f"{expected}, as in its table")
+
+
+def _counts(images: pd.DataFrame, descriptions: pd.DataFrame) -> dict[str, object]:
+    captions = descriptions[descriptions["role"] == "caption"]
+    splits = images["split"].to_numpy()
+    utterances = pd.Series(splits[captions["image"].to_numpy()])
+    swaps = len(descriptions) - len(captions)
+    return {
+        "classes": int(images["class_id"].nunique()),
+        "images": _per_split(images["split"]),
+        "utterances": _per_split(utterances),
+        **({"swaps": swaps} if swaps else {}),
+    }
+
+
+def _per_split(splits: "pd.Series[Any]") -> dict[str, int]:
+    counts = splits.value_counts()
+    return {split: int(counts[split]) for split in SPLITS if split in counts}
