@@ -1,0 +1,114 @@
+"""The speech encoder SED: from log-mel frames to one vector (paper §2.2.1)."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from s2igan.sen.layers import AttentionPooling, MaskedBatchNorm, length_mask
+
+
+class SpeechEncoder(nn.Module):
+    """Convolutions, a bidirectional GRU, self-attention pooling, unit length.
+
+    Padding never changes an embedding, nor do the neighbours in the batch, except through the
+    batch statistics in training.
+
+    Args:
+        bands: mel bands of a frame; paper 40.
+        channels: outputs of the convolutions; paper 64, 128.
+        kernel: frames a convolution sees; paper 6.
+        stride: frames a convolution advances; paper 2.
+        activation: ``none`` (the paper's code) or ``relu`` after every batch norm.
+        gru_hidden: units per direction; paper 512.
+        gru_layers: paper 2.
+        attention_hidden: paper 128.
+        embedding_dim: size ``E`` of the embedding; paper 1024. Where it differs from
+            ``2 * gru_hidden``, a linear layer follows the pooling, which the paper has not.
+    """
+
+    def __init__(
+        self,
+        *,
+        bands: int,
+        channels: Sequence[int],
+        kernel: int,
+        stride: int,
+        activation: str,
+        gru_hidden: int,
+        gru_layers: int,
+        attention_hidden: int,
+        embedding_dim: int,
+    ) -> None:
+        super().__init__()
+        self.sizes: dict[str, object] = {
+            "bands": bands,
+            "channels": list(channels),
+            "kernel": kernel,
+            "stride": stride,
+            "activation": activation,
+            "gru_hidden": gru_hidden,
+            "gru_layers": gru_layers,
+            "attention_hidden": attention_hidden,
+            "embedding_dim": embedding_dim,
+        }
+        self.kernel, self.stride, self.activation = kernel, stride, activation
+        inputs = [bands, *channels[:-1]]
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(c_in, c_out, kernel, stride)
+            for c_in, c_out in zip(inputs, channels, strict=True)
+        )
+        self.norms = nn.ModuleList(MaskedBatchNorm(c_out) for c_out in channels)
+        self.gru = nn.GRU(
+            channels[-1], gru_hidden, gru_layers, batch_first=True, bidirectional=True
+        )
+        self.attention = AttentionPooling(2 * gru_hidden, attention_hidden)
+        self.project = (
+            nn.Identity()
+            if embedding_dim == 2 * gru_hidden
+            else nn.Linear(2 * gru_hidden, embedding_dim)
+        )
+
+    @property
+    def shortest(self) -> int:
+        """Frames that give one output of the last convolution; shorter utterances are padded."""
+        frames = 1
+        for _ in self.convolutions:
+            frames = (frames - 1) * self.stride + self.kernel
+        return frames
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """Embed utterances.
+
+        Args:
+            frames: (B, T, bands) float, log-mel, zero past the end of an utterance.
+            lengths: (B,) int64, real frames of every utterance.
+
+        Returns:
+            (B, E) float32 of unit length.
+        """
+        frames = F.pad(frames, (0, 0, 0, max(0, self.shortest - frames.shape[1])))
+        lengths = lengths.clamp(min=self.shortest)
+        x = frames.transpose(1, 2)  # (B, bands, T)
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            lengths = (lengths - self.kernel) // self.stride + 1
+            x = convolution(x)  # (B, C, T')
+            x = norm(x, length_mask(lengths, x.shape[2]))
+            if self.activation == "relu":
+                x = torch.relu(x)
+        packed = pack_padded_sequence(
+            x.transpose(1, 2), lengths.cpu(), batch_first=True, enforce_sorted=False
+        )
+        states, _ = pad_packed_sequence(
+            self.gru(packed)[0], batch_first=True, total_length=x.shape[2]
+        )
+        # (B, T', 2 * gru_hidden)
+        pooled = self.attention(states, length_mask(lengths, x.shape[2]))  # (B, 2 * gru_hidden)
+        return F.normalize(self.project(pooled).float(), dim=-1)  # (B, E)
+
+    def __call__(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """See :meth:`forward`."""
+        return cast(Tensor, super().__call__(frames, lengths))
