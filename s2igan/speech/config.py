@@ -1,0 +1,85 @@
+"""The sections ``tts`` and ``features.mel`` of ``params.yaml``."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from s2igan.engine.section import Section
+
+# A variant outside this list draws on state that differs between two processes, so that the same
+# text gives other bytes; tests/speech/test_voices.py speaks every accepted voice twice.
+STEADY_VARIANTS = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f4")
+
+
+def _steady(voice: str) -> str:
+    _, plus, variant = voice.partition("+")
+    if plus and variant not in STEADY_VARIANTS:
+        raise ValueError(
+            f"voice {voice!r} is not known to give the same audio twice; "
+            f"take the language alone or a variant of {', '.join(STEADY_VARIANTS)}"
+        )
+    return voice
+
+
+Voice = Annotated[
+    str, Field(pattern=r"^[a-z]{2,3}(-[a-z0-9]+)*(\+[a-z0-9]+)?$"), AfterValidator(_steady)
+]
+
+
+class IntegerRange(Section):
+    """Whole numbers from ``low`` to ``high``, both included."""
+
+    low: int = Field(ge=0, description="smallest value drawn")
+    high: int = Field(ge=0, description="largest value drawn")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low} is greater than high {self.high}")
+        return self
+
+
+class SpeakingRate(IntegerRange):
+    """Words per minute, within what espeak-ng accepts."""
+
+    low: int = Field(ge=80, le=450, description="slowest rate drawn, words per minute")
+    high: int = Field(ge=80, le=450, description="fastest rate drawn, words per minute")
+
+
+class Pitch(IntegerRange):
+    """espeak-ng's base pitch, 0 to 100; 50 is the voice as its makers meant it."""
+
+    low: int = Field(ge=0, le=100, description="lowest pitch drawn")
+    high: int = Field(ge=0, le=100, description="highest pitch drawn")
+
+
+class TtsConfig(Section):
+    """How a description becomes audio.
+
+    Voice, rate and pitch are drawn for every utterance by ``seed`` and belong to the engine
+    ``espeak``; recordings are passed through as they were spoken.
+    """
+
+    engine: Literal["espeak", "recorded"] = Field(
+        description="espeak: synthesise the text; recorded: take the recordings of the corpus"
+    )
+    seed: int = Field(ge=0, description="seed of voice, rate and pitch")
+    sample_rate_hz: int = Field(ge=8000, le=48000, description="rate of all audio, Hz; paper 22050")
+    voices: list[Voice] = Field(min_length=1, description="espeak-ng voices to draw from")
+    rate_wpm: SpeakingRate = Field(description="speaking rate, words per minute")
+    pitch: Pitch = Field(description="base pitch, 0 to 100")
+
+
+class MelConfig(Section):
+    """The log-mel front end (paper §2.2); its sample rate is that of the audio."""
+
+    bands: int = Field(ge=8, le=128, description="mel bands; paper 40")
+    window: Literal["hamming", "hann"] = Field(
+        description="analysis window; paper hamming, released code hann"
+    )
+    window_ms: float = Field(gt=0, le=100, description="window length, milliseconds; paper 25")
+    hop_ms: float = Field(gt=0, le=100, description="step between frames, milliseconds; paper 10")
+    log_floor: float = Field(gt=0, description="added to the power before ln; released code 1e-6")
+    normalise: Literal["per_band", "none"] = Field(
+        description="per_band: zero mean and unit variance per utterance and band"
+    )
