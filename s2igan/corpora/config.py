@@ -1,0 +1,50 @@
+"""The section ``corpus`` of ``params.yaml``."""
+
+from typing import Final, Literal
+
+from pydantic import Field
+
+from s2igan.corpora.minibirds.config import MinibirdsConfig
+from s2igan.engine.section import Section
+
+EDITIONS: Final[dict[str, tuple[str, ...]]] = {
+    "minibirds": ("drawn",),
+    "oxford102": ("published", "304px"),
+}
+"""Editions of the corpora that the manifests list; a recorded corpus names its own."""
+
+
+class CorpusConfig(Section):
+    """Which pictures and descriptions the experiment is about.
+
+    Sizes of ``minibirds`` have no say in the other kinds; they stand in every file of parameters
+    so that all presets have the same keys.
+    """
+
+    kind: Literal["minibirds", "oxford102", "recorded"] = Field(
+        description="minibirds: drawn from a seed; oxford102: photographs and captions of flowers; "
+        "recorded: a prepared folder of pictures with spoken or written descriptions"
+    )
+    edition: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="which copy, named beside every figure: drawn (minibirds); published or 304px "
+        "(oxford102); the name of the prepared folder (recorded)",
+    )
+    seed: int = Field(
+        ge=0, description="draws the validation classes and, for minibirds, pictures and captions"
+    )
+    val_classes: int = Field(
+        ge=0, description="classes held out of the training classes for choices; paper 0"
+    )
+    minibirds: MinibirdsConfig = Field(description="how much is drawn")
+
+
+def conflicts(config: CorpusConfig) -> list[str]:
+    """Return what does not go together within a valid section, one line per conflict."""
+    known = EDITIONS.get(config.kind)
+    if known is None or config.edition in known:
+        return []
+    return [
+        f"corpus.edition: got {config.edition!r}; expected {' or '.join(known)} "
+        f"with corpus.kind {config.kind}"
+    ]
