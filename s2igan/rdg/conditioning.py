@@ -1,0 +1,42 @@
+"""Conditioning augmentation F_ca (paper §2.3.1, eq. 7; StackGAN's reparametrised Gaussian)."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from s2igan.rdg.layers import glu
+
+
+class Condition(NamedTuple):
+    """The Gaussian that a speech embedding becomes, and a sample of it; each ``(N, ca)``."""
+
+    mu: Tensor
+    logvar: Tensor
+    sample: Tensor
+
+
+class ConditioningAugmentation(nn.Module):
+    """Linear → GLU → mean and log-variance → sample.
+
+    Args:
+        embedding_dim: dimension of the speech embedding A.
+        condition_dim: dimension of F_ca(A).
+    """
+
+    def __init__(self, embedding_dim: int, condition_dim: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(embedding_dim, 4 * condition_dim)
+
+    def forward(self, embedding: Tensor, noise: Tensor) -> Condition:
+        """Augment speech embeddings.
+
+        Args:
+            embedding: ``(N, embedding_dim)`` speech embeddings A.
+            noise: ``(N, condition_dim)`` standard normal; zeros give the mean.
+        """
+        # A small layer whose variance feeds the KL term: float32 whatever surrounds it.
+        with torch.autocast(embedding.device.type, enabled=False):
+            hidden = glu(self.linear(embedding.float()))  # (N, 2 ca)
+        mu, logvar = hidden.chunk(2, dim=1)
+        return Condition(mu, logvar, mu + noise * torch.exp(0.5 * logvar))

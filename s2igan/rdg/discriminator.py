@@ -1,0 +1,87 @@
+"""The discriminators D_i (paper §2.3.3): one per scale, conditional and unconditional.
+
+The topology is StackGAN-v2's, as in the authors' code, for any base size: 4×4 convolutions of
+stride 2 down to a 4×4 map, each doubling the channels; the larger scales bring the width of that
+map back to the first scale's with 3×3 convolutions. Outputs are logits (the authors' code ends in a
+sigmoid and takes ``BCELoss``, which stops with a device assert once a value is NaN).
+"""
+
+import itertools
+import math
+from typing import NamedTuple
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from s2igan.rdg.layers import ConditionedConv, initialise
+
+LAST_SIDE = 4  # side of the trunk's last map, px
+SLOPE = 0.2
+
+
+class Verdict(NamedTuple):
+    """Logits of being real, ``(N,)`` float32: with and without the condition."""
+
+    conditional: Tensor
+    unconditional: Tensor
+
+
+def _down(in_channels: int, out_channels: int, norm: bool = True) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.Conv2d(in_channels, out_channels, 4, 2, 1, bias=False)]
+    if norm:
+        layers.append(nn.BatchNorm2d(out_channels))
+    return nn.Sequential(*layers, nn.LeakyReLU(SLOPE))
+
+
+def _same(in_channels: int, out_channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, 1, 1, bias=False),
+        nn.BatchNorm2d(out_channels),
+        nn.LeakyReLU(SLOPE),
+    )
+
+
+class Discriminator(nn.Module):
+    """D_i for pictures of ``size`` px.
+
+    Args:
+        size: side of the pictures, px, a power of two, at least ``base_size``.
+        base_size: side of the first scale's pictures, which sets the width of the last map.
+        df: channels after the first convolution.
+        condition_dim: dimension of the condition.
+    """
+
+    def __init__(self, *, size: int, base_size: int, df: int, condition_dim: int) -> None:
+        super().__init__()
+        downs = int(math.log2(size // LAST_SIDE))
+        width = df * 2 ** (int(math.log2(base_size // LAST_SIDE)) - 1)
+        widths = [df * 2**i for i in range(downs)]
+        trunk = [_down(3, df, norm=False)]
+        trunk += [_down(narrow, wide) for narrow, wide in itertools.pairwise(widths)]
+        channels = widths[-1]
+        while channels > width:
+            trunk.append(_same(channels, channels // 2))
+            channels //= 2
+        self.trunk = nn.Sequential(*trunk)
+        self.joint = ConditionedConv(condition_dim, width, width)
+        self.joint_norm = nn.BatchNorm2d(width)
+        self.conditional = nn.Conv2d(width, 1, LAST_SIDE)
+        self.unconditional = nn.Conv2d(width, 1, LAST_SIDE)
+        initialise(self)
+
+    def features(self, images: Tensor) -> Tensor:
+        """``(N, 3, size, size)`` in [-1, 1] → ``(N, width, 4, 4)``."""
+        out: Tensor = self.trunk(images)
+        return out
+
+    def judge(self, features: Tensor, condition: Tensor) -> Tensor:
+        """Conditional logits ``(N,)`` of ``features`` beside ``(N, condition_dim)``."""
+        joint = F.leaky_relu(self.joint_norm(self.joint(features, condition)), SLOPE)
+        logits: Tensor = self.conditional(joint).flatten().float()  # (N, 1, 1, 1) → (N,)
+        return logits
+
+    def forward(self, images: Tensor, condition: Tensor) -> Verdict:
+        """Both logits of ``(N, 3, size, size)`` pictures under ``(N, condition_dim)``."""
+        features = self.features(images)
+        unconditional = self.unconditional(features).flatten().float()  # (N, 1, 1, 1) → (N,)
+        return Verdict(self.judge(features, condition), unconditional)
