@@ -1,0 +1,53 @@
+"""The section ``evaluate`` of ``params.yaml`` (paper §2.4 and Fig. 3)."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from s2igan.engine.section import Section
+
+
+class EvaluateConfig(Section):
+    """How generated pictures are judged."""
+
+    backbone: Literal["reader", "squeezenet1_1/keras"] = Field(
+        description="the judge: IS, FID, KID, precision, recall, GAN mAP and diversity are taken "
+        "in its features; `reader` for MiniBirds (paper: Inception-v3)"
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        description="arithmetic of the judge's convolutions"
+    )
+    batch_size: int = Field(ge=1, description="pictures per forward pass; changes no figure")
+    seed: int = Field(
+        ge=0, description="draws splits, KID subsets, queries, permutations, bootstrap samples"
+    )
+
+    attribute_of_is: Literal[
+        "crown", "back", "belly", "wing", "tail", "wing_bars", "size", "bill"
+    ] = Field(description="the attribute whose softmax the inception score is taken from")
+    is_splits: int = Field(
+        ge=1, description="parts the inception score is averaged over (paper 10)"
+    )
+    kid_subsets: int = Field(ge=1, description="random subsets that KID is averaged over")
+    kid_subset_size: int = Field(
+        ge=2, description="pictures per subset of KID; at most the smallest picture set"
+    )
+    neighbourhood: int = Field(
+        ge=1, description="k of the k-nearest-neighbour balls of precision and recall"
+    )
+
+    queries_per_class: int = Field(
+        ge=1, description="real query pictures per test class in the paper's mAP (paper 2)"
+    )
+    chance_permutations: int = Field(
+        ge=1, le=1000, description="permutations of the descriptions that chance is averaged over"
+    )
+    bootstrap_draws: int = Field(
+        ge=100, le=100_000, description="resamples of the test classes behind each interval"
+    )
+
+    grid_sentences: int = Field(
+        ge=1, description="sentences in plots/samples_grid.png, each of another test class"
+    )
+    grid_pictures: int = Field(ge=1, description="generated pictures shown under each sentence")
+    swap_grid_pairs: int = Field(ge=1, description="pairs in plots/swap_grid.png")

@@ -1,0 +1,136 @@
+"""Retrieval by similarity: average precision, hits and precision at k, and what chance gives.
+
+Every measure looks at rankings: row q of a ranking holds the gallery in order of falling
+similarity to query q, ties in gallery order.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating[Any]]
+Integers = npt.NDArray[np.integer[Any]]
+Booleans = npt.NDArray[np.bool_]
+RankedMeasure = Callable[[Booleans], npt.NDArray[np.float64]]
+"""From ranked relevance, ``(Q, G)`` bool, to one value per query, ``(Q,)`` float64."""
+
+
+def rank(similarity: Floats) -> npt.NDArray[np.int32]:
+    """Order the gallery of each query, most similar first.
+
+    Args:
+        similarity: ``(Q, G)``.
+
+    Returns:
+        ``(Q, G)`` int32, columns of ``similarity``.
+    """
+    order = np.empty(similarity.shape, np.int32)
+    for row, values in enumerate(similarity):  # row by row: no (Q, G) temporary
+        order[row] = np.argsort(-values, kind="stable")
+    return order
+
+
+def ranked_average_precisions(ranked: Booleans) -> npt.NDArray[np.float64]:
+    """Average precision of each query: mean, over its relevant items, of the precision there.
+
+    Args:
+        ranked: ``(Q, G)``, whether the item at each rank is relevant.
+
+    Returns:
+        ``(Q,)`` in (0, 1].
+
+    Raises:
+        ValueError: if a query has no relevant item; its average precision is not defined.
+    """
+    relevant = np.count_nonzero(ranked, axis=1)  # (Q,)
+    if not relevant.all():
+        raise ValueError(f"{int((relevant == 0).sum())} queries have no relevant item")
+    starts = np.cumsum(relevant) - relevant
+    rows, positions = np.nonzero(ranked)  # one entry per relevant item, row after row
+    found = np.arange(1, len(rows) + 1) - starts[rows]
+    totals = np.add.reduceat(found / (positions + 1.0), starts)
+    return np.asarray(totals / relevant, np.float64)
+
+
+def ranked_hits(ranked: Booleans, k: int) -> npt.NDArray[np.float64]:
+    """Whether one of the first ``k`` items is relevant, ``(Q,)`` of 0 and 1."""
+    return np.asarray(ranked[:, :k].any(axis=1), np.float64)
+
+
+def ranked_precisions(ranked: Booleans, k: int) -> npt.NDArray[np.float64]:
+    """Share of relevant items among the first ``k``, ``(Q,)`` in [0, 1]."""
+    return np.asarray(ranked[:, :k].mean(axis=1), np.float64)
+
+
+def average_precisions(similarity: Floats, relevant: Booleans) -> npt.NDArray[np.float64]:
+    """Average precision of each query, ``(Q,)`` float64.
+
+    Args:
+        similarity: ``(Q, G)``.
+        relevant: ``(Q, G)``, at least one item per query.
+    """
+    return ranked_average_precisions(np.take_along_axis(relevant, rank(similarity), axis=1))
+
+
+def mean_average_precision(similarity: Floats, relevant: Booleans) -> float:
+    """Mean over the queries of their average precision; see :func:`average_precisions`."""
+    return float(average_precisions(similarity, relevant).mean())
+
+
+def recall_at(similarity: Floats, relevant: Booleans, k: int) -> npt.NDArray[np.float64]:
+    """Recall at ``k`` as in Flickr8k retrieval: whether a relevant item is among the first ``k``.
+
+    Args:
+        similarity: ``(Q, G)``.
+        relevant: ``(Q, G)``.
+        k: number of items that are looked at.
+
+    Returns:
+        ``(Q,)`` of 0 and 1.
+    """
+    return ranked_hits(np.take_along_axis(relevant, rank(similarity), axis=1), k)
+
+
+def precision_at(similarity: Floats, relevant: Booleans, k: int) -> npt.NDArray[np.float64]:
+    """Share of relevant items among the first ``k``, ``(Q,)``; the authors print it as R@k."""
+    return ranked_precisions(np.take_along_axis(relevant, rank(similarity), axis=1), k)
+
+
+def chance_by_permutation(
+    order: Integers,
+    query_classes: Integers,
+    gallery_classes: Integers,
+    measures: Mapping[str, RankedMeasure],
+    *,
+    permute: Literal["queries", "gallery"],
+    permutations: int,
+    seed: int,
+) -> dict[str, float]:
+    """What measures give when the descriptions are dealt out anew, similarities unchanged.
+
+    Args:
+        order: ``(Q, G)``, from :func:`rank`.
+        query_classes: ``(Q,)``; an item is relevant to a query of its class.
+        gallery_classes: ``(G,)``.
+        measures: by name.
+        permute: which side the descriptions are on.
+        permutations: number of random permutations.
+        seed: of the permutations.
+
+    Returns:
+        Per measure, the mean over queries and permutations.
+    """
+    rng = np.random.default_rng(seed)
+    totals = dict.fromkeys(measures, 0.0)
+    for _ in range(permutations):
+        queries, gallery = query_classes, gallery_classes
+        if permute == "queries":
+            queries = rng.permutation(queries)
+        else:
+            gallery = rng.permutation(gallery)
+        ranked = gallery[order] == queries[:, None]  # (Q, G)
+        for name, measure in measures.items():
+            totals[name] += float(measure(ranked).mean())
+    return {name: total / permutations for name, total in totals.items()}
