@@ -16,7 +16,7 @@ from s2igan.corpora.minibirds.geometry import (
     open_curve,
     stroke,
 )
-from s2igan.corpora.minibirds.palette import LIGHT_PLUMAGE, Colour, lighten, plumage, shade
+from s2igan.corpora.minibirds.palette import LIGHT_PLUMAGE, Colour, plumage, shade
 
 LENGTH = 1.5
 """From forehead to the end of the tail."""
@@ -60,7 +60,7 @@ class Pose:
     @classmethod
     def draw(cls, size: str, rng: np.random.Generator) -> "Pose":
         """Draw a pose; small birds have larger heads and rounder bodies."""
-        tilt = rng.uniform(4, 30)
+        tilt = rng.uniform(4, 34)
         head_angle = -tilt * 0.75 + rng.uniform(-10, 12)
         centre = (0.42 + rng.uniform(-0.04, 0.04), 0.33 + rng.uniform(-0.04, 0.05))
         extra = {"small": 0.025, "medium": 0.01, "large": 0.0}[size]
@@ -112,16 +112,16 @@ def hips(pose: Pose) -> Points:
 
 def _tail(frame: Frame, colour: Colour) -> list[Shape]:
     outline = [
-        *open_curve([(0.06, 0.06), (-0.2, 0.075), (-0.48, 0.095)]),
-        (-0.50, 0.05),
+        *open_curve([(0.06, 0.065), (-0.2, 0.085), (-0.48, 0.11)]),
+        (-0.505, 0.06),
         (-0.465, 0.0),
-        (-0.50, -0.05),
-        *open_curve([(-0.48, -0.095), (-0.2, -0.075), (0.06, -0.06)]),
+        (-0.505, -0.06),
+        *open_curve([(-0.48, -0.11), (-0.2, -0.085), (0.06, -0.065)]),
     ]
-    lines = [stroke([(-0.05, y / 2), (-0.45, y)], 0.008, 0.012) for y in (0.045, 0.0, -0.045)]
+    lines = [stroke([(-0.05, y / 2), (-0.45, y)], 0.008, 0.012) for y in (0.055, 0.0, -0.055)]
     return [
         Shape(frame(outline), colour),
-        *(Shape(frame(line), shade(colour, 0.22)) for line in lines),
+        *(Shape(frame(line), shade(colour, 0.2)) for line in lines),
     ]
 
 
@@ -208,33 +208,39 @@ def _bar_colour(attributes: Mapping[str, str]) -> Colour:
 def _wing(frame: Frame, colour: Colour, belly: Colour, bars: Colour | None) -> list[Shape]:
     outline = closed_curve(
         [
-            (0.06, 0.0),
-            (-0.02, 0.075),
-            (-0.20, 0.09),
-            (-0.46, 0.03),
-            (-0.74, -0.07),
-            (-0.78, -0.10),
-            (-0.58, -0.135),
-            (-0.34, -0.205),
-            (-0.12, -0.215),
-            (0.03, -0.13),
+            (0.06, -0.01),
+            (-0.02, 0.055),
+            (-0.20, 0.065),
+            (-0.46, 0.01),
+            (-0.72, -0.08),
+            (-0.76, -0.11),
+            (-0.58, -0.145),
+            (-0.34, -0.21),
+            (-0.12, -0.22),
+            (0.03, -0.14),
         ]
     )
-    shadow = outline + np.array([0.0, -0.022])
-    feathers = [
-        stroke([(-0.26, 0.02), (-0.50, -0.03), (-0.72, -0.085)], 0.004, 0.012),
-        stroke([(-0.27, -0.05), (-0.48, -0.075), (-0.68, -0.10)], 0.004, 0.012),
-        stroke([(-0.27, -0.12), (-0.42, -0.125), (-0.58, -0.125)], 0.004, 0.012),
+    quills = [
+        [(-0.30, 0.005), (-0.50, -0.045), (-0.70, -0.095)],
+        [(-0.31, -0.06), (-0.48, -0.09), (-0.66, -0.115)],
+        [(-0.30, -0.125), (-0.42, -0.135), (-0.56, -0.135)],
     ]
-    shapes = [Shape(frame(shadow), shade(belly, 0.22)), Shape(frame(outline), colour)]
-    shapes += [Shape(frame(line), shade(colour, 0.25)) for line in feathers]
-    if bars is not None:
-        shapes += [
-            Shape(
-                frame(stroke([(-0.05, 0.06), (-0.075, -0.06), (-0.10, -0.20)], 0.05, 0.05)), bars
-            ),
-            Shape(
-                frame(stroke([(-0.20, 0.075), (-0.225, -0.05), (-0.26, -0.20)], 0.05, 0.05)), bars
-            ),
-        ]
-    return shapes
+    shapes = [
+        Shape(frame(outline + np.array([0.0, -0.022])), shade(belly, 0.2)),
+        Shape(frame(outline), colour),
+        *(Shape(frame(stroke(quill, 0.005, 0.013)), shade(colour, 0.24)) for quill in quills),
+    ]
+    if bars is None:
+        scallops = [(-0.05, -0.02), (-0.04, -0.10), (-0.16, -0.01), (-0.15, -0.085), (-0.14, -0.16)]
+        return shapes + [Shape(frame(_scallop(at)), shade(colour, 0.18)) for at in scallops]
+    rows = [
+        [(-0.045, 0.045), (-0.075, -0.07), (-0.095, -0.205)],
+        [(-0.19, 0.05), (-0.225, -0.06), (-0.255, -0.205)],
+    ]
+    return shapes + [Shape(frame(stroke(row, 0.056, 0.056)), bars) for row in rows]
+
+
+def _scallop(tip: tuple[float, float]) -> Points:
+    # The rounded end of one covert feather.
+    x, y = tip
+    return stroke([(x + 0.028, y + 0.026), (x, y), (x + 0.028, y - 0.026)], 0.007, 0.007)

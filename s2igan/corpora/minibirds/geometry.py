@@ -29,7 +29,7 @@ def closed_curve(points: npt.ArrayLike) -> Points:
     """Return the closed Catmull–Rom curve through ``(n, 2)`` points, ``(8 n, 2)``."""
     knots = np.asarray(points, float)
     windows = np.stack([np.roll(knots, 1 - shift, axis=0) for shift in range(4)])  # (4, n, 2)
-    return np.einsum("sk,knd->nsd", _BASIS, windows).reshape(-1, 2)
+    return np.asarray(np.einsum("sk,knd->nsd", _BASIS, windows).reshape(-1, 2))
 
 
 def open_curve(points: npt.ArrayLike) -> Points:
@@ -56,7 +56,7 @@ def ellipse(centre: npt.ArrayLike, radii: npt.ArrayLike, points: int = 32) -> Po
     """Return an upright ellipse as ``(points, 2)``."""
     angles = np.linspace(0, 2 * np.pi, points, endpoint=False)
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return np.asarray(centre, float) + circle * np.asarray(radii, float)
+    return np.asarray(np.asarray(centre, float) + circle * np.asarray(radii, float))
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ class Frame:
         return cls(np.array([[cos, -sin], [sin, cos]]), np.asarray(origin, float))
 
     def __call__(self, points: npt.ArrayLike) -> Points:
+        """Express points given along these axes in the frame that the axes are given in."""
         return np.asarray(points, float) @ self.matrix.T + self.origin
 
     def inside(self, outer: "Frame") -> "Frame":

@@ -16,13 +16,11 @@ PLUMAGE: Final[dict[str, tuple[int, int, int]]] = {
     "brown": (126, 76, 38),
     "black": (34, 34, 39),
     "white": (244, 243, 238),
-    "grey": (138, 142, 148),
+    "grey": (124, 128, 136),
 }
 
 LIGHT_PLUMAGE: Final = frozenset({"white", "yellow"})
 """Plumage on which markings are dark; on all other they are pale."""
-
-_WHITE = np.array([255.0, 255.0, 255.0])
 
 
 def plumage(name: str, rng: np.random.Generator) -> Colour:
@@ -30,16 +28,16 @@ def plumage(name: str, rng: np.random.Generator) -> Colour:
     colour = np.asarray(PLUMAGE[name], float)
     brightness, purity = rng.uniform(0.95, 1.05), rng.uniform(0.90, 1.08)
     grey = colour.mean()
-    return np.clip((grey + (colour - grey) * purity) * brightness, 0, 255)
+    return np.asarray(np.clip((grey + (colour - grey) * purity) * brightness, 0, 255))
 
 
 def shade(colour: Colour, amount: float) -> Colour:
     """Darken by ``amount`` in 0..1; black plumage is lightened, so that its parts stay apart."""
     if colour.max() < 60:
         return lighten(colour, amount * 0.6)
-    return colour * (1 - amount)
+    return np.asarray(colour * (1 - amount))
 
 
 def lighten(colour: Colour, amount: float) -> Colour:
     """Mix with white by ``amount`` in 0..1."""
-    return colour + (_WHITE - colour) * amount
+    return np.asarray(colour + (255.0 - colour) * amount)
