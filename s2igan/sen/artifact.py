@@ -49,23 +49,31 @@ def save_sen(
     )
 
 
+def read_json(path: Path, stage: str) -> dict[str, Any]:
+    """Read a JSON object that ``stage`` wrote.
+
+    Raises:
+        UserError: if it is missing or broken.
+    """
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{str(path)!r}",
+            got=str(error),
+            expected=f"an output of the stage {stage}",
+            fix=f"run `dvc repro {stage}`",
+        ) from error
+    return value
+
+
 def read_description(sen: Path) -> dict[str, Any]:
     """Read ``sen.json`` of an ``artifacts/sen`` or ``artifacts/rdg`` folder.
 
     Raises:
         UserError: if it is missing or broken.
     """
-    path = sen / DESCRIPTION
-    try:
-        description: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{str(path)!r}",
-            got=str(error),
-            expected="the description of a trained speech encoder",
-            fix="run `dvc repro train_sen`",
-        ) from error
-    return description
+    return read_json(sen / DESCRIPTION, "train_sen")
 
 
 def load_speech_encoder(sen: Path) -> SpeechEncoder:

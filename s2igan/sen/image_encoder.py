@@ -20,6 +20,7 @@ class ImageEncoder(nn.Module):
     def __init__(self, feature_dim: int, embedding_dim: int) -> None:
         super().__init__()
         self.sizes = {"feature_dim": feature_dim, "embedding_dim": embedding_dim}
+        self.embedding_dim = embedding_dim
         self.project = nn.Linear(feature_dim, embedding_dim)
 
     def forward(self, features: Tensor) -> Tensor:

@@ -56,6 +56,7 @@ class SpeechEncoder(nn.Module):
             "embedding_dim": embedding_dim,
         }
         self.kernel, self.stride, self.activation = kernel, stride, activation
+        self.embedding_dim = embedding_dim
         inputs = [bands, *channels[:-1]]
         self.convolutions = nn.ModuleList(
             nn.Conv1d(c_in, c_out, kernel, stride)

@@ -1,0 +1,209 @@
+"""Which utterances, pictures and views a training step sees.
+
+Every picture comes round once per pass with one random caption and one random view. Batches are cut
+from a pool of random pairs that is sorted by length: classes stay mixed and little is padding. A
+step's batch follows from the seed and its number alone, so a resumed run sees what it would have.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from s2igan.engine.arrays import Array, Ragged
+
+Rows = npt.NDArray[np.int64]
+
+POOL_BATCHES = 16
+_PASS, _POOL, _AUGMENT = range(3)  # streams of random numbers, one per purpose
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to a training pair; all zero leaves it as it is, as the paper does.
+
+    Args:
+        time_masks: stretches silenced per utterance (SpecAugment).
+        time_mask_frames: longest such stretch, frames.
+        band_masks: bands silenced per utterance.
+        band_mask_bands: widest such band, mel bands.
+        feature_noise: standard deviation of Gaussian noise on standardised picture features.
+        feature_dropout: share of picture features set to zero, the others scaled up.
+    """
+
+    time_masks: int = 0
+    time_mask_frames: int = 0
+    band_masks: int = 0
+    band_mask_bands: int = 0
+    feature_noise: float = 0.0
+    feature_dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One training step's pairs.
+
+    Args:
+        frames: (B, T, bands) float32, log-mel, zero past the end.
+        lengths: (B,) int64, real frames.
+        features: (B, D) float32, backbone features.
+        labels: (B,) int64, dense over the training classes.
+    """
+
+    frames: Tensor
+    lengths: Tensor
+    features: Tensor
+    labels: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """Copy the batch to ``device``."""
+        return Batch(
+            self.frames.to(device),
+            self.lengths.to(device),
+            self.features.to(device),
+            self.labels.to(device),
+        )
+
+
+def pad_frames(mel: Ragged, utterances: Rows) -> tuple[npt.NDArray[np.float32], Rows]:
+    """Stack utterances, zeros on the right.
+
+    Args:
+        mel: log-mel of every utterance, (T, bands) float16 each.
+        utterances: (B,) row numbers.
+
+    Returns:
+        (B, T_max, bands) float32 and (B,) int64 lengths.
+    """
+    lengths = mel.lengths[utterances]
+    frames = np.zeros((len(utterances), lengths.max(), *mel.values.shape[1:]), np.float32)
+    for row, utterance in enumerate(utterances):
+        frames[row, : lengths[row]] = mel[int(utterance)]
+    return frames, lengths
+
+
+class PairStream:
+    """An endless, indexable stream of training batches.
+
+    Args:
+        mel: log-mel of every utterance.
+        backbone: (images, views, D) float32, features of every picture.
+        utterances: (U,) training utterances.
+        images: (U,) row of the picture that each describes.
+        labels: (U,) dense class of each.
+        batch: pairs per step.
+        seed: of everything that is drawn.
+        augmentation: see :class:`Augmentation`.
+    """
+
+    def __init__(
+        self,
+        mel: Ragged,
+        backbone: Array,
+        *,
+        utterances: Rows,
+        images: Rows,
+        labels: Rows,
+        batch: int,
+        seed: int,
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        self.mel, self.backbone, self.batch, self.seed = mel, backbone, batch, seed
+        self.augmentation = augmentation or Augmentation()
+        order = np.argsort(images, kind="stable")
+        self.utterances, self.labels = utterances[order], labels[order]
+        self.images, self._first, self._captions = np.unique(
+            images[order], return_index=True, return_counts=True
+        )
+        self._pool_number, self._pool = -1, np.empty((0, batch), np.int64)
+        self._views = np.empty((0, batch), np.int64)
+
+    def __getitem__(self, step: int) -> Batch:
+        """Assemble the batch of ``step``, 0, 1, …"""
+        pool, row = divmod(step, POOL_BATCHES)
+        if pool != self._pool_number:
+            self._pool, self._views = self._draw_pool(pool)
+            self._pool_number = pool
+        picks = self._pool[row]  # (B,) positions in self.utterances
+        frames, lengths = pad_frames(self.mel, self.utterances[picks])
+        pictures = self.images[np.searchsorted(self._first, picks, side="right") - 1]
+        features = self.backbone[pictures, self._views[row]].astype(np.float32)  # (B, D)
+        rng = np.random.default_rng((self.seed, _AUGMENT, step))
+        mask_speech(frames, lengths, self.augmentation, rng)
+        features = roughen_features(features, self.augmentation, rng)
+        return Batch(
+            torch.from_numpy(frames),
+            torch.from_numpy(lengths),
+            torch.from_numpy(features),
+            torch.from_numpy(self.labels[picks]),
+        )
+
+    def _draw_pool(self, pool: int) -> tuple[Rows, Rows]:
+        size = POOL_BATCHES * self.batch
+        visits = np.arange(pool * size, (pool + 1) * size)
+        picks = np.empty(size, np.int64)
+        for number in range(visits[0] // len(self.images), visits[-1] // len(self.images) + 1):
+            inside = visits // len(self.images) == number
+            picks[inside] = self._draw_pass(number)[visits[inside] % len(self.images)]
+        rng = np.random.default_rng((self.seed, _POOL, pool))
+        by_length = np.argsort(self.mel.lengths[self.utterances[picks]], kind="stable")
+        batches = picks[by_length].reshape(POOL_BATCHES, self.batch)
+        views = rng.integers(self.backbone.shape[1], size=batches.shape)
+        return rng.permutation(batches), views
+
+    def _draw_pass(self, number: int) -> Rows:
+        # One caption of every picture, pictures in random order.
+        rng = np.random.default_rng((self.seed, _PASS, number))
+        return rng.permutation(self._first + rng.integers(self._captions))
+
+
+def mask_speech(
+    frames: npt.NDArray[np.float32],
+    lengths: Rows,
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+) -> None:
+    """Silence random stretches and bands of ``frames`` in place (SpecAugment, arXiv 1904.08779).
+
+    Zero is the mean of a band, as log-mel is normalised per utterance.
+
+    Args:
+        frames: (B, T, bands) float32.
+        lengths: (B,) real frames; a stretch is at most half of an utterance.
+        augmentation: how many and how wide.
+        rng: draws them.
+    """
+    bands = frames.shape[2]
+    for row, length in enumerate(lengths):
+        for _ in range(augmentation.time_masks):
+            width = rng.integers(min(augmentation.time_mask_frames, length // 2) + 1)
+            start = rng.integers(length - width + 1)
+            frames[row, start : start + width] = 0.0
+        for _ in range(augmentation.band_masks):
+            width = rng.integers(min(augmentation.band_mask_bands, bands) + 1)
+            start = rng.integers(bands - width + 1)
+            frames[row, :, start : start + width] = 0.0
+
+
+def roughen_features(
+    features: npt.NDArray[np.float32], augmentation: Augmentation, rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Add noise to picture features and drop some of them.
+
+    Args:
+        features: (B, D) float32, standardised.
+        augmentation: how much.
+        rng: draws it.
+
+    Returns:
+        (B, D) float32.
+    """
+    if augmentation.feature_noise:
+        noise = rng.standard_normal(features.shape, np.float32)
+        features = features + augmentation.feature_noise * noise
+    if augmentation.feature_dropout:
+        kept = rng.random(features.shape) >= augmentation.feature_dropout
+        features = np.where(kept, features / (1 - augmentation.feature_dropout), 0.0)
+    return features.astype(np.float32)

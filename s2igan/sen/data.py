@@ -1,0 +1,75 @@
+"""What the stages of SEN read: log-mel, backbone features and who belongs to which split."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from s2igan.corpora.index import Corpus
+from s2igan.engine.arrays import Array, Ragged, open_array
+from s2igan.errors import UserError
+from s2igan.sen.artifact import read_json
+from s2igan.sen.batches import Rows
+
+
+@dataclass(frozen=True)
+class Captions:
+    """The captions of one split; altered descriptions (role ``swap``) are not among them.
+
+    Args:
+        utterances: (U,) rows of the descriptions.
+        images: (U,) row of the picture that each describes.
+        classes: (U,) class of each, numbered over the whole corpus.
+    """
+
+    utterances: Rows
+    images: Rows
+    classes: Rows
+
+
+class SenData:
+    """The corpus index beside its packed features, memory-mapped.
+
+    Args:
+        corpus: ``artifacts/corpus``.
+        features: ``artifacts/features``.
+
+    Raises:
+        UserError: if a file is missing or the two do not belong together.
+    """
+
+    def __init__(self, corpus: Path, features: Path) -> None:
+        self.corpus = Corpus(corpus)
+        self.mel = Ragged(features, "mel")
+        self.mel_description: dict[str, Any] = read_json(features / "mel.json", "features")
+        self.backbone: Array = open_array(features / "backbone.npy")  # (images, views, D)
+        self.backbone_description: dict[str, Any] = read_json(
+            features / "backbone.json", "features"
+        )
+        self.image_classes = self.corpus.images["class_id"].to_numpy(np.int64)
+        for what, rows, expected in (
+            ("utterances in mel.npy", len(self.mel), len(self.corpus.descriptions)),
+            ("pictures in backbone.npy", len(self.backbone), len(self.corpus.images)),
+        ):
+            if rows != expected:
+                raise UserError(
+                    what,
+                    got=rows,
+                    expected=f"{expected}, as in the corpus",
+                    fix="run `dvc repro features`",
+                )
+
+    def captions(self, split: str) -> Captions:
+        """Select the captions of ``split``; none where the corpus has no such split."""
+        table = self.corpus.descriptions
+        rows = np.flatnonzero((table["split"] == split) & (table["role"] == "caption"))
+        return Captions(
+            rows.astype(np.int64),
+            table["image"].to_numpy(np.int64)[rows],
+            table["class_id"].to_numpy(np.int64)[rows],
+        )
+
+    def described_images(self, split: str) -> Rows:
+        """Rows of the pictures of ``split`` that have a caption, in order."""
+        return np.unique(self.captions(split).images)

@@ -1,0 +1,135 @@
+"""The stage ``embed``: utterances and pictures as vectors, and how well they find each other."""
+
+from pathlib import Path
+
+import numpy as np
+
+from s2igan.engine.arrays import ArrayWriter, open_array
+from s2igan.engine.folders import fresh_folder
+from s2igan.engine.session import Session
+from s2igan.engine.tables import write_json
+from s2igan.errors import UserError
+from s2igan.sen.artifact import load_image_encoder, load_speech_encoder
+from s2igan.sen.batches import Rows
+from s2igan.sen.config import EmbedConfig
+from s2igan.sen.data import Captions, SenData
+from s2igan.sen.encode import encode_pictures, encode_speech
+from s2igan.sen.retrieval import Embedded, Judge, retrieval_figures
+
+
+def embed(
+    config: EmbedConfig,
+    *,
+    corpus: Path,
+    features: Path,
+    sen: Path,
+    out: Path,
+    metrics: Path,
+    session: Session,
+) -> None:
+    """Write ``speech.npy``, ``image.npy`` and the retrieval figures on the test classes.
+
+    Args:
+        config: the section ``embed``.
+        corpus: ``artifacts/corpus``.
+        features: ``artifacts/features``.
+        sen: ``artifacts/sen``.
+        out: ``artifacts/embeddings``: ``speech.npy`` (utterances, E) float32 and ``image.npy``
+            (images, views, E) float32, of unit length, in row order.
+        metrics: JSON file of the figures.
+        session: device and tracking.
+
+    Raises:
+        UserError: if the test classes cannot be searched, or inputs do not belong together.
+    """
+    data = SenData(corpus, features)
+    test = data.captions("test")
+    classes = len(np.unique(test.classes))
+    if classes < 2:
+        raise UserError(
+            "classes with captions in the split test",
+            got=classes,
+            expected="at least 2, for retrieval to tell apart",
+            fix="give the corpus more test classes",
+        )
+    with fresh_folder(out) as partial:
+        _write_speech(config, data, sen, partial / "speech.npy", session)
+        _write_pictures(config, data, sen, partial / "image.npy", session)
+    pictures = data.described_images("test")
+    figures = retrieval_figures(
+        Embedded(open_array(out / "speech.npy")[test.utterances], test.classes),
+        Embedded(open_array(out / "image.npy")[pictures, 0], data.image_classes[pictures]),
+        authors_queries(test),
+        Judge(
+            seed=config.seed,
+            permutations=config.chance_permutations,
+            draws=config.bootstrap_draws,
+            protocol=_protocol(config, data, classes),
+        ),
+    )
+    write_json(metrics, figures)
+    session.tracker.summary(
+        {
+            f"retrieval/{direction}/{name}": float(str(figure["value"]))
+            for direction, group in figures.items()
+            for name, figure in group.items()
+        }
+    )
+
+
+def authors_queries(test: Captions) -> Rows:
+    """Pick one query per class: the first caption of its first picture.
+
+    Args:
+        test: the captions searched with, in the order of the descriptions.
+
+    Returns:
+        (classes,) positions in ``test``, by class.
+    """
+    order = np.lexsort((test.utterances, test.images, test.classes))
+    _, first = np.unique(test.classes[order], return_index=True)
+    return order[first].astype(np.int64)
+
+
+def _write_speech(
+    config: EmbedConfig, data: SenData, sen: Path, path: Path, session: Session
+) -> None:
+    encoder = load_speech_encoder(sen).to(session.device)
+    utterances = np.arange(len(data.mel))
+    rows = np.lib.format.open_memmap(
+        path, "w+", np.float32, (len(utterances), encoder.embedding_dim)
+    )
+    for positions, embeddings in encode_speech(
+        encoder,
+        data.mel,
+        utterances,
+        frames_per_batch=config.frames_per_batch,
+        device=session.device,
+        precision=config.precision,
+    ):
+        rows[positions] = embeddings
+    rows.flush()
+
+
+def _write_pictures(
+    config: EmbedConfig, data: SenData, sen: Path, path: Path, session: Session
+) -> None:
+    encoder = load_image_encoder(sen).to(session.device)
+    views = data.backbone.shape[1]
+    with ArrayWriter(path, np.float32, (views, encoder.embedding_dim)) as writer:
+        for embeddings in encode_pictures(
+            encoder, data.backbone, device=session.device, precision=config.precision
+        ):
+            writer.append(embeddings)
+
+
+def _protocol(config: EmbedConfig, data: SenData, classes: int) -> tuple[str, ...]:
+    info, backbone = data.corpus.info, data.backbone_description
+    return (
+        f"corpus {info['kind']}, edition {info['edition']}; {classes} test classes, unseen in "
+        "training; same class is relevant",
+        f"cosine of SEN embeddings; pictures through {' + '.join(backbone['names'])} "
+        f"({backbone['dimension']}-d), one centre view",
+        f"chance: descriptions permuted, mean of {config.chance_permutations} permutations",
+        f"low, high: 95 % bootstrap over classes, {config.bootstrap_draws} draws",
+    )

@@ -1,0 +1,170 @@
+"""The protocols by which SEN's retrieval is measured (paper §2.4; its authors' published code).
+
+Relevant is what shows or describes the same class; similarity is the cosine. Chance is what the
+same similarities score after the descriptions are permuted; an interval is a bootstrap over
+classes, since the queries of one class succeed and fail together.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from s2igan.metrics.intervals import bootstrap_over_classes
+from s2igan.metrics.retrieval import (
+    RankedMeasure,
+    chance_by_permutation,
+    rank,
+    ranked_average_precisions,
+    ranked_hits,
+)
+from s2igan.sen.batches import Rows
+from s2igan.sen.encode import Embeddings
+
+Figure = dict[str, object]
+
+MEAN_AVERAGE_PRECISION: Mapping[str, RankedMeasure] = {"mAP": ranked_average_precisions}
+ALL_MEASURES: Mapping[str, RankedMeasure] = {
+    **MEAN_AVERAGE_PRECISION,
+    "R@1": partial(ranked_hits, k=1),
+    "R@5": partial(ranked_hits, k=5),
+    "R@10": partial(ranked_hits, k=10),
+}
+
+QUERIES_PER_BLOCK = 512
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Embeddings with the class of each.
+
+    Args:
+        vectors: (n, E) float32 of unit length.
+        classes: (n,) int64.
+    """
+
+    vectors: Embeddings
+    classes: Rows
+
+
+def search(queries: Embedded, gallery: Embedded) -> npt.NDArray[np.int32]:
+    """Order the gallery of every query by falling cosine, (Q, G) int32, in blocks of queries."""
+    order = np.empty((len(queries.vectors), len(gallery.vectors)), np.int32)
+    for start in range(0, len(order), QUERIES_PER_BLOCK):
+        block = slice(start, start + QUERIES_PER_BLOCK)
+        order[block] = rank(queries.vectors[block] @ gallery.vectors.T)
+    return order
+
+
+def mean_average_precision(queries: Embedded, gallery: Embedded) -> float:
+    """Mean over the queries of their average precision, in [0, 1]."""
+    relevant = gallery.classes[search(queries, gallery)] == queries.classes[:, None]  # (Q, G)
+    return float(ranked_average_precisions(relevant).mean())
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Turns rankings into figures with chance, interval and protocol.
+
+    Args:
+        seed: of permutations and resamples.
+        permutations: of the descriptions, averaged over for chance.
+        draws: resamples of the classes behind an interval.
+        protocol: sentences that stand beside every figure.
+    """
+
+    seed: int
+    permutations: int
+    draws: int
+    protocol: tuple[str, ...]
+
+    def figures(
+        self,
+        queries: Embedded,
+        gallery: Embedded,
+        *,
+        descriptions: Literal["queries", "gallery"],
+        measures: Mapping[str, RankedMeasure],
+        protocol: str,
+    ) -> dict[str, Figure]:
+        """Measure one direction.
+
+        Args:
+            queries: what is asked with.
+            gallery: what is searched.
+            descriptions: which of the two is speech, and is permuted for chance.
+            measures: by name.
+            protocol: a sentence about this direction.
+
+        Returns:
+            Per measure a figure: value, chance, low, high, protocol.
+        """
+        order = search(queries, gallery)  # (Q, G)
+        chances = chance_by_permutation(
+            order,
+            queries.classes,
+            gallery.classes,
+            measures,
+            permute=descriptions,
+            permutations=self.permutations,
+            seed=self.seed,
+        )
+        relevant = gallery.classes[order] == queries.classes[:, None]  # (Q, G)
+        figures: dict[str, Figure] = {}
+        for name, measure in measures.items():
+            values = measure(relevant)  # (Q,)
+            low, high = bootstrap_over_classes(values, queries.classes, self.seed, self.draws)
+            figures[name] = {
+                "value": float(values.mean()),
+                "chance": chances[name],
+                "low": low,
+                "high": high,
+                "protocol": [protocol, *self.protocol],
+            }
+        return figures
+
+
+def retrieval_figures(
+    speech: Embedded, images: Embedded, authors_queries: Rows, judge: Judge
+) -> dict[str, dict[str, Figure]]:
+    """Measure retrieval from speech to image, back, and by the authors' protocol.
+
+    Args:
+        speech: every caption of the test classes.
+        images: every described picture of the test classes, in one view.
+        authors_queries: rows of ``speech``, one query per class.
+        judge: chance, intervals and protocol.
+
+    Returns:
+        ``speech_to_image``, ``image_to_speech`` (mAP, R@1, R@5, R@10 each) and
+        ``authors_protocol`` (mAP).
+    """
+    captions, pictures = f"{len(speech.vectors)} captions", f"{len(images.vectors)} pictures"
+    asked = Embedded(speech.vectors[authors_queries], speech.classes[authors_queries])
+    return {
+        "speech_to_image": judge.figures(
+            speech,
+            images,
+            descriptions="queries",
+            measures=ALL_MEASURES,
+            protocol=f"each of {captions} of the test classes searches {pictures}",
+        ),
+        "image_to_speech": judge.figures(
+            images,
+            speech,
+            descriptions="gallery",
+            measures=ALL_MEASURES,
+            protocol=f"each of {pictures} of the test classes searches {captions}",
+        ),
+        "authors_protocol": judge.figures(
+            asked,
+            images,
+            descriptions="queries",
+            measures=MEAN_AVERAGE_PRECISION,
+            protocol=f"{len(authors_queries)} queries, the first caption of the first picture of "
+            f"each test class, search {pictures}",
+        ),
+    }
