@@ -1,0 +1,80 @@
+"""Which device computes, said aloud, and at which precision."""
+
+import os
+import sys
+import warnings
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from s2igan.engine.runtime import read_runtime
+from s2igan.errors import UserError
+
+Precision = Literal["float32", "bfloat16"]
+
+
+def choose_device(request: str | None = None) -> torch.device:
+    """Choose the device and say on stderr which, and why not a GPU that is present.
+
+    Args:
+        request: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; by default the machine's setting.
+
+    Raises:
+        UserError: if CUDA was asked for by name and cannot be used.
+    """
+    wanted = request or read_runtime().device
+    if wanted == "cpu":
+        present = " (a GPU is present; the device setting says cpu)" if gpu_is_present() else ""
+        return _announce(torch.device("cpu"), present)
+    device = torch.device(_cuda_name(wanted))
+    problem = cuda_problem(device)
+    if problem is None:
+        return _announce(device, f" ({torch.cuda.get_device_name(device)})")
+    if wanted != "auto":
+        raise UserError(f"device {wanted!r}", got=problem, expected="a usable CUDA device")
+    reason = f" (a GPU is present but unusable: {problem})" if gpu_is_present() else ""
+    return _announce(torch.device("cpu"), reason)
+
+
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+    """Return a context in which matrix products and convolutions run at ``precision``."""
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def gpu_is_present() -> bool:
+    """Tell whether the machine shows an NVIDIA GPU, usable or not."""
+    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/proc/driver/nvidia/version").is_file()
+
+
+def cuda_problem(device: torch.device) -> str | None:
+    """Return in one line why ``device`` cannot be used, or None where it can."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if not torch.cuda.is_available():
+            return _one_line(str(caught[-1].message)) if caught else "PyTorch sees no CUDA device"
+        try:
+            # The first kernel tells what the driver's version does not: an unsupported chip.
+            torch.ones(8, device=device).sum().item()
+        except RuntimeError as error:
+            return _one_line(str(error))
+    return None
+
+
+def _cuda_name(wanted: str) -> str:
+    if wanted == "auto":
+        wanted = "cuda"
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if wanted == "cuda" else wanted
+
+
+def _one_line(text: str, limit: int = 200) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _announce(device: torch.device, remark: str) -> torch.device:
+    sys.stderr.write(f"device: {device}{remark}\n")
+    return device

@@ -1,0 +1,83 @@
+"""Settings of this machine, which never change a result: device, workers, archives, tracking.
+
+They come from ``S2IGAN_*`` variables or from ``runtime.yaml`` beside ``params.yaml``, the variable
+winning. Everything is anchored at the repository that the user stands in, also when DVC runs a
+stage in a temporary copy of it.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from s2igan.engine.section import Section
+from s2igan.engine.strict_yaml import parse_yaml, read_yaml
+from s2igan.errors import UserError
+
+SETTINGS = ("device", "workers", "archives", "tracking")
+
+
+class Runtime(Section):
+    """What may differ from machine to machine."""
+
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="where to compute")
+    workers: int | None = Field(None, ge=1, description="processes for host work; null: one a core")
+    archives: str | None = Field(None, description="folder of archives that need no download")
+    tracking: Literal["mlflow", "off"] = Field("mlflow", description="where runs are recorded")
+
+    @property
+    def worker_count(self) -> int:
+        """The number of workers to use."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+    @property
+    def archives_folder(self) -> Path | None:
+        """The folder of archives, anchored at :func:`repository_root`."""
+        return None if self.archives is None else repository_root() / self.archives
+
+
+def repository_root() -> Path:
+    """Return ``$DVC_ROOT``, else the nearest parent folder that holds ``.dvc`` or ``.git``."""
+    if root := os.environ.get("DVC_ROOT"):
+        return Path(root).resolve()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / ".dvc").is_dir() or (folder / ".git").exists():
+            return folder
+    return here
+
+
+def state_folder() -> Path:
+    """Return the Git-ignored folder of everything that outlives a stage without being an output."""
+    return repository_root() / ".s2igan"
+
+
+def read_runtime() -> Runtime:
+    """Read the machine's settings.
+
+    Raises:
+        UserError: if a setting is unknown or has a wrong value.
+    """
+    path = repository_root() / "runtime.yaml"
+    values = read_yaml(path) if path.is_file() else None
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise UserError(f"{str(path)!r}", got=repr(values), expected="a mapping of settings")
+    sources = {name: f"{name} in {str(path)!r}" for name in values}
+    for name in SETTINGS:
+        variable = f"S2IGAN_{name.upper()}"
+        if text := os.environ.get(variable):
+            values[name] = parse_yaml(text) if name == "workers" else text
+            sources[name] = f"variable {variable}"
+    try:
+        return Runtime.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        name = str(problem["loc"][0])
+        raise UserError(
+            sources.get(name, name),
+            got=repr(problem["input"]),
+            expected=problem["msg"].removeprefix("Input should be "),
+        ) from error

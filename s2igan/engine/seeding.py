@@ -1,0 +1,20 @@
+"""Generators seeded by a configured seed and by what is being drawn, never by global state.
+
+Keys are hashed by :class:`numpy.random.SeedSequence`, so streams of neighbouring keys are
+independent, and no draw depends on the number of workers or on the batch size.
+"""
+
+import numpy as np
+import torch
+
+
+def numpy_generator(seed: int, *key: int) -> np.random.Generator:
+    """Return the NumPy stream of ``(seed, *key)``; all are non-negative integers."""
+    return np.random.default_rng((seed, *key))
+
+
+def torch_generator(seed: int, *key: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """Return the PyTorch stream of ``(seed, *key)`` on ``device``."""
+    state = np.random.SeedSequence((seed, *key)).generate_state(1, np.uint64)[0]
+    # PyTorch takes seeds of 64 bits, NumPy gives them unsigned; the top bit is dropped.
+    return torch.Generator(device).manual_seed(int(state) >> 1)

@@ -1,0 +1,38 @@
+"""What a heavy stage is given beside its data: device, workers, tracker and checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from s2igan.engine.checkpoint import CheckpointStore
+from s2igan.engine.tracking import Tracker
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Session:
+    """The circumstances of a run; none of them changes a result beyond float rounding.
+
+    Attributes:
+        device: where to compute.
+        workers: processes or threads for host work.
+        tracker: where losses, pictures and figures are shown.
+        checkpoints: the state to resume from.
+        progress: whether to show progress on stderr.
+    """
+
+    device: torch.device
+    workers: int
+    tracker: Tracker
+    checkpoints: CheckpointStore
+    progress: bool
+
+
+def plain_session(device: str = "cpu") -> Session:
+    """Return a session without tracking, checkpoints, worker processes and progress."""
+    import torch
+
+    return Session(torch.device(device), 1, Tracker(), CheckpointStore(None), progress=False)

@@ -1,0 +1,277 @@
+"""Where losses, pictures and figures are shown: MLflow where it is installed, nothing elsewhere.
+
+Files are the record of a result and MLflow is the record of its execution: whatever fails here
+warns and lets the run go on. This is the only module outside ``serving`` that imports MLflow.
+"""
+
+import getpass
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from s2igan.engine.runtime import repository_root, state_folder
+
+if TYPE_CHECKING:
+    from s2igan.engine.pictures import Picture
+
+EXPERIMENT = "s2igan"
+_MAX_FAILURES = 3
+
+
+class Tracker:
+    """Takes everything and keeps nothing; the base of every tracker."""
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Log several values, losses say, at one step."""
+
+    def picture(self, key: str, picture: "Picture", step: int | None = None) -> None:
+        """Log one HWC uint8 picture, with a step where it belongs to a course over time."""
+
+    def file(self, path: Path, folder: str = "") -> None:
+        """Log a copy of one file, a model say, into ``folder`` of the run."""
+
+    def summary(self, values: Mapping[str, float]) -> None:
+        """Log figures that stand for the whole run."""
+
+    def params(self, values: Mapping[str, object]) -> None:
+        """Log parameters by their dotted keys."""
+
+
+class MlflowTracker(Tracker):
+    """Logs into one MLflow run; gives up after a few failures in a row.
+
+    Args:
+        client: an ``MlflowClient``.
+        run_id: the run to log into.
+    """
+
+    def __init__(self, client: Any, run_id: str) -> None:
+        self.run_id = run_id
+        self._client = client
+        self._failures = 0
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Log several values at one step, in one request."""
+        from mlflow.entities import Metric
+
+        now = time.time_ns() // 1_000_000
+        metrics = [Metric(metric_name(key), float(v), now, step) for key, v in values.items()]
+        self._try(lambda: self._client.log_batch(self.run_id, metrics=metrics))
+
+    def picture(self, key: str, picture: "Picture", step: int | None = None) -> None:
+        """Log one HWC uint8 picture; those with a step get the step slider."""
+        name = metric_name(key)
+        where = {"artifact_file": f"{name}.png"} if step is None else {"key": name, "step": step}
+        self._try(lambda: self._client.log_image(self.run_id, picture, **where))
+
+    def file(self, path: Path, folder: str = "") -> None:
+        """Log a copy of one file."""
+        self._try(lambda: self._client.log_artifact(self.run_id, str(path), folder or None))
+
+    def summary(self, values: Mapping[str, float]) -> None:
+        """Log figures without a course over time."""
+        self.log(0, values)
+
+    def params(self, values: Mapping[str, object]) -> None:
+        """Log parameters by their dotted keys."""
+        from mlflow.entities import Param
+
+        params = [Param(key, _text(value)) for key, value in values.items()]
+        self._try(lambda: self._client.log_batch(self.run_id, params=params))
+
+    def _try(self, action: Callable[[], object]) -> None:
+        if self._failures >= _MAX_FAILURES:
+            return
+        try:
+            with _quiet_warnings():
+                action()
+            self._failures = 0
+        except Exception as error:
+            self._failures += 1
+            stops = "; tracking stops" if self._failures == _MAX_FAILURES else ""
+            warn(f"{error}{stops}")
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """Which run this is.
+
+    Attributes:
+        stage: name of the stage.
+        variant: the experiment's name, or ``workspace@<commit>`` outside experiments.
+        tags: where it comes from: DVC's names, the Git commit, the key of its inputs.
+    """
+
+    stage: str
+    variant: str
+    tags: Mapping[str, str]
+
+
+def identify(stage: str, key: str) -> RunIdentity:
+    """Return the identity of this process's run; ``key`` is the hash of the stage's inputs."""
+    commit = _git("rev-parse", "HEAD")
+    name = os.environ.get("DVC_EXP_NAME", "")
+    tags = {
+        "dvc.stage": os.environ.get("DVC_STAGE", stage),
+        "dvc.exp_name": name,
+        "dvc.baseline_rev": os.environ.get("DVC_EXP_BASELINE_REV", ""),
+        "git.dirty": "true" if _git("status", "--porcelain", "--untracked-files=no") else "false",
+        "s2igan.inputs": key,
+        "mlflow.source.git.commit": commit,
+        "mlflow.source.name": f"stages.{stage}",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.user": getpass.getuser(),
+    }
+    variant = name or f"workspace@{commit[:7] or 'unversioned'}"
+    return RunIdentity(stage, variant, {tag: value for tag, value in tags.items() if value})
+
+
+@contextmanager
+def open_tracker(identity: RunIdentity, *, enabled: bool = True) -> Iterator[Tracker]:
+    """Yield a tracker whose run ends as the block ends: FINISHED, FAILED or KILLED."""
+    tracker = _start(identity) if enabled else None
+    if tracker is None:
+        yield Tracker()
+        return
+    status = "FAILED"
+    try:
+        yield tracker
+        status = "FINISHED"
+    except (KeyboardInterrupt, SystemExit):
+        status = "KILLED"
+        raise
+    finally:
+        tracker.finish(status)
+
+
+class _StageTracker(MlflowTracker):
+    """The run of one stage, under the run of the whole execution."""
+
+    def __init__(self, client: Any, run_id: str, parent_id: str) -> None:
+        super().__init__(client, run_id)
+        self._parent_id = parent_id
+
+    def finish(self, status: str) -> None:
+        for run_id in (self.run_id, self._parent_id):
+            self._try(partial(self._client.set_terminated, run_id, status))
+
+
+def _start(identity: RunIdentity) -> _StageTracker | None:
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    try:
+        with _quiet_warnings():
+            return _connect(identity)
+    except ModuleNotFoundError as error:
+        warn(f"not tracked, {error.name} is not installed")
+    except Exception as error:
+        warn(f"not tracked: {error}")
+    return None
+
+
+def _connect(identity: RunIdentity) -> _StageTracker:
+    import logging
+
+    from filelock import FileLock
+    from mlflow import MlflowClient
+
+    # The first use of a new database tells every migration.
+    for name in ("alembic", "mlflow.store.db.utils"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    runs = state_folder() / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    # Two processes that create the database, the experiment or the parent at once would crash.
+    with FileLock(runs / "lock", timeout=120):
+        client = MlflowClient(tracking_uri())
+        experiment = _experiment(client)
+        ids = _read_ids(runs / f"{_slug(identity.variant)}.json", client)
+        if "pipeline" not in ids:
+            ids["pipeline"] = client.create_run(
+                experiment, run_name=identity.variant, tags=_parent_tags(identity)
+            ).info.run_id
+        links = {f"run.{stage}": run_id for stage, run_id in ids.items() if stage != "pipeline"}
+        run = client.create_run(
+            experiment,
+            run_name=f"{identity.stage} · {identity.variant}",
+            tags={**identity.tags, **links, "mlflow.parentRunId": ids["pipeline"]},
+        )
+        ids[identity.stage] = run.info.run_id
+        (runs / f"{_slug(identity.variant)}.json").write_text(json.dumps(ids, indent=2) + "\n")
+    return _StageTracker(client, run.info.run_id, ids["pipeline"])
+
+
+def tracking_uri() -> str:
+    """Return ``$MLFLOW_TRACKING_URI``, else the database at the repository's root."""
+    default = f"sqlite:///{repository_root() / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or default
+
+
+def _experiment(client: Any) -> str:
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
+    if (found := client.get_experiment_by_name(name)) is not None:
+        return str(found.experiment_id)
+    # MLflow would freeze the location to the folder of the first run, a temporary one perhaps.
+    local = tracking_uri().startswith("sqlite:")
+    location = (repository_root() / "mlruns").as_uri() if local else None
+    return str(client.create_experiment(name, artifact_location=location))
+
+
+def _read_ids(path: Path, client: Any) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    ids: dict[str, str] = json.loads(path.read_text())
+    try:
+        client.get_run(ids["pipeline"])
+    except Exception:
+        return {}  # Another database than the one these runs were written to.
+    return ids
+
+
+def _parent_tags(identity: RunIdentity) -> dict[str, str]:
+    own = ("dvc.stage", "s2igan.inputs", "mlflow.source.name")
+    return {tag: value for tag, value in identity.tags.items() if tag not in own}
+
+
+def metric_name(key: str) -> str:
+    """Return ``key`` in the characters that MLflow allows: ``R@1`` becomes ``R_at_1``."""
+    return re.sub(r"[^\w/. :-]", "_", key.replace("@", "_at_"))
+
+
+def warn(message: str) -> None:
+    """Say on stderr, in one line, that something is not tracked."""
+    sys.stderr.write(f"tracking: {' '.join(message.split())[:300]}\n")
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^\w@.-]", "_", name)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+@contextmanager
+def _quiet_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
