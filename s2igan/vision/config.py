@@ -1,0 +1,38 @@
+"""Settings of pixels and backbone features: the picture half of section `features`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from s2igan.engine.section import Section
+
+
+class VisionConfig(Section):
+    """How pictures are cropped, packed and looked at by pretrained networks."""
+
+    backbones: list[Literal["compact", "squeezenet1_1/keras"]] = Field(
+        min_length=1,
+        description="pretrained networks whose standardised features are joined, in this order; "
+        "the judge `reader` is refused here",
+    )
+    views: int = Field(
+        ge=1,
+        description="views per training picture: the centre crop, then random crops with flips",
+    )
+    shorter_side: int = Field(
+        ge=8, description="shorter side of the packed pictures, pixels (paper 304)"
+    )
+    crop: int = Field(
+        ge=8,
+        description="side of the square crop of a packed picture, pixels (paper 256); "
+        "crop / shorter_side is the share that a backbone's view takes, too",
+    )
+    box_scale: float = Field(
+        gt=0,
+        description="side of the square cut around a bounding box, in longer box sides (paper 1.5)",
+    )
+    batch: int = Field(ge=1, description="pictures per forward pass of a backbone")
+    precision: Literal["float32", "bfloat16"] = Field(
+        description="arithmetic of the backbones' forward passes"
+    )
+    seed: int = Field(ge=0, description="draws the random crops and flips of the views")

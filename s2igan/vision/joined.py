@@ -1,0 +1,61 @@
+"""Several backbones as one: features standardised over the training pictures, then joined."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from s2igan.errors import UserError
+from s2igan.vision.backbones import Backbone, load_backbone
+
+
+class JoinedBackbone(nn.Module):
+    """Look at pictures through every backbone and standardise what they see.
+
+    Args:
+        backbones: in the order in which their features are joined.
+        mean: ``(D,)`` of the training pictures' joined features.
+        std: ``(D,)`` likewise.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, backbones: list[Backbone], mean: Tensor, std: Tensor) -> None:
+        super().__init__()
+        self.backbones = nn.ModuleList(backbones)
+        self.dimension = len(mean)
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return ``(N, D)`` features of ``(N, 3, H, W)`` pictures in [0, 1], differentiably."""
+        return (join_features(self.backbones, images) - self.mean) / self.std
+
+
+def join_features(backbones: nn.ModuleList, images: Tensor) -> Tensor:
+    """Concatenate the raw features of several backbones, ``(N, D)`` float32."""
+    return torch.cat([backbone(images).features.float() for backbone in backbones], dim=1)
+
+
+def load_joined(features: Path, weights: Path) -> JoinedBackbone:
+    """Load the backbones that made ``backbone.npy``, standardised as it is.
+
+    Args:
+        features: the features folder, with ``backbone.json`` and ``backbone.safetensors``.
+        weights: folder of downloaded weight files.
+
+    Raises:
+        UserError: if a file is missing or broken.
+    """
+    path = features / "backbone.json"
+    if not path.is_file():
+        raise UserError(
+            f"backbones {str(path)!r}", got="no such file", fix="run `dvc repro features`"
+        )
+    names: list[str] = json.loads(path.read_text(encoding="utf-8"))["names"]
+    statistics = load_file(features / "backbone.safetensors")
+    backbones = [load_backbone(name, weights) for name in names]
+    return JoinedBackbone(backbones, statistics["mean"], statistics["std"])

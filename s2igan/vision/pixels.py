@@ -1,0 +1,118 @@
+"""Packed pictures and the square crops that a GAN trains on.
+
+On disk: ``pixels.npy`` and ``pixels.offsets.npy``, uint8, every picture flattened from HWC, and
+``shapes.npy``, ``(pictures, 2)`` int32, their heights and widths.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from s2igan.engine.arrays import Ragged, RaggedWriter, open_array, write_array
+from s2igan.engine.pictures import Picture
+from s2igan.errors import UserError
+
+
+class PixelWriter:
+    """Append pictures to a features folder one by one.
+
+    Args:
+        folder: an existing folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._shapes_path = folder / "shapes.npy"
+        self._shapes: list[tuple[int, int]] = []
+        self._values = RaggedWriter(folder, "pixels", np.uint8)
+
+    def append(self, picture: Picture) -> None:
+        """Append one ``(H, W, 3)`` uint8 picture."""
+        self._values.append(picture.reshape(-1))
+        self._shapes.append((picture.shape[0], picture.shape[1]))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._values.__exit__(kind, error, trace)
+        if kind is None:
+            write_array(self._shapes_path, np.asarray(self._shapes, np.int32).reshape(-1, 2))
+
+
+class PackedPixels:
+    """Read packed pictures through a memory map.
+
+    Args:
+        features: the features folder.
+
+    Raises:
+        UserError: if a file is missing.
+    """
+
+    def __init__(self, features: Path) -> None:
+        packed = Ragged(features, "pixels")
+        # A plain ndarray over the map: slicing an np.memmap costs microseconds per picture.
+        self._values: npt.NDArray[np.uint8] = np.asarray(packed.values)
+        self._starts = packed.offsets.tolist()
+        self.shapes: npt.NDArray[np.integer] = np.asarray(open_array(features / "shapes.npy"))
+        self._sizes = self.shapes.tolist()
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def __getitem__(self, index: int) -> Picture:
+        """Return picture ``index``, ``(h, w, 3)`` uint8, a read-only view."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"picture {index} of {len(self)}")
+        height, width = self._sizes[index]
+        start = self._starts[index]
+        return self._values[start : start + height * width * 3].reshape(height, width, 3)
+
+    def crops(
+        self,
+        indices: Sequence[int] | npt.NDArray[np.integer],
+        size: int,
+        rng: np.random.Generator | None,
+    ) -> Picture:
+        """Cut one square out of each picture.
+
+        Args:
+            indices: which pictures, ``(n,)``.
+            size: side of the squares, pixels; at most the shorter side of the packed pictures.
+            rng: draws where the squares lie and which are flipped; None takes the centre unflipped.
+
+        Returns:
+            ``(n, size, size, 3)`` uint8.
+
+        Raises:
+            UserError: if a packed picture is smaller than ``size``.
+        """
+        chosen = np.asarray(indices, np.int64)
+        leeway = self.shapes[chosen] - size  # (n, 2)
+        if chosen.size and leeway.min() < 0:
+            raise UserError(
+                "crop of the packed pictures",
+                got=f"{size} px",
+                expected=f"at most {int(leeway.min()) + size} px, their shorter side",
+                fix="raise features.shorter_side or lower the crop",
+            )
+        if rng is None:
+            corners, flips = leeway // 2, np.zeros(len(chosen), np.bool_)
+        else:
+            corners = rng.integers(0, leeway, endpoint=True)
+            flips = rng.random(len(chosen)) < 0.5
+        batch = np.empty((len(chosen), size, size, 3), np.uint8)
+        places = zip(chosen.tolist(), corners.tolist(), flips.tolist(), batch, strict=True)
+        for index, (top, left), flip, square in places:
+            window = self[index][top : top + size, left : left + size]
+            square[:] = window[:, ::-1] if flip else window
+        return batch
