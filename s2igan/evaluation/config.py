@@ -32,6 +32,11 @@ class EvaluateConfig(Section):
     kid_subset_size: int = Field(
         ge=2, description="pictures per subset of KID; at most the smallest picture set"
     )
+    crop: int = Field(
+        ge=8,
+        description="side of the centre square of the packed pictures that real pictures show, px, "
+        "then resized to the generated size; the same as rdg.crop",
+    )
     neighbourhood: int = Field(
         ge=1, description="k of the k-nearest-neighbour balls of precision and recall"
     )

@@ -1,0 +1,166 @@
+"""What is judged: the pictures that were drawn, and the real ones at the same size."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional as F
+
+from s2igan.corpora.attributes import ATTRIBUTES, VALUES
+from s2igan.corpora.index import Corpus
+from s2igan.engine.arrays import open_array
+from s2igan.engine.pictures import Picture
+from s2igan.engine.tables import read_table
+from s2igan.errors import UserError
+from s2igan.evaluation.judge import Judge, Rows, Seen
+from s2igan.vision.pixels import PackedPixels
+
+Values = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
+
+
+class Material:
+    """Corpus, packed pictures and samples, side by side.
+
+    Args:
+        corpus: the corpus folder.
+        features: the features folder.
+        samples: the samples folder.
+        crop: side of the centre square of a packed picture that a real picture shows, px.
+
+    Raises:
+        UserError: if a file is missing or the folders do not belong together.
+    """
+
+    def __init__(self, corpus: Path, features: Path, samples: Path, crop: int) -> None:
+        self.corpus = Corpus(corpus)
+        self.samples = read_table(samples / "samples.parquet")
+        self.crop = crop
+        self._pixels = PackedPixels(features)
+        self._drawn: npt.NDArray[np.uint8] = np.asarray(open_array(samples / "images.npy"))
+        self.size: int = self._drawn.shape[1]
+        images = self.corpus.images
+        self.image_classes: Rows = images["class_id"].to_numpy(np.int64)
+        self.described: Rows = self.corpus.descriptions["image"].to_numpy(np.int64)
+        self.classes: Rows = self.image_classes[self.described]
+        _expect("packed pictures", len(self._pixels), len(images))
+        _expect("drawn pictures", len(self._drawn), len(self.samples))
+
+    @property
+    def edition(self) -> str:
+        """Which corpus this is, in one sentence."""
+        return f"corpus {self.corpus.info['kind']}, edition {self.corpus.info['edition']}"
+
+    @property
+    def preprocessing(self) -> str:
+        """How pictures reach the judge, in one sentence."""
+        resized = "" if self.crop == self.size else f", area-averaged to {self.size} px"
+        return (
+            f"{self.size}-px pictures of the averaged generator at the last step; real pictures: "
+            f"centre {self.crop} px of the packed picture{resized}, not flipped"
+        )
+
+    def drawn(self, rows: Rows) -> Picture:
+        """Return drawn pictures, ``(n, S, S, 3)`` uint8."""
+        return np.ascontiguousarray(self._drawn[rows])
+
+    def real(self, rows: Rows) -> Picture:
+        """Return real pictures, rows of the index, at the drawn size, ``(n, S, S, 3)`` uint8."""
+        squares = self._pixels.crops(rows, self.crop, None)
+        if self.crop == self.size:
+            return squares
+        images = torch.from_numpy(squares).permute(0, 3, 1, 2).float()  # (n, 3, crop, crop)
+        images = F.interpolate(images, (self.size, self.size), mode="area")
+        return images.round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+
+    def drawn_rows(self, name: str) -> Rows:
+        """Rows of the samples of one set, such as ``test`` or ``draws``, in order."""
+        return np.flatnonzero(self.samples["set"].to_numpy() == name).astype(np.int64)
+
+    def image_rows(self, split: str) -> Rows:
+        """Rows of the pictures of one split, in order."""
+        splits = self.corpus.images["split"].to_numpy()
+        return np.flatnonzero(splits == split).astype(np.int64)
+
+    def targets(self, rows: Rows) -> Rows:
+        """Utterances that drawn pictures are judged against, ``(n,)``."""
+        return self.samples["target"].to_numpy(np.int64)[rows]
+
+    def utterances(self, rows: Rows) -> Rows:
+        """Utterances whose speech was drawn, ``(n,)``."""
+        return self.samples["utterance"].to_numpy(np.int64)[rows]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The material and all that the judge saw in it, each picture once.
+
+    Args:
+        material: the pictures.
+        real: per picture of the index.
+        drawn: per sample.
+        judge: how the judge is named in protocols.
+    """
+
+    material: Material
+    real: Seen
+    drawn: Seen
+    judge: str
+
+    @classmethod
+    def of(cls, material: Material, judge: Judge) -> "Judged":
+        """Let the judge look at every picture."""
+        real = judge.see(material.real, len(material.image_classes), "real pictures")
+        drawn = judge.see(material.drawn, len(material.samples), "drawn pictures")
+        return cls(material, real, drawn, judge.protocol)
+
+    def protocol(self, *sentences: str) -> list[str]:
+        """Return the protocol of a figure: its own sentences, then what all have in common."""
+        return [*sentences, self.judge, self.material.preprocessing, self.material.edition]
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """What is true of every picture and what every description mentions of it.
+
+    Args:
+        truth: ``(pictures, 8)`` int64, values of the attributes, numbered as in ``VALUES``.
+        mentions: ``(utterances, 8)`` bool.
+    """
+
+    truth: Values
+    mentions: Booleans
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> "Attributes":
+        """Take both from the index.
+
+        Raises:
+            UserError: if a value is not one of ``VALUES``.
+        """
+        truth = np.stack([value_numbers(name, corpus.images[name]) for name in ATTRIBUTES], axis=1)
+        told = [() if row is None else tuple(row) for row in corpus.descriptions["mentions"]]
+        mentions = np.array([[name in row for name in ATTRIBUTES] for row in told], bool)
+        return cls(truth, mentions.reshape(len(told), len(ATTRIBUTES)))
+
+
+def value_numbers(attribute: str, values: "npt.ArrayLike") -> Values:
+    """Number the values of one attribute as in ``VALUES``.
+
+    Raises:
+        UserError: if one is not a value of the attribute.
+    """
+    known = VALUES[attribute]
+    unknown = sorted({str(value) for value in np.asarray(values)} - set(known))
+    if unknown:
+        raise UserError(
+            f"attribute {attribute!r} of the corpus", got=unknown[0], expected=", ".join(known)
+        )
+    return np.array([known.index(str(value)) for value in np.asarray(values)], np.int64)
+
+
+def _expect(what: str, got: int, expected: int) -> None:
+    if got != expected:
+        raise UserError(what, got=got, expected=f"{expected}, as in their table", fix="dvc repro")

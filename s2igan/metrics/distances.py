@@ -1,0 +1,48 @@
+"""Euclidean distances inside a set of vectors and from one set to another."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Vectors = npt.NDArray[np.floating[Any]]
+
+ROWS_PER_BLOCK = 1024
+
+
+def mean_pairwise_distance(vectors: Vectors) -> float:
+    """Mean Euclidean distance over all pairs of ``(n, D)`` vectors.
+
+    Raises:
+        ValueError: if there are fewer than two vectors.
+    """
+    count = len(vectors)
+    if count < 2:
+        raise ValueError(f"{count} vectors make no pair")
+    squares = _squared_distances(vectors, vectors)
+    above = np.triu_indices(count, k=1)
+    return float(np.sqrt(squares[above]).mean())
+
+
+def nearest_distances(queries: Vectors, gallery: Vectors) -> npt.NDArray[np.float64]:
+    """Euclidean distance from each query to the nearest vector of the gallery.
+
+    Args:
+        queries: ``(Q, D)``.
+        gallery: ``(G, D)``, not empty.
+
+    Returns:
+        ``(Q,)``.
+    """
+    nearest = np.full(len(queries), np.inf)
+    for start in range(0, len(gallery), ROWS_PER_BLOCK):
+        squares = _squared_distances(queries, gallery[start : start + ROWS_PER_BLOCK])
+        np.minimum(nearest, squares.min(axis=1), out=nearest)
+    return np.asarray(np.sqrt(nearest), np.float64)
+
+
+def _squared_distances(a: Vectors, b: Vectors) -> npt.NDArray[np.float64]:
+    # The products run in the vectors' own precision; rounding can only push a square below zero.
+    squares = (a * a).sum(axis=1, dtype=np.float64)[:, None] - 2.0 * (a @ b.T)
+    squares += (b * b).sum(axis=1, dtype=np.float64)
+    return np.asarray(np.maximum(squares, 0.0), np.float64)
