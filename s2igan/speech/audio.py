@@ -1,0 +1,98 @@
+"""Audio between bytes and samples: decoding, mono, resampling, 16 bits, FLAC."""
+
+import io
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from s2igan.errors import UserError
+
+Samples = npt.NDArray[np.float32]
+Pcm = npt.NDArray[np.int16]
+
+# libFLAC's own default, as soundfile counts from 0 (fastest) to 1 (smallest).
+_FLAC_COMPRESSION = 0.625
+
+
+def decode_audio(data: bytes, name: str) -> tuple[Samples, int]:
+    """Decode a recording and mix its channels to mono.
+
+    Args:
+        data: bytes of a WAV, FLAC, OGG or MP3 file, or any other that libsndfile reads.
+        name: how an error names the recording.
+
+    Returns:
+        Samples in [-1, 1], ``(n,)`` float32, and their rate in Hz.
+
+    Raises:
+        UserError: if the bytes are not audio, hold no sample, or a sample is not a number.
+    """
+    try:
+        channels, rate_hz = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise _bad(name, f"{len(data)} bytes that do not decode ({error})") from error
+    samples: Samples = channels.mean(axis=1)  # (n, channels) -> (n,)
+    if not len(samples):
+        raise _bad(name, "a file without a sample")
+    if not np.isfinite(samples).all():
+        raise _bad(name, "samples that are not numbers")
+    return samples, int(rate_hz)
+
+
+def resample(samples: Samples, rate_hz: int, target_hz: int) -> Samples:
+    """Bring ``(n,)`` samples to another rate, ``(ceil(n * target / rate),)`` float32.
+
+    A windowed sinc, Kaiser with the width of resampy's ``kaiser_best``.
+    """
+    if rate_hz == target_hz:
+        return samples
+    # Loading torch takes seconds, and audio at the right rate needs none of it.
+    import torch
+    from torchaudio.functional import resample as sinc_resample
+
+    resampled = sinc_resample(
+        torch.from_numpy(samples),
+        rate_hz,
+        target_hz,
+        lowpass_filter_width=64,
+        rolloff=0.9475937167399596,
+        resampling_method="sinc_interp_kaiser",
+        beta=14.769656459379492,
+    )
+    array: Samples = resampled.numpy()
+    return array
+
+
+def to_pcm(samples: Samples) -> Pcm:
+    """Round samples in [-1, 1] to 16 bits; what lies outside is clipped."""
+    pcm: Pcm = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
+    return pcm
+
+
+def from_pcm(pcm: Pcm) -> Samples:
+    """Scale 16-bit samples to [-1, 1)."""
+    return pcm.astype(np.float32) / np.float32(32768.0)
+
+
+def encode_flac(pcm: Pcm, rate_hz: int) -> bytes:
+    """Encode ``(n,)`` int16 mono samples; same samples, same bytes."""
+    buffer = io.BytesIO()
+    soundfile.write(
+        buffer,
+        pcm,
+        rate_hz,
+        format="FLAC",
+        subtype="PCM_16",
+        compression_level=_FLAC_COMPRESSION,
+    )
+    return buffer.getvalue()
+
+
+def _bad(name: str, got: str) -> UserError:
+    return UserError(
+        f"recording of {name}",
+        got=got,
+        expected="a WAV, FLAC, OGG or MP3 file with speech in it",
+        fix="replace the recording or take the description out of the corpus",
+    )

@@ -1,0 +1,108 @@
+"""The speech half of the stage ``features``: log-mel frames and the characters of the text."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from s2igan.engine.arrays import RaggedWriter
+from s2igan.engine.progress import Bar, bar
+from s2igan.engine.tables import read_table, write_json
+from s2igan.engine.workers import parallel_map
+from s2igan.errors import UserError
+from s2igan.speech.config import MelConfig
+from s2igan.speech.mel import LogMel, MelParameters
+from s2igan.speech.shards import SpeechShards
+
+
+def write_mel(config: MelConfig, *, corpus: Path, speech: Path, out: Path, workers: int) -> None:
+    """Write ``mel.*`` and ``characters.*`` of every utterance into the existing folder ``out``.
+
+    ``mel`` is Ragged float16 ``(T, bands)``, ``mel.json`` the arguments of
+    :class:`~s2igan.speech.mel.LogMel`; ``characters`` is Ragged uint8, the lower-cased UTF-8 text,
+    empty where a description has none.
+
+    Args:
+        config: the section ``features.mel``.
+        corpus: the corpus folder.
+        speech: the speech folder.
+        out: folder to write into.
+        workers: shards that are worked on at the same time; never changes a byte.
+
+    Raises:
+        UserError: if corpus and speech do not belong together, or an utterance is too short.
+    """
+    texts = read_table(corpus / "descriptions.parquet", ["text"])["text"]
+    shards = SpeechShards(speech)
+    if len(shards) != len(texts):
+        raise UserError(
+            f"speech folder {str(speech)!r}",
+            got=f"{len(shards)} utterances",
+            expected=f"{len(texts)}, one per description of the corpus",
+            fix="run `dvc repro`",
+        )
+    _, rate_hz = shards[0]
+    parameters = MelParameters(
+        sample_rate_hz=rate_hz,
+        bands=config.bands,
+        window=config.window,
+        window_ms=config.window_ms,
+        hop_ms=config.hop_ms,
+        log_floor=config.log_floor,
+        normalise=config.normalise,
+    )
+    LogMel(**parameters)  # a window or band that is too narrow is told before any work
+    work = partial(_shard_frames, parameters, speech)
+    progress: Bar[None] = bar(len(shards), "log-mel")
+    with progress, RaggedWriter(out, "mel", np.float16, (config.bands,)) as mel:
+        for utterances in parallel_map(work, range(shards.shards), workers):
+            for frames in utterances:
+                mel.append(frames)
+            progress.update(len(utterances))
+    write_json(out / "mel.json", dict(parameters))
+    _write_characters(out, texts)
+
+
+def _shard_frames(
+    parameters: MelParameters, speech: Path, shard: int
+) -> list[npt.NDArray[np.float16]]:
+    with _one_thread():
+        return list(_frames(LogMel(**parameters), SpeechShards(speech), shard))
+
+
+def _frames(front: LogMel, shards: SpeechShards, shard: int) -> Iterator[npt.NDArray[np.float16]]:
+    expected_hz = front.parameters["sample_rate_hz"]
+    for utterance, samples, rate_hz in shards.shard(shard):
+        if rate_hz != expected_hz:
+            raise UserError(
+                f"utterance {utterance}", got=f"{rate_hz} Hz", expected=f"{expected_hz} Hz"
+            )
+        if len(samples) < front.window_length:
+            raise UserError(
+                f"utterance {utterance}",
+                got=f"{len(samples)} samples",
+                expected=f"at least {front.window_length}, one window",
+                fix="record it again or take the description out of the corpus",
+            )
+        yield front(samples).to(torch.float16).numpy()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    # Sums over several threads may round differently, and the workers share the cores already.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _write_characters(out: Path, texts: Iterable[str | None]) -> None:
+    with RaggedWriter(out, "characters", np.uint8) as characters:
+        for text in texts:
+            characters.append(text.lower().encode() if isinstance(text, str) else b"")

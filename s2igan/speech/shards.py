@@ -1,0 +1,115 @@
+"""The folder ``artifacts/speech``: 512 consecutive utterances per Parquet file, FLAC inside."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from s2igan.errors import UserError
+from s2igan.speech.audio import Pcm, Samples, decode_audio, encode_flac
+
+SHARD_SIZE = 512
+"""Utterances per shard, a constant: what espeak-ng says depends on where a shard begins."""
+
+_SCHEMA = pa.schema(
+    [
+        ("utterance", pa.int32()),
+        ("voice", pa.string()),
+        ("rate", pa.int32()),
+        ("pitch", pa.int32()),
+        ("flac", pa.binary()),
+    ]
+)
+# One utterance is read without the rest of its shard.
+_ROW_GROUP = 16
+
+
+class Spoken(NamedTuple):
+    """One spoken description.
+
+    ``voice``, ``rate_wpm`` and ``pitch`` are ``None`` for a recording; ``pcm`` is ``(n,)`` int16.
+    """
+
+    utterance: int
+    voice: str | None
+    rate_wpm: int | None
+    pitch: int | None
+    pcm: Pcm
+
+
+def shard_path(folder: Path, shard: int) -> Path:
+    """Return the path of shard number ``shard``."""
+    return folder / f"speech-{shard:05d}.parquet"
+
+
+def write_shard(path: Path, spoken: Iterable[Spoken], rate_hz: int) -> int:
+    """Encode and write up to :data:`SHARD_SIZE` utterances; returns how many."""
+    rows = [
+        (item.utterance, item.voice, item.rate_wpm, item.pitch, encode_flac(item.pcm, rate_hz))
+        for item in spoken
+    ]
+    columns = zip(*rows, strict=True)
+    table = pa.table(
+        [pa.array(column, field.type) for column, field in zip(columns, _SCHEMA, strict=True)],
+        schema=_SCHEMA,
+    )
+    pq.write_table(
+        table,
+        path,
+        compression="none",
+        row_group_size=_ROW_GROUP,
+        use_dictionary=["voice"],
+        write_statistics=False,
+    )
+    return len(rows)
+
+
+class SpeechShards:
+    """The utterances of a speech folder, decoded as they are asked for.
+
+    Args:
+        folder: what :func:`s2igan.speech.synthesis.speak_corpus` wrote.
+
+    Raises:
+        UserError: if there is no shard in it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.shards = len(list(folder.glob("speech-*.parquet")))
+        if not self.shards:
+            raise UserError(
+                f"speech folder {str(folder)!r}",
+                got="no shard",
+                expected="an output of the stage tts",
+                fix="run `dvc repro`",
+            )
+        last = pq.read_metadata(shard_path(folder, self.shards - 1))
+        self._length = (self.shards - 1) * SHARD_SIZE + int(last.num_rows)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, utterance: int) -> tuple[Samples, int]:
+        """Return one utterance's samples, ``(n,)`` float32 in [-1, 1), and their rate in Hz."""
+        if not 0 <= utterance < len(self):
+            raise IndexError(f"utterance {utterance} of {len(self)}")
+        shard, row = divmod(utterance, SHARD_SIZE)
+        with pq.ParquetFile(shard_path(self.folder, shard)) as file:
+            column = file.read_row_group(row // _ROW_GROUP, columns=["flac"]).column("flac")
+        return decode_audio(column[row % _ROW_GROUP].as_py(), f"utterance {utterance}")
+
+    def __iter__(self) -> Iterator[tuple[int, Samples, int]]:
+        """Yield utterance number, samples and rate of every utterance, in order."""
+        for shard in range(self.shards):
+            yield from self.shard(shard)
+
+    def shard(self, shard: int) -> Iterator[tuple[int, Samples, int]]:
+        """Yield utterance number, samples and rate of one shard's utterances, in order."""
+        with pq.ParquetFile(shard_path(self.folder, shard)) as file:
+            for batch in file.iter_batches(_ROW_GROUP, columns=["utterance", "flac"]):
+                for utterance, flac in zip(*batch.columns, strict=True):
+                    number = utterance.as_py()
+                    yield number, *decode_audio(flac.as_py(), f"utterance {number}")
