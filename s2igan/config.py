@@ -1,0 +1,117 @@
+"""``params.yaml`` as one typed object; the rooms hold their own sections, this module puts them
+together and tells everything that is wrong with a file at once.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from s2igan.corpora.config import CorpusConfig
+from s2igan.corpora.config import conflicts as corpus_conflicts
+from s2igan.engine.section import Section
+from s2igan.engine.strict_yaml import read_yaml
+from s2igan.errors import UserError
+from s2igan.evaluation.config import EvaluateConfig
+from s2igan.rdg.config import RdgConfig, SampleConfig
+from s2igan.sen.config import EmbedConfig, SenConfig
+from s2igan.speech.config import MelConfig, TtsConfig
+from s2igan.vision.config import VisionConfig
+
+
+class FeaturesConfig(VisionConfig):
+    """What is computed once per utterance and per picture."""
+
+    mel: MelConfig = Field(description="the log-mel front end")
+
+
+class Params(Section):
+    """One experiment."""
+
+    corpus: CorpusConfig
+    tts: TtsConfig
+    features: FeaturesConfig
+    sen: SenConfig
+    embed: EmbedConfig
+    rdg: RdgConfig
+    sample: SampleConfig
+    evaluate: EvaluateConfig
+
+
+def read_params(path: Path) -> Params:
+    """Read and check a whole file of parameters.
+
+    Raises:
+        UserError: naming every key that is unknown, missing, of a wrong type or out of range, or,
+            once all keys are valid, every combination that does not go together.
+    """
+    values = read_yaml(path)
+    try:
+        params = Params.model_validate(values)
+    except ValidationError as error:
+        raise UserError(_told(path, field_problems(error))) from error
+    if problems := combination_problems(params):
+        raise UserError(_told(path, problems))
+    return params
+
+
+def field_problems(error: ValidationError) -> list[str]:
+    """Return one line per wrong key: dotted key, what was got, what was expected."""
+    return [_problem(dict(problem)) for problem in error.errors(include_url=False)]
+
+
+def combination_problems(params: Params) -> list[str]:
+    """Return one line per combination of valid values that does not go together."""
+    checks = (
+        (
+            params.features.crop > params.features.shorter_side,
+            f"features.crop: got {params.features.crop}; expected at most features.shorter_side, "
+            f"{params.features.shorter_side}",
+        ),
+        (
+            params.rdg.crop > params.features.shorter_side,
+            f"rdg.crop: got {params.rdg.crop}; expected at most features.shorter_side, "
+            f"{params.features.shorter_side}",
+        ),
+        (
+            params.sen.band_mask_bands > params.features.mel.bands,
+            f"sen.band_mask_bands: got {params.sen.band_mask_bands}; expected at most "
+            f"features.mel.bands, {params.features.mel.bands}",
+        ),
+        (
+            not (params.sen.matching_loss or params.sen.distinctive_loss),
+            "sen.matching_loss: got false beside sen.distinctive_loss false; expected one true",
+        ),
+        (
+            params.sen.keep == "best_val" and params.corpus.val_classes < 2,
+            f"sen.keep: got 'best_val' with corpus.val_classes {params.corpus.val_classes}; "
+            "expected 'last', or at least 2 classes to choose on",
+        ),
+        (
+            params.tts.engine == "recorded" and params.corpus.kind != "recorded",
+            f"tts.engine: got 'recorded' with corpus.kind {params.corpus.kind!r}; "
+            "expected 'espeak', or a corpus that has recordings",
+        ),
+    )
+    return corpus_conflicts(params.corpus) + [message for wrong, message in checks if wrong]
+
+
+def _told(path: Path, problems: list[str]) -> str:
+    return f"{str(path)!r}: {' | '.join(problems)}"
+
+
+def _problem(problem: dict[str, Any]) -> str:
+    key = ".".join(str(part) for part in problem["loc"]) or "the file"
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key; got {_shown(problem['input'])}; expected no such key"
+    if problem["type"] == "missing":
+        return f"{key}: got nothing; expected a value"
+    message = str(problem["msg"])
+    for start in ("Input should be ", "Value error, "):
+        message = message.removeprefix(start)
+    return f"{key}: got {_shown(problem['input'])}; expected {message}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -1,0 +1,83 @@
+"""Which source files a module runs: its import closure within this repository.
+
+DVC's ``deps`` and the key of a checkpoint are made of it, so that a changed line reruns what it
+can change and nothing else.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+EXEMPT = (
+    "s2igan.config",
+    "s2igan.engine.checkpoint",
+    "s2igan.engine.closure",
+    "s2igan.engine.distributed",
+    "s2igan.engine.progress",
+    "s2igan.engine.runtime",
+    "s2igan.engine.session",
+    "s2igan.engine.stage",
+    "s2igan.engine.tracking",
+    "s2igan.errors",
+)
+"""Modules that cannot change a result; the closure neither holds them nor goes on through them."""
+
+PACKAGES = ("s2igan", "stages")
+
+
+def import_closure(module: str, root: Path) -> list[Path]:
+    """Return the files that ``module`` runs, sorted, relative to ``root``.
+
+    Imports inside functions count, those for type checkers do not; a package's ``__init__`` counts
+    where it holds more than a docstring and constants.
+
+    Args:
+        module: dotted name, such as ``stages.tts``.
+        root: the folder that holds the packages.
+    """
+    waiting, seen, files = [module], set(EXEMPT), []
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if (path := _source(name, root)) is None:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if path.name != "__init__.py" or _does_something(tree):
+            files.append(path.relative_to(root))
+        waiting += imported_modules(tree)
+        waiting += [name.rpartition(".")[0]] if "." in name else []
+    return sorted(files)
+
+
+def imported_modules(tree: ast.Module) -> list[str]:
+    """Return the dotted names of this repository's modules that ``tree`` imports at run time.
+
+    ``from package import name`` yields ``package`` and ``package.name``, which may be a module.
+    """
+    names: list[str] = []
+    for node in _run_time_nodes(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name.partition(".")[0] in PACKAGES]
+
+
+def _run_time_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        yield child
+        yield from _run_time_nodes(child)
+
+
+def _source(name: str, root: Path) -> Path | None:
+    base = root.joinpath(*name.split("."))
+    candidates = (base.with_suffix(".py"), base / "__init__.py")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _does_something(tree: ast.Module) -> bool:
+    return not all(isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign) for node in tree.body)
