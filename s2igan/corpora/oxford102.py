@@ -123,6 +123,11 @@ def build(
     # Photographs hardly compress, so they take as much space as their archives.
     require_space(out, sum(path.stat().st_size for path in photographs))
 
+    unpinned = {
+        file.name: digest(found[file.name], "sha256")
+        for file in files.files
+        if file.checksum is None
+    }
     defects = Defects(
         f"corpus {KIND}, edition {edition}",
         fix=f"fetch the archives again, or list a published quirk in {str(manifest)!r}",
@@ -141,11 +146,7 @@ def build(
             "kind": KIND,
             "edition": edition,
             "dropped_captions": len(facts.dropped_captions),
-            "unpinned_sha256": {
-                file.name: digest(found[file.name], "sha256")
-                for file in files.files
-                if file.checksum is None
-            },
+            **({"unpinned_sha256": unpinned} if unpinned else {}),
         },
     )
 
