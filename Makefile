@@ -1,0 +1,64 @@
+# `make repro` is the whole product; `make help` lists the rest.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTHON ?= python3
+# The stages are started as `python`; nobody is told what this project does on their machine.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DVC_NO_ANALYTICS := true
+export DO_NOT_TRACK := true
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.PHONY: help
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: env
+env: $(READY)  ## build the environment in .venv from requirements.lock
+
+# uv comes from the PATH, else it is installed into the environment that it then fills.
+$(READY): requirements.lock pyproject.toml
+	@rm -f $@
+	@if command -v uv >/dev/null; then \
+		test -x $(BIN)/python || uv venv --quiet --python '>=3.11' $(VENV); \
+	else \
+		test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check uv; \
+	fi
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) uv pip install --quiet --require-hashes -r requirements.lock
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) uv pip install --quiet --no-deps --editable .
+	@touch $@
+
+.PHONY: repro
+repro: $(READY)  ## run the pipeline of params.yaml, then show its figures
+	dvc repro
+	@s2igan report
+	@echo
+	@echo 'pictures:  plots/samples_grid.png  plots/swap_grid.png  plots/training_grid.png'
+	@echo 'runs:      make ui, then open http://127.0.0.1:5000'
+
+.PHONY: test
+test: $(READY)  ## run the tests
+	$(BIN)/python -m pytest
+
+.PHONY: check
+check: $(READY)  ## ruff and mypy
+	ruff check .
+	ruff format --check .
+	mypy
+
+.PHONY: deps
+deps: $(READY)  ## write the source files among the deps of dvc.yaml
+	$(BIN)/python -m tests.pipeline.dependencies
+
+.PHONY: ui
+ui: $(READY)  ## open the runs in the MLflow UI
+	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+
+.PHONY: clean
+clean:  ## remove the environment and what tools left; outputs and runs stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dvc_plots
+	find s2igan stages tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
