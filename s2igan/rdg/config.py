@@ -6,7 +6,7 @@ from pydantic import Field
 
 from s2igan.engine.section import Section
 
-Augmentation = Literal["flip", "translation", "cutout", "brightness", "saturation", "contrast"]
+Augmentation = Literal["translation", "cutout", "brightness", "saturation", "contrast"]
 
 
 class RdgConfig(Section):
@@ -44,10 +44,10 @@ class RdgConfig(Section):
         description="what the discriminators see of the speech: the mean of F_ca(A), as in the "
         "authors' code, or a sample of it, as in eqs. (10) and (12)"
     )
-    wrong_pairs: Literal["none", "drawn", "batch"] = Field(
-        description="mismatched real pictures as negatives of the conditional loss: none = "
-        "eq. (12), drawn = a picture of another class for each condition (the authors' code), "
-        "batch = another picture of the same batch (a third less work)"
+    wrong_pairs: Literal["none", "pictures", "speech"] = Field(
+        description="mismatched real pairs as negatives of the conditional loss: none = eq. (12), "
+        "pictures = another class's picture under each condition (the authors' code), speech = "
+        "each picture under another class's speech (a third less work)"
     )
     uncond_weight: float = Field(ge=0, description="weight of the unconditional losses (paper: 1)")
     kl_weight: float = Field(ge=0, description="weight of the KL term of F_ca (authors' code: 2)")

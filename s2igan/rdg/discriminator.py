@@ -74,14 +74,17 @@ class Discriminator(nn.Module):
         out: Tensor = self.trunk(images)
         return out
 
-    def judge(self, features: Tensor, condition: Tensor) -> Tensor:
-        """Conditional logits ``(N,)`` of ``features`` beside ``(N, condition_dim)``."""
+    def conditional_logits(self, features: Tensor, condition: Tensor) -> Tensor:
+        """``(N, width, 4, 4)`` features beside ``(N, condition_dim)`` → ``(N,)`` float32."""
         joint = F.leaky_relu(self.joint_norm(self.joint(features, condition)), SLOPE)
         logits: Tensor = self.conditional(joint).flatten().float()  # (N, 1, 1, 1) → (N,)
         return logits
 
+    def verdict(self, features: Tensor, condition: Tensor) -> Verdict:
+        """Both logits of pictures whose :meth:`features` are known."""
+        unconditional = self.unconditional(features).flatten().float()  # (N, 1, 1, 1) → (N,)
+        return Verdict(self.conditional_logits(features, condition), unconditional)
+
     def forward(self, images: Tensor, condition: Tensor) -> Verdict:
         """Both logits of ``(N, 3, size, size)`` pictures under ``(N, condition_dim)``."""
-        features = self.features(images)
-        unconditional = self.unconditional(features).flatten().float()  # (N, 1, 1, 1) → (N,)
-        return Verdict(self.judge(features, condition), unconditional)
+        return self.verdict(self.features(images), condition)

@@ -22,7 +22,7 @@ def fake_loss(logits: Tensor) -> Tensor:
 def discriminator_loss(
     real: tuple[Tensor, Tensor],
     fake: tuple[Tensor, Tensor],
-    wrong: Tensor | None,
+    wrong: tuple[Tensor, Tensor | None] | None,
     uncond_weight: float,
 ) -> Tensor:
     """Eq. (12) for one scale.
@@ -30,14 +30,18 @@ def discriminator_loss(
     Args:
         real: conditional and unconditional logits ``(N,)`` of real pictures.
         fake: the same of generated pictures.
-        wrong: conditional logits of real pictures under a condition that is not theirs, or
-            ``None``. Note: eq. (12) has no such term, the authors' code and StackGAN-v2 do.
+        wrong: the same of real pictures under a condition that is not theirs, or None; their
+            unconditional logits may be None, since they are real pictures like any other.
+            Note: eq. (12) has no such terms, the authors' code and StackGAN-v2 do.
         uncond_weight: weight of the unconditional terms (paper: 1).
     """
     conditional = real_loss(real[0]) + fake_loss(fake[0])
+    unconditional = real_loss(real[1]) + fake_loss(fake[1])
     if wrong is not None:
-        conditional = conditional + fake_loss(wrong)
-    return conditional + uncond_weight * (real_loss(real[1]) + fake_loss(fake[1]))
+        conditional = conditional + fake_loss(wrong[0])
+        if wrong[1] is not None:
+            unconditional = unconditional + real_loss(wrong[1])
+    return conditional + uncond_weight * unconditional
 
 
 def generator_loss(fake: tuple[Tensor, Tensor], uncond_weight: float) -> Tensor:

@@ -1,0 +1,207 @@
+"""What one step of the RDG trains on: pictures, speech of theirs and of others, and noise.
+
+Batch ``step`` is a function of the seed and the step alone, so a resumed run goes on with the same
+batches and preparing them ahead changes nothing.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from s2igan.engine.seeding import numpy_generator
+from s2igan.errors import UserError
+from s2igan.vision.pixels import PackedPixels
+
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+
+_ORDER, _BATCH = 0, 1  # keys of the random streams
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Host arrays of one step, N pictures.
+
+    Attributes:
+        real: ``(N, crop, crop, 3)`` uint8, the ground truth.
+        wrong: ``(N, crop, crop, 3)`` uint8, a picture of another class, or None.
+        speech: ``(N, E)`` float32, a caption's speech embedding.
+        wrong_speech: ``(N, E)`` float32, that of the picture of another class.
+        truth_seen: ``(N, E)`` float32, image embedding of a view of the ground truth.
+        same_seen: ``(N, E)`` float32, of another picture of its class, or of another view of it
+            where the class has no other.
+        wrong_seen: ``(N, E)`` float32, of the picture of another class.
+        noise: ``(N, noise_dim)`` float32 standard normal.
+        condition_noise: ``(N, condition_dim)`` float32 standard normal.
+    """
+
+    real: npt.NDArray[np.uint8]
+    wrong: npt.NDArray[np.uint8] | None
+    speech: Floats
+    wrong_speech: Floats
+    truth_seen: Floats
+    same_seen: Floats
+    wrong_seen: Floats
+    noise: Floats
+    condition_noise: Floats
+
+
+class TrainingPictures:
+    """The pictures of the split ``train`` that have captions, class by class.
+
+    Args:
+        images: the corpus index, with ``split`` and ``class_id``.
+        descriptions: the corpus's descriptions, with ``image`` and ``role``.
+
+    Raises:
+        UserError: if there are fewer than two classes, which leaves no mismatched pair.
+    """
+
+    def __init__(self, images: pd.DataFrame, descriptions: pd.DataFrame) -> None:
+        captions = descriptions[descriptions["role"] == "caption"]
+        rows = captions.index.to_numpy(np.int64)
+        rows = rows[np.argsort(captions["image"].to_numpy(), kind="stable")]
+        counts = np.bincount(captions["image"].to_numpy(), minlength=len(images))
+        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        usable = np.flatnonzero((images["split"].to_numpy() == "train") & (counts > 0))
+        classes = images["class_id"].to_numpy(np.int64)
+        self.images: Integers = usable[np.argsort(classes[usable], kind="stable")]
+        self.classes: Integers = classes[self.images]
+        self.caption_counts: Integers = counts[self.images]
+        self._caption_starts: Integers = starts[self.images]
+        self._captions: Integers = rows
+        found, first, sizes = np.unique(self.classes, return_index=True, return_counts=True)
+        if len(found) < 2:
+            raise UserError("classes with training pictures", got=len(found), expected="at least 2")
+        place = np.searchsorted(found, self.classes)
+        self._class_starts: Integers = first[place]
+        self._class_sizes: Integers = sizes[place]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def utterances(self, chosen: Integers, rng: np.random.Generator) -> Integers:
+        """Draw one caption of each picture: positions ``(N,)`` → utterances ``(N,)``."""
+        drawn = rng.integers(0, self.caption_counts[chosen])
+        found: Integers = self._captions[self._caption_starts[chosen] + drawn]
+        return found
+
+    def same_class(self, chosen: Integers, rng: np.random.Generator) -> Integers:
+        """Draw another picture of the class, or the same where the class has no other."""
+        start, size = self._class_starts[chosen], self._class_sizes[chosen]
+        ahead = rng.integers(0, np.maximum(size - 1, 1)) + 1
+        return np.where(size > 1, start + (chosen - start + ahead) % size, chosen)
+
+    def other_class(self, chosen: Integers, rng: np.random.Generator) -> Integers:
+        """Draw a picture of another class, uniformly."""
+        start, size = self._class_starts[chosen], self._class_sizes[chosen]
+        drawn = rng.integers(0, len(self) - size)
+        return np.where(drawn < start, drawn, drawn + size)  # skip the class's own stretch
+
+
+class BatchStream:
+    """Batches by step number.
+
+    Args:
+        pictures: which pictures, and which captions are theirs.
+        pixels: packed pictures.
+        speech: ``(utterances, E)`` speech embeddings.
+        seen: ``(pictures, views, E)`` image embeddings.
+        seed: of everything drawn here.
+        batch_size: pictures per batch.
+        crop: side of the random crops, px.
+        noise_dim: dimension of z.
+        condition_dim: dimension of F_ca.
+        wrong_pictures: whether :attr:`Batch.wrong` is wanted.
+        embedding_mix: share of the conditions between two captions of one picture.
+    """
+
+    def __init__(
+        self,
+        pictures: TrainingPictures,
+        pixels: PackedPixels,
+        speech: npt.NDArray[Any],
+        seen: npt.NDArray[Any],
+        *,
+        seed: int,
+        batch_size: int,
+        crop: int,
+        noise_dim: int,
+        condition_dim: int,
+        wrong_pictures: bool,
+        embedding_mix: float,
+    ) -> None:
+        self.pictures, self.pixels, self.speech, self.seen = pictures, pixels, speech, seen
+        self.seed, self.batch_size, self.crop = seed, batch_size, crop
+        self.noise_dim, self.condition_dim = noise_dim, condition_dim
+        self.wrong_pictures, self.embedding_mix = wrong_pictures, embedding_mix
+        self._order: tuple[int, Integers] = (-1, np.empty(0, np.int64))
+
+    def __getitem__(self, step: int) -> Batch:
+        """Return the batch of ``step``."""
+        rng = numpy_generator(self.seed, _BATCH, step)
+        chosen = self._chosen(step)
+        images = self.pictures.images
+        same = self.pictures.same_class(chosen, rng)
+        wrong = self.pictures.other_class(chosen, rng)
+        truth_view, same_view = self._two_views(rng)
+        return Batch(
+            real=self.pixels.crops(images[chosen], self.crop, rng),
+            wrong=self.pixels.crops(images[wrong], self.crop, rng) if self.wrong_pictures else None,
+            speech=self._speech(chosen, rng),
+            wrong_speech=self.speech[self.pictures.utterances(wrong, rng)],
+            truth_seen=self.seen[images[chosen], truth_view],
+            same_seen=self.seen[images[same], same_view],
+            wrong_seen=self.seen[images[wrong], truth_view],
+            noise=rng.standard_normal((self.batch_size, self.noise_dim), np.float32),
+            condition_noise=rng.standard_normal((self.batch_size, self.condition_dim), np.float32),
+        )
+
+    def ahead(self, first: int, last: int) -> Iterator[Batch]:
+        """Yield the batches of steps ``first`` to ``last - 1``, one being made ahead."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            pending = pool.submit(self.__getitem__, first)
+            for step in range(first, last):
+                batch = pending.result()
+                if step + 1 < last:
+                    pending = pool.submit(self.__getitem__, step + 1)
+                yield batch
+
+    def _chosen(self, step: int) -> Integers:
+        # Epoch after epoch, each in an order of its own; a batch may reach into the next epoch.
+        places = step * self.batch_size + np.arange(self.batch_size)
+        epochs, within = np.divmod(places, len(self.pictures))
+        chosen = np.empty(self.batch_size, np.int64)
+        for epoch in np.unique(epochs):
+            mine = epochs == epoch
+            chosen[mine] = self._epoch_order(int(epoch))[within[mine]]
+        return chosen
+
+    def _epoch_order(self, epoch: int) -> Integers:
+        if self._order[0] != epoch:
+            rng = numpy_generator(self.seed, _ORDER, epoch)
+            self._order = (epoch, rng.permutation(len(self.pictures)))
+        return self._order[1]
+
+    def _two_views(self, rng: np.random.Generator) -> tuple[Integers, Integers]:
+        views = self.seen.shape[1]
+        first = rng.integers(0, views, self.batch_size)
+        if views == 1:
+            return first, first
+        return first, (first + rng.integers(1, views, self.batch_size)) % views
+
+    def _speech(self, chosen: Integers, rng: np.random.Generator) -> Floats:
+        speech = np.asarray(self.speech[self.pictures.utterances(chosen, rng)], np.float32)
+        if self.embedding_mix == 0:
+            return speech
+        other = self.speech[self.pictures.utterances(chosen, rng)]
+        share = rng.random((len(chosen), 1), np.float32)
+        share = np.where(rng.random((len(chosen), 1)) < self.embedding_mix, share, 0)
+        mixed = speech + share.astype(np.float32) * (other - speech)
+        lengths = np.linalg.norm(mixed, axis=1, keepdims=True)
+        return np.asarray(mixed / np.maximum(lengths, 1e-12), np.float32)
