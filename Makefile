@@ -19,23 +19,20 @@ help:  ## list the targets
 .PHONY: env
 env: $(READY)  ## build the environment in .venv from requirements.lock
 
-# uv comes from the PATH, else it is installed into the environment that it then fills.
+# uv comes from the PATH, else it is installed into the environment that it then fills. The stages
+# run from this folder, so the package itself needs no installation.
 $(READY): requirements.lock pyproject.toml
 	@rm -f $@
-	@if command -v uv >/dev/null; then \
-		test -x $(BIN)/python || uv venv --quiet --python '>=3.11' $(VENV); \
-	else \
-		test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check uv; \
-	fi
+	@command -v uv >/dev/null || { $(PYTHON) -m venv $(VENV) && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check uv; }
+	@test -x $(BIN)/python || uv venv --quiet --python '>=3.11' $(VENV)
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) uv pip install --quiet --require-hashes -r requirements.lock
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) uv pip install --quiet --no-deps --editable .
 	@touch $@
 
 .PHONY: repro
 repro: $(READY)  ## run the pipeline of params.yaml, then show its figures
 	dvc repro
-	@s2igan report
+	@python -m s2igan.cli report
 	@echo
 	@echo 'pictures:  plots/samples_grid.png  plots/swap_grid.png  plots/training_grid.png'
 	@echo 'runs:      make ui, then open http://127.0.0.1:5000'
