@@ -148,6 +148,8 @@ def swap_figures(
         mentioned and all) and ``all_mentioned_stay`` (per pair).
     """
     pairs = read_pairs(judged, attributes)
+    if not len(pairs.changed):
+        return absent("no sentence of the corpus was changed and spoken again")
     protocol = judged.protocol(
         f"{len(pairs.changed)} test sentences, spoken again with one colour word changed, drawn "
         "with the same noise"

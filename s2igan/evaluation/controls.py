@@ -1,0 +1,172 @@
+"""Three controls beside the generator: mismatched speech, retrieved training pictures, real ones.
+
+All rows are judged against the same utterances, so their figures can be read down a column.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from s2igan.engine.arrays import open_array
+from s2igan.errors import UserError
+from s2igan.evaluation.consistency import retrieval_figure, search, search_others
+from s2igan.evaluation.fidelity import frechet_distance, reference_rows
+from s2igan.evaluation.figures import Figure, Resampling, absent, figure
+from s2igan.evaluation.judge import Rows, Seen
+from s2igan.evaluation.keywords import read
+from s2igan.evaluation.material import Attributes, Judged, Material
+
+_UTTERANCES_PER_BLOCK = 1024
+
+
+def control_figures(
+    judged: Judged,
+    attributes: Attributes | None,
+    reason: str | None,
+    embeddings: Path,
+    resampling: Resampling,
+) -> dict[str, object]:
+    """Judge the controls and, on the same utterances, the generator.
+
+    Args:
+        judged: the pictures and what the judge saw.
+        attributes: truths and mentions, or None.
+        reason: why there are no attributes.
+        embeddings: folder of ``speech.npy`` and ``image.npy``.
+        resampling: chance and intervals.
+
+    Returns:
+        ``generated``, ``mismatched_speech``, ``retrieved_training_pictures`` and ``real``, each
+        with mAP, FID and, where there are attributes, ``keywords``.
+    """
+    material = judged.material
+    mismatched = material.drawn_rows("mismatched")
+    test = material.drawn_rows("test")
+    if len(mismatched):
+        test = test[np.isin(material.targets(test), material.targets(mismatched))]
+    targets = material.targets(test)
+    retrieved = retrieve(material, embeddings, targets)
+    table = _Table(judged, attributes, reason, resampling)
+    return {
+        "generated": table.row(
+            judged.drawn.take(test), test, "pictures drawn from the utterance's own speech"
+        ),
+        "mismatched_speech": absent("no test utterance was drawn from another species' speech")
+        if not len(mismatched)
+        else table.row(
+            judged.drawn.take(mismatched), mismatched, "pictures drawn from another species' speech"
+        ),
+        "retrieved_training_pictures": table.row(
+            judged.real.take(retrieved),
+            test,
+            "training pictures nearest to the speech in SEN's space",
+        ),
+        "real": table.real_row(test),
+    }
+
+
+def retrieve(material: Material, embeddings: Path, utterances: Rows) -> Rows:
+    """Find the training picture whose image embedding is nearest to each speech embedding.
+
+    Args:
+        material: the corpus.
+        embeddings: folder of ``speech.npy`` ``(utterances, E)`` and ``image.npy``
+            ``(pictures, views, E)``, of unit length; the centre view is searched.
+        utterances: ``(n,)``.
+
+    Returns:
+        ``(n,)``, rows of the index.
+
+    Raises:
+        UserError: if the corpus has no training pictures.
+    """
+    train = material.image_rows("train")
+    if not len(train):
+        raise UserError("training pictures of the corpus", got=0, expected="at least one")
+    speech = open_array(embeddings / "speech.npy")
+    gallery = np.asarray(open_array(embeddings / "image.npy")[train, 0])  # (train, E)
+    nearest = np.empty(len(utterances), np.int64)
+    for start in range(0, len(utterances), _UTTERANCES_PER_BLOCK):
+        block = slice(start, start + _UTTERANCES_PER_BLOCK)
+        nearest[block] = (np.asarray(speech[utterances[block]]) @ gallery.T).argmax(axis=1)
+    return train[nearest]
+
+
+class _Table:
+    """Judges one set of pictures per row, all against the same utterances."""
+
+    def __init__(
+        self,
+        judged: Judged,
+        attributes: Attributes | None,
+        reason: str | None,
+        resampling: Resampling,
+    ) -> None:
+        self._judged = judged
+        self._attributes = attributes
+        self._reason = str(reason)
+        self._resampling = resampling
+        material = judged.material
+        drawn = material.drawn_rows("test")
+        self._queries = np.unique(material.described[material.targets(drawn)])
+        self._reference, self._reference_name = reference_rows(judged)
+
+    def row(self, seen: Seen, rows: Rows, what: str) -> dict[str, object]:
+        """Judge pictures ``seen`` against the utterances that samples ``rows`` stand for."""
+        judged, material = self._judged, self._judged.material
+        mAP = retrieval_figure(
+            search(judged.real.features[self._queries], seen.features),
+            material.image_classes[self._queries],
+            material.classes[material.targets(rows)],
+            self._resampling,
+            judged.protocol(f"real test pictures search {what}"),
+        )
+        return {"mAP": mAP, "FID": self._fid(seen, what), "keywords": self._words(seen, rows, what)}
+
+    def real_row(self, rows: Rows) -> dict[str, object]:
+        """Judge the real test pictures that samples ``rows`` stand for."""
+        judged, material = self._judged, self._judged.material
+        classes = material.image_classes[self._queries]
+        what = "the real test pictures"
+        mAP = retrieval_figure(
+            search_others(judged.real.features[self._queries]),
+            classes,
+            classes,
+            self._resampling,
+            judged.protocol("each real test picture searches the others"),
+        )
+        pictures = material.described[material.targets(rows)]
+        return {
+            "mAP": mAP,
+            "FID": self._fid_of_real(len(rows)),
+            "keywords": self._words(judged.real.take(pictures), rows, what),
+        }
+
+    def _fid(self, seen: Seen, what: str) -> Figure:
+        return figure(
+            frechet_distance(seen, self._judged.real.take(self._reference)),
+            self._judged.protocol(
+                f"{len(seen)} {what}, against {len(self._reference)} {self._reference_name}"
+            ),
+        )
+
+    def _fid_of_real(self, count: int) -> Figure:
+        floor = self._judged.material.image_rows("floor")
+        if not len(floor):
+            return absent("the real test pictures are the reference; see fidelity/floor")
+        # As many as the other rows have, since the distance falls with the number of pictures.
+        mixed = np.random.default_rng(self._resampling.seed).permutation(floor)[:count]
+        return self._fid(
+            self._judged.real.take(np.sort(mixed)), "fresh real pictures of the test species"
+        )
+
+    def _words(self, seen: Seen, rows: Rows, what: str) -> dict[str, object]:
+        if self._attributes is None:
+            return absent(self._reason)
+        reading = read(self._judged, self._attributes, seen.readings(), rows)
+        protocol = self._judged.protocol(
+            f"share of the mentioned attributes that the judge sees in {what}"
+        )
+        return {
+            group: reading.figure(group, self._resampling, protocol) for group in ("all", "colours")
+        }

@@ -1,0 +1,136 @@
+"""Diversity: does one sentence give many pictures, and none that was merely remembered?"""
+
+import numpy as np
+import numpy.typing as npt
+
+from s2igan.engine.pictures import Picture
+from s2igan.evaluation.fidelity import reference_rows
+from s2igan.evaluation.figures import Resampling, absent, figure
+from s2igan.evaluation.judge import Rows
+from s2igan.evaluation.material import Judged
+from s2igan.metrics.distances import mean_pairwise_distance, nearest_distances
+
+Floats = npt.NDArray[np.float32]
+
+
+def pixel_vectors(pictures: Picture) -> Floats:
+    """Flatten pictures so that their Euclidean distance is the root mean square difference.
+
+    Args:
+        pictures: ``(n, S, S, 3)`` uint8.
+
+    Returns:
+        ``(n, S * S * 3)`` float32; black and white are 1 apart.
+    """
+    flat = pictures.reshape(len(pictures), -1).astype(np.float32)
+    return np.asarray(flat / np.float32(255 * np.sqrt(flat.shape[1])), np.float32)
+
+
+def diversity_figures(judged: Judged, resampling: Resampling) -> dict[str, object]:
+    """Compare the spread of one sentence's draws, and the nearness to training, with real pictures.
+
+    Returns:
+        ``draws`` and ``real_of_one_species``: mean pairwise distance; ``nearest_training``:
+        distance to the nearest training picture, ``generated`` and ``real_test``. Each in the
+        judge's features and in pixels.
+    """
+    return {
+        "draws": _draws(judged, resampling),
+        "real_of_one_species": _real(judged, resampling),
+        "nearest_training": _nearest(judged, resampling),
+    }
+
+
+def _draws(judged: Judged, resampling: Resampling) -> dict[str, object]:
+    material = judged.material
+    rows = material.drawn_rows("draws")
+    sentences = material.utterances(rows)
+    groups = [rows[sentences == sentence] for sentence in np.unique(sentences)]
+    groups = [group for group in groups if len(group) > 1]
+    if not groups:
+        return absent("no sentence was drawn more than once")
+    vectors = [
+        (judged.drawn.features[group], pixel_vectors(material.drawn(group))) for group in groups
+    ]
+    classes = np.array([material.classes[material.utterances(group[:1])[0]] for group in groups])
+    what = f"mean distance among {len(groups[0])} draws of a sentence, {len(groups)} sentences"
+    return _spread(judged, resampling, vectors, classes, what)
+
+
+def _real(judged: Judged, resampling: Resampling) -> dict[str, object]:
+    material = judged.material
+    rows, name = reference_rows(judged)
+    classes = material.image_classes[rows]
+    groups = [rows[classes == number] for number in np.unique(classes)]
+    groups = [group for group in groups if len(group) > 1]
+    if not groups:
+        return absent("no species has two real pictures")
+    vectors = [
+        (judged.real.features[group], pixel_vectors(material.real(group))) for group in groups
+    ]
+    species = np.array([material.image_classes[group[0]] for group in groups])
+    what = f"mean distance among the {name} of one species, {len(groups)} species"
+    return _spread(judged, resampling, vectors, species, what)
+
+
+def _spread(
+    judged: Judged,
+    resampling: Resampling,
+    groups: list[tuple[Floats, Floats]],
+    classes: Rows,
+    what: str,
+) -> dict[str, object]:
+    spreads = np.array([[mean_pairwise_distance(v) for v in group] for group in groups])
+    return {
+        name: figure(
+            values.mean(),
+            judged.protocol(f"{what}; {unit}"),
+            interval=resampling.interval(values, classes),
+        )
+        for (name, unit), values in zip(_UNITS.items(), spreads.T, strict=True)
+    }
+
+
+def _nearest(judged: Judged, resampling: Resampling) -> dict[str, object]:
+    material = judged.material
+    rows = material.drawn_rows("test")
+    pictures, first = np.unique(material.described[material.targets(rows)], return_index=True)
+    rows = rows[first]  # one drawn picture per real test picture
+    train = material.image_rows("train")
+    if not len(train):
+        return absent("the corpus has no training pictures")
+    gallery = {
+        "features": judged.real.features[train],
+        "pixels": pixel_vectors(material.real(train)),
+    }
+    queries = {
+        "generated": {
+            "features": judged.drawn.features[rows],
+            "pixels": pixel_vectors(material.drawn(rows)),
+        },
+        "real_test": {
+            "features": judged.real.features[pictures],
+            "pixels": pixel_vectors(material.real(pictures)),
+        },
+    }
+    classes = material.image_classes[pictures]
+    whose = {"generated": "drawn pictures, one per test picture", "real_test": "real test pictures"}
+    figures: dict[str, object] = {}
+    for name, vectors in queries.items():
+        group = {}
+        for space, unit in _UNITS.items():
+            values = nearest_distances(vectors[space], gallery[space])
+            what = f"mean distance to the nearest of {len(train)} training pictures, unflipped"
+            group[space] = figure(
+                values.mean(),
+                judged.protocol(f"{what}; {len(values)} {whose[name]}; {unit}"),
+                interval=resampling.interval(values, classes),
+            )
+        figures[name] = group
+    return figures
+
+
+_UNITS = {
+    "features": "Euclidean, in the judge's features",
+    "pixels": "root mean square difference of the pixels, black to white = 1",
+}

@@ -1,0 +1,108 @@
+"""The stage ``evaluate``: how good the drawn pictures are, in figures and in pictures."""
+
+from pathlib import Path
+
+from s2igan.engine.pictures import save_png
+from s2igan.engine.session import Session
+from s2igan.engine.tables import write_json
+from s2igan.errors import UserError
+from s2igan.evaluation.config import EvaluateConfig
+from s2igan.evaluation.consistency import consistency_figures
+from s2igan.evaluation.controls import control_figures
+from s2igan.evaluation.diversity import diversity_figures
+from s2igan.evaluation.fidelity import fidelity_figures
+from s2igan.evaluation.figures import Resampling, absent, flatten
+from s2igan.evaluation.grids import samples_grid, swap_grid
+from s2igan.evaluation.judge import Judge
+from s2igan.evaluation.keywords import keyword_figures
+from s2igan.evaluation.material import Attributes, Judged, Material
+from s2igan.evaluation.swap import swap_figures
+from s2igan.vision.backbones import load_backbone
+
+
+def evaluate(
+    config: EvaluateConfig,
+    *,
+    corpus: Path,
+    features: Path,
+    embeddings: Path,
+    samples: Path,
+    weights: Path,
+    metrics: Path,
+    plots: Path,
+    session: Session,
+) -> None:
+    """Write the figures of the drawn pictures, and two grids to look at.
+
+    Args:
+        config: the section ``evaluate``.
+        corpus: ``artifacts/corpus``.
+        features: ``artifacts/features``.
+        embeddings: ``artifacts/embeddings``.
+        samples: ``artifacts/samples``.
+        weights: ``artifacts/weights``, for a judge that does not come with the package.
+        metrics: JSON file of the figures.
+        plots: folder of ``samples_grid.png`` and ``swap_grid.png``.
+        session: device and tracking.
+
+    Raises:
+        UserError: if inputs are missing, do not belong together or are too few for the settings.
+    """
+    material = Material(corpus, features, samples, config.crop)
+    if not len(material.drawn_rows("test")):
+        raise UserError("samples of the set 'test'", got=0, expected="at least one")
+    judge = Judge(
+        load_backbone(config.backbone, weights),
+        session.device,
+        config.precision,
+        config.batch_size,
+        progress=session.progress,
+    )
+    figures = take_figures(Judged.of(material, judge), config, embeddings)
+    grids = {
+        "samples_grid": samples_grid(
+            material, features, config.grid_sentences, config.grid_pictures, config.seed
+        ),
+        "swap_grid": swap_grid(material, config.swap_grid_pairs, config.seed),
+    }
+    write_json(metrics, figures)
+    session.tracker.summary(flatten(figures))
+    for name, picture in grids.items():
+        save_png(plots / f"{name}.png", picture)
+        session.tracker.picture(name, picture)
+
+
+def take_figures(judged: Judged, config: EvaluateConfig, embeddings: Path) -> dict[str, object]:
+    """Take every figure; groups that the corpus or the judge does not allow say why.
+
+    Args:
+        judged: the pictures and what the judge saw.
+        config: the section ``evaluate``.
+        embeddings: ``artifacts/embeddings``.
+
+    Returns:
+        Groups ``fidelity``, ``consistency``, ``keywords``, ``swap``, ``diversity``, ``controls``.
+    """
+    resampling = Resampling.of(config)
+    reason = _no_attributes(judged)
+    attributes = None if reason else Attributes.of(judged.material.corpus)
+    figures: dict[str, object] = {
+        "fidelity": fidelity_figures(judged, config),
+        "consistency": consistency_figures(judged, resampling, config.queries_per_class),
+    }
+    if attributes is None:
+        figures["keywords"] = figures["swap"] = absent(str(reason))
+    else:
+        figures["keywords"] = keyword_figures(judged, attributes, resampling)
+        figures["swap"] = swap_figures(judged, attributes, resampling)
+    figures["diversity"] = diversity_figures(judged, resampling)
+    figures["controls"] = control_figures(judged, attributes, reason, embeddings, resampling)
+    return figures
+
+
+def _no_attributes(judged: Judged) -> str | None:
+    if not judged.material.corpus.has_attributes:
+        return "the corpus names no attributes of its pictures"
+    if judged.drawn.logits is None:
+        return f"{judged.judge}, reads no attributes"
+    return None

@@ -1,0 +1,211 @@
+"""Two grids to look at: drawn beside real pictures, and the keyword swap (paper Fig. 3)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from s2igan.engine.arrays import Array, Ragged
+from s2igan.engine.pictures import Picture
+from s2igan.evaluation.judge import Rows
+from s2igan.evaluation.lettering import (
+    MUTED,
+    Sheet,
+    load_font,
+    mark_changes,
+    words_of,
+    wrap,
+)
+from s2igan.evaluation.material import Material
+from s2igan.evaluation.swap import swap_rows
+
+SIDE = 128
+"""Side at which every picture is shown, px; a picture of 64 px is doubled."""
+
+_GAP, _MARGIN, _FONT, _LINE, _LINES = 6, 14, 16, 21, 3
+_COLUMNS, _WORDS = 2, 330
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Blocks of one size in columns.
+
+    Args:
+        blocks: how many.
+        width: of a block, px.
+        height: of a block, px.
+        header: height over the first row, px.
+    """
+
+    blocks: int
+    width: int
+    height: int
+    header: int = 0
+
+    @property
+    def columns(self) -> int:
+        """Blocks side by side."""
+        return min(_COLUMNS, self.blocks)
+
+    def sheet(self) -> Sheet:
+        """Return an empty sheet for all blocks."""
+        rows = -(-self.blocks // self.columns)
+        return Sheet(
+            self.columns * (self.width + 2 * _MARGIN),
+            rows * (self.height + _MARGIN) + _MARGIN + self.header,
+        )
+
+    def corner(self, block: int) -> tuple[int, int]:
+        """Left and top of one block, px."""
+        row, column = divmod(block, self.columns)
+        left = _MARGIN + column * (self.width + 2 * _MARGIN)
+        return left, _MARGIN + self.header + row * (self.height + _MARGIN)
+
+
+def samples_grid(
+    material: Material, features: Path, sentences: int, pictures: int, seed: int
+) -> Picture:
+    """Show spoken sentences, each over the real picture it describes and what was drawn from it.
+
+    A description without text stands as its log-mel and the name of its picture.
+
+    Args:
+        material: the pictures.
+        features: folder of the log-mel, for descriptions without text.
+        sentences: at most this many, each of another species.
+        pictures: drawn pictures per sentence, at most.
+        seed: of the choice.
+
+    Returns:
+        One picture, uint8.
+    """
+    groups = choose_sentences(material, sentences, seed)
+    drawn = min(pictures, max(len(group) for group in groups))
+    width = (1 + drawn) * (SIDE + _GAP) - _GAP
+    layout = Layout(len(groups), width, _LINES * _LINE + SIDE + _GAP, header=_LINE)
+    sheet, small = layout.sheet(), load_font(_FONT - 3)
+    for column in range(layout.columns):
+        left, _ = layout.corner(column)
+        sheet.text("real", left, _MARGIN // 2, small)
+        sheet.text("drawn from the speech", left + SIDE + _GAP, _MARGIN // 2, small)
+    for block, group in enumerate(groups):
+        left, top = layout.corner(block)
+        target = material.targets(group[:1])
+        _utter(sheet, material, features, int(target[0]), (left, top, width))
+        top += _LINES * _LINE + _GAP
+        sheet.paste(material.real(material.described[target])[0], left, top, SIDE, SIDE)
+        sheet.frame(left, top, SIDE, MUTED)
+        for place, picture in enumerate(material.drawn(group[:drawn]), start=1):
+            sheet.paste(picture, left + place * (SIDE + _GAP), top, SIDE, SIDE)
+    return sheet.picture
+
+
+def choose_sentences(material: Material, count: int, seed: int) -> list[Rows]:
+    """Choose sentences of different species, those that were drawn several times where there are.
+
+    Args:
+        material: the samples.
+        count: sentences, at most.
+        seed: of the choice.
+
+    Returns:
+        Rows of the samples of each chosen sentence, in the order of the species.
+    """
+    rng = np.random.default_rng(seed)
+    chosen: dict[int, Rows] = {}
+    for name in ("draws", "test"):
+        rows = material.drawn_rows(name)
+        spoken = material.utterances(rows)
+        for utterance in rng.permutation(np.unique(spoken)).tolist():
+            species = int(material.classes[utterance])
+            if species not in chosen:
+                chosen[species] = rows[spoken == utterance]
+    kept = rng.permutation(sorted(chosen))[:count]
+    return [chosen[species] for species in sorted(kept.tolist())]
+
+
+def swap_grid(material: Material, pairs: int, seed: int) -> Picture:
+    """Show sentences and what is drawn when one word, marked, is changed.
+
+    Args:
+        material: the pictures.
+        pairs: at most this many, over different species while there are any.
+        seed: of the choice.
+
+    Returns:
+        One picture, uint8; a line of words where the samples hold no swapped sentences.
+    """
+    before, after = swap_rows(material)
+    if not len(before):
+        sheet = Sheet(4 * SIDE, 2 * _LINE)
+        sheet.text("This corpus has no swapped sentences.", _GAP, _GAP, load_font(_FONT))
+        return sheet.picture
+    chosen = choose_pairs(material, before, pairs, seed)
+    beside = 2 * (SIDE + _GAP)  # where the words start
+    layout = Layout(len(chosen), beside + _WORDS, SIDE)
+    sheet, font = layout.sheet(), load_font(_FONT - 2)
+    texts = material.corpus.descriptions["text"]
+    for block, pair in enumerate(chosen.tolist()):
+        rows = np.array([before[pair], after[pair]])
+        said = [str(text) for text in texts.iloc[material.utterances(rows)]]
+        left, top = layout.corner(block)
+        for place, words in enumerate(mark_changes(said[0], said[1])):
+            y = top + place * SIDE // 2
+            sheet.lines(wrap(words, font, _WORDS, _LINES), left + beside, y, font, _LINE - 1)
+        for place, picture in enumerate(material.drawn(rows)):
+            sheet.paste(picture, left + place * (SIDE + _GAP), top, SIDE, SIDE)
+    return sheet.picture
+
+
+def choose_pairs(material: Material, before: Rows, count: int, seed: int) -> Rows:
+    """Choose positions in ``before``, going round the species.
+
+    Args:
+        material: the samples.
+        before: rows of the pictures of original sentences.
+        count: pairs, at most.
+        seed: of the choice.
+
+    Returns:
+        Positions, sorted.
+    """
+    species = material.classes[material.utterances(before)]
+    mixed = np.random.default_rng(seed).permutation(len(before))
+    seen: dict[int, int] = {}
+    rounds = np.empty(len(mixed), np.int64)
+    for place, pair in enumerate(mixed.tolist()):
+        rounds[place] = seen.get(int(species[pair]), 0)
+        seen[int(species[pair])] = int(rounds[place]) + 1
+    return np.sort(mixed[np.argsort(rounds, kind="stable")][:count])
+
+
+def mel_picture(mel: Array) -> Picture:
+    """Show a log-mel as a picture.
+
+    Args:
+        mel: ``(T, 40)``, normalised per band.
+
+    Returns:
+        ``(40, T, 3)`` uint8, low bands at the bottom, loud is dark.
+    """
+    loudness = np.clip((np.asarray(mel, np.float32).T[::-1] + 2) / 4, 0, 1)  # (40, T)
+    grey = (255 * (1 - loudness)).round().astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def _utter(
+    sheet: Sheet, material: Material, features: Path, utterance: int, place: tuple[int, int, int]
+) -> None:
+    left, top, width = place
+    description = material.corpus.descriptions.iloc[utterance]
+    if isinstance(description["text"], str):
+        font = load_font(_FONT)
+        lines = wrap(words_of(description["text"]), font, width, _LINES)
+        # Words stand right over the pictures, however many lines they take.
+        sheet.lines(lines, left, top + (_LINES - len(lines)) * _LINE, font, _LINE)
+        return
+    picture = material.corpus.images["name"].iloc[int(material.described[utterance])]
+    name = f"{picture}, description {int(description['position']) + 1}"
+    sheet.text(name, left, top, load_font(_FONT - 3))
+    mel = mel_picture(Ragged(features, "mel")[utterance])
+    sheet.paste(mel, left, top + _LINE, width, (_LINES - 1) * _LINE)

@@ -1,0 +1,121 @@
+"""Words under and over pictures, in the font that comes with Pillow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from s2igan.engine.pictures import Picture
+
+INK, MUTED, MARK, PAPER = "#1a1a1a", "#707070", "#c0392b", "#ffffff"
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word of a line.
+
+    Args:
+        text: the word, without spaces.
+        marked: whether it is set in another colour and underlined.
+    """
+
+    text: str
+    marked: bool = False
+
+
+def words_of(text: str) -> list[Word]:
+    """Split a text into unmarked words."""
+    return [Word(word) for word in text.split()]
+
+
+class Sheet:
+    """A white picture to paste pictures and set words on.
+
+    Args:
+        width: in px.
+        height: in px.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self._image = Image.new("RGB", (width, height), PAPER)
+        self._draw = ImageDraw.Draw(self._image)
+
+    @property
+    def picture(self) -> Picture:
+        """The sheet as ``(height, width, 3)`` uint8."""
+        return np.array(self._image)
+
+    def paste(self, picture: Picture, left: int, top: int, width: int, height: int) -> None:
+        """Paste a picture, stretched to ``width`` by ``height`` px."""
+        resized = Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
+        self._image.paste(resized, (left, top))
+
+    def frame(self, left: int, top: int, side: int, colour: str = INK, width: int = 2) -> None:
+        """Draw a square frame around ``side`` px."""
+        box = (left - width, top - width, left + side + width - 1, top + side + width - 1)
+        self._draw.rectangle(box, outline=colour, width=width)
+
+    def text(self, text: str, left: int, top: int, font: Font, colour: str = MUTED) -> None:
+        """Set one short line."""
+        self._draw.text((left, top), text, fill=colour, font=font)
+
+    def lines(
+        self, lines: Sequence[Sequence[Word]], left: int, top: int, font: Font, spacing: int
+    ) -> None:
+        """Set wrapped lines, ``spacing`` px apart."""
+        for number, line in enumerate(lines):
+            x, y = float(left), top + number * spacing
+            for word in line:
+                colour = MARK if word.marked else INK
+                self._draw.text((x, y), word.text, fill=colour, font=font)
+                end = x + font.getlength(word.text)
+                if word.marked:
+                    under = y + spacing - 3
+                    self._draw.line((x, under, end, under), fill=MARK, width=2)
+                x = end + font.getlength(" ")
+
+
+def load_font(size: int) -> Font:
+    """Load the font at ``size`` px."""
+    return ImageFont.load_default(size=size)
+
+
+def wrap(words: Sequence[Word], font: Font, width: int, most: int) -> list[list[Word]]:
+    """Break words into lines of at most ``width`` px.
+
+    Args:
+        words: the text.
+        font: it will be set in.
+        width: of a line, px; a longer word stands alone and is cut by the sheet's edge.
+        most: lines to keep; what does not fit gives way to an ellipsis.
+    """
+    lines: list[list[Word]] = [[]]
+    space, used = font.getlength(" "), 0.0
+    for word in words:
+        length = font.getlength(word.text)
+        if lines[-1] and used + length > width:
+            lines.append([])
+            used = 0.0
+        lines[-1].append(word)
+        used += length + space
+    if len(lines) > most:
+        lines = lines[:most]
+        last = lines[-1][-1]
+        lines[-1][-1] = Word(f"{last.text.rstrip('.,;')}…", last.marked)
+    return lines
+
+
+def mark_changes(before: str, after: str) -> tuple[list[Word], list[Word]]:
+    """Split two sentences into words and mark those in which they differ."""
+    ours, theirs = before.split(), after.split()
+    marks: tuple[list[Word], list[Word]] = ([], [])
+    matcher = SequenceMatcher(a=ours, b=theirs, autojunk=False)
+    for kind, start, end, start_after, end_after in matcher.get_opcodes():
+        differ = kind != "equal"
+        marks[0].extend(Word(word, differ) for word in ours[start:end])
+        marks[1].extend(Word(word, differ) for word in theirs[start_after:end_after])
+    return marks
