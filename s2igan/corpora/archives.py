@@ -1,6 +1,8 @@
 """Published files on this machine: found, verified, and read in a stream."""
 
+import gzip
 import hashlib
+import io
 import re
 import shutil
 import tarfile
@@ -13,6 +15,9 @@ from s2igan.errors import UserError
 
 SPARE_BYTES = 64 * 2**20
 """Disk space that stays free for tables and for the rest of the machine."""
+
+_GZIP = b"\x1f\x8b"
+_CHUNK_BYTES = 2**20
 
 
 def locate(files: Sequence[PublishedFile], kind: str, archives: Path | None) -> dict[str, Path]:
@@ -65,7 +70,7 @@ def digest(path: Path, algorithm: str) -> str:
 
 
 def read_members(path: Path, wanted: re.Pattern[str]) -> Iterator[tuple[re.Match[str], bytes]]:
-    """Yield name and content of the files in a tar archive, plain or compressed, in its order.
+    """Yield name and content of the files in a tar archive, plain or gzip, in its order.
 
     Nothing is extracted to disk.
 
@@ -78,13 +83,16 @@ def read_members(path: Path, wanted: re.Pattern[str]) -> Iterator[tuple[re.Match
             leaves the folder.
     """
     try:
-        with tarfile.open(path, "r|*") as archive:
+        with _open_stream(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in archive:
                 _refuse_unsafe(path, member)
                 match = wanted.search(member.name) if member.isfile() else None
                 content = archive.extractfile(member) if match else None
                 if match and content:
                     yield match, content.read()
+            # Behind the last member lies what tells a whole gzip file from a truncated one.
+            while stream.read(_CHUNK_BYTES):
+                pass
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise UserError(
             f"archive {str(path)!r}",
@@ -113,6 +121,12 @@ def require_space(folder: Path, needed: int) -> None:
             expected=f"at least {(needed + SPARE_BYTES) / 2**20:.0f} MiB",
             fix="free some space",
         )
+
+
+def _open_stream(path: Path) -> gzip.GzipFile | io.BufferedReader:
+    with path.open("rb") as file:
+        compressed = file.read(len(_GZIP)) == _GZIP
+    return gzip.open(path, "rb") if compressed else path.open("rb")
 
 
 def _find(archives: Path, kind: str, name: str) -> Path | None:

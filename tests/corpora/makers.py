@@ -1,0 +1,152 @@
+"""Tiny published archives and prepared folders."""
+
+import io
+import tarfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import yaml
+from PIL import Image
+from scipy.io import savemat
+
+from s2igan.corpora.recorded import write_index
+
+CLASSES = 5
+TEST_CLASSES = [1, 2]
+PER_CLASS = 2
+LABELS = [3, 1, 5, 2, 4, 3, 1, 5, 2, 4]
+DROPPED = 8
+"""Number of the picture, from 1, whose second caption is the listed quirk."""
+
+
+def jpeg(seed: int, side: int = 24) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 256, (side, side + 4, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG")
+    return file.getvalue()
+
+
+def write_tar(path: Path, members: Iterable[tuple[str, bytes]], mode: str = "w") -> Path:
+    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
+        for name, data in members:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return path
+
+
+def published(name: str, **facts: object) -> dict[str, object]:
+    """A manifest's entry without size and checksum."""
+    return {
+        "name": name,
+        "address": f"https://example.org/{name}",
+        "mirrors": [],
+        "note": None,
+        "bytes": None,
+        "checksum": None,
+        "source": "somebody",
+        **facts,
+    }
+
+
+@dataclass
+class Flowers:
+    """Ten pictures of five classes with two captions each; change what should be wrong."""
+
+    labels: list[int] = field(default_factory=lambda: list(LABELS))
+    pictures: dict[int, bytes] = field(
+        default_factory=lambda: {number: jpeg(number) for number in range(1, len(LABELS) + 1)}
+    )
+    captions: dict[tuple[int, int], bytes] = field(
+        default_factory=lambda: {
+            (label, number): f"flower {number} is red\n  flower {number} is big\n".encode()
+            for number, label in enumerate(LABELS, start=1)
+        }
+    )
+    counts: dict[str, int] = field(
+        default_factory=lambda: {
+            "classes": CLASSES,
+            "captions_per_image": 2,
+            "images": 10,
+            "train_images": 6,
+            "test_images": 4,
+            "utterances": 19,
+            "test_utterances": 8,
+        }
+    )
+
+    def __post_init__(self) -> None:
+        self.captions[LABELS[DROPPED - 1], DROPPED] = b"flower 8 is red\n{}\n"
+
+    def write(self, folder: Path) -> Path:
+        """Write archives and manifest into ``folder``; return the manifest."""
+        # The published archives are not in the order of their numbers either.
+        late_first = sorted(self.pictures.items(), reverse=True)
+        named = [(f"jpg/image_{number:05d}.jpg", data) for number, data in late_first]
+        write_tar(folder / "a.tar", named[:4])
+        write_tar(folder / "b.tgz", [*named[4:], ("README", b"flowers")], "w:gz")
+        savemat(folder / "labels.mat", {"labels": np.array([self.labels], np.uint8)})
+        texts = [
+            (f"set/text_c10/class_{label:05d}/image_{number:05d}.txt", data)
+            for (label, number), data in self.captions.items()
+        ]
+        write_tar(folder / "captions.tar.gz", [("set/list.txt", b""), *texts], "w:gz")
+        return self.write_manifest(folder)
+
+    def write_manifest(self, folder: Path) -> Path:
+        manifest = folder / "flowers.yaml"
+        content = {
+            "sources": {"somebody": {"citation": "Somebody 2008", "licence": "none stated"}},
+            "test_classes": TEST_CLASSES,
+            "counts": self.counts,
+            "dropped_captions": [
+                {"image": f"image_{DROPPED:05d}", "position": 1, "text": "{}"},
+            ],
+            "editions": {
+                "tiny": {
+                    "photographs": [published("a.tar"), published("b.tgz")],
+                    "labels": published("labels.mat"),
+                    "captions": published("captions.tar.gz"),
+                }
+            },
+        }
+        manifest.write_text(yaml.safe_dump(content), encoding="utf-8")
+        return manifest
+
+
+def prepared_rows(folder: Path, *, classes: int = 4) -> list[dict[str, object]]:
+    """Write two pictures per class with two recordings each; the last class is the test class."""
+    rows: list[dict[str, object]] = []
+    for number in range(2 * classes):
+        (folder / f"picture_{number}.jpg").write_bytes(jpeg(number))
+        descriptions: list[Mapping[str, object]] = []
+        for take in range(2):
+            name = f"speech_{number}_{take}.wav"
+            (folder / name).write_bytes(f"sound {number} {take}".encode())
+            descriptions.append({"text": None, "recording": name})
+        class_number = number // 2
+        rows.append(
+            {
+                "image": f"picture_{number}.jpg",
+                "class": f"species {class_number}",
+                "split": "test" if class_number == classes - 1 else "train",
+                "box": None,
+                "descriptions": descriptions,
+            }
+        )
+    return rows
+
+
+def prepare_folder(archives: Path, edition: str = "field_notes") -> Path:
+    """Write a sound prepared folder under ``archives``."""
+    folder = archives / "recorded" / edition
+    folder.mkdir(parents=True)
+    write_index(folder, prepared_rows(folder))
+    return folder
+
+
+def folder_bytes(folder: Path) -> dict[str, bytes]:
+    """Content of every file of a flat folder."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
