@@ -1,0 +1,60 @@
+"""One drawing and its captions, each from a random stream of its own.
+
+What is drawn depends on the seed, the species and the number of the drawing alone, not on the
+number of workers, nor on how many other drawings there are.
+"""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from s2igan.corpora.minibirds.captions import Caption, describe
+from s2igan.corpora.minibirds.painter import draw
+
+SIZE = 256
+"""Width and height of a drawing in pixels."""
+
+_PICTURE, _CAPTIONS = 1, 2
+_STREAMS = {"train": 0, "val": 0, "test": 0, "reference": 1, "floor": 2}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What has to be known to draw and to describe one bird.
+
+    Attributes:
+        seed: the corpus's.
+        class_id: number of the species.
+        class_name: its name.
+        attributes: a value for each of :data:`s2igan.corpora.attributes.ATTRIBUTES`.
+        split: train, val, test, reference or floor.
+        number: counts the drawings of this species in this split.
+    """
+
+    seed: int
+    class_id: int
+    class_name: str
+    attributes: Mapping[str, str]
+    split: str
+    number: int
+
+    def generator(self, purpose: int) -> np.random.Generator:
+        """Return the random stream of this drawing for one purpose."""
+        key = (self.seed, purpose, _STREAMS[self.split], self.class_id, self.number)
+        return np.random.default_rng(key)
+
+
+def encode_drawing(drawing: Drawing) -> bytes:
+    """Draw a bird as JPEG, quality 95 with full colour resolution."""
+    file = io.BytesIO()
+    picture = draw(drawing.attributes, drawing.generator(_PICTURE), SIZE)
+    Image.fromarray(picture).save(file, format="JPEG", quality=95, subsampling=0)
+    return file.getvalue()
+
+
+def describe_drawing(drawing: Drawing) -> list[Caption]:
+    """Write the ten captions of a drawing."""
+    return describe(drawing.attributes, drawing.generator(_CAPTIONS))
