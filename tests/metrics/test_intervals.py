@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from s2igan.metrics.intervals import bootstrap_over_classes
+
+
+def test_the_interval_of_equal_classes_has_no_width() -> None:
+    values, classes = np.array([0.0, 1.0] * 5), np.repeat(np.arange(5), 2)
+    assert bootstrap_over_classes(values, classes, seed=0) == (0.5, 0.5)
+
+
+def test_it_agrees_with_resampling_by_hand() -> None:
+    rng = np.random.default_rng(0)
+    classes = rng.integers(0, 12, 300)
+    values = rng.normal(size=300) + classes
+    members = [values[classes == number] for number in range(12)]
+    means = [
+        np.concatenate([members[number] for number in rng.integers(0, 12, 12)]).mean()
+        for _ in range(4000)
+    ]
+    got = bootstrap_over_classes(values, classes, seed=1, draws=4000)
+    np.testing.assert_allclose(got, np.quantile(means, [0.025, 0.975]), atol=0.15)
+
+
+def test_classes_not_values_are_the_units() -> None:
+    # A thousand copies of two classes say no more than one copy does.
+    few = bootstrap_over_classes(np.array([0.0, 1.0]), np.array([0, 1]), seed=0)
+    many = bootstrap_over_classes(np.repeat([0.0, 1.0], 1000), np.repeat([0, 1], 1000), seed=0)
+    assert few == many == (0.0, 1.0)
+
+
+def test_a_lower_level_is_narrower_and_the_seed_decides() -> None:
+    rng = np.random.default_rng(3)
+    values, classes = rng.random(100), rng.integers(0, 20, 100)
+    wide = bootstrap_over_classes(values, classes, seed=0)
+    narrow = bootstrap_over_classes(values, classes, seed=0, level=0.5)
+    assert wide[0] < narrow[0] < values.mean() < narrow[1] < wide[1]
+    assert bootstrap_over_classes(values, classes, seed=0) == wide
+    assert bootstrap_over_classes(values, classes, seed=1) != wide
+
+
+def test_no_values_are_refused() -> None:
+    with pytest.raises(ValueError, match="no values"):
+        bootstrap_over_classes(np.array([]), np.array([], np.int64), seed=0)

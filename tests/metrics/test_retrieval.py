@@ -1,0 +1,109 @@
+from functools import partial
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from s2igan.metrics.retrieval import (
+    average_precisions,
+    chance_by_permutation,
+    mean_average_precision,
+    precision_at,
+    rank,
+    ranked_average_precisions,
+    ranked_hits,
+    recall_at,
+)
+
+
+def brute_force_average_precision(similarity: list[float], relevant: list[bool]) -> float:
+    order = sorted(range(len(similarity)), key=lambda item: -similarity[item])
+    found, precisions = 0, []
+    for place, item in enumerate(order, start=1):
+        if relevant[item]:
+            found += 1
+            precisions.append(found / place)
+    return sum(precisions) / len(precisions)
+
+
+def test_average_precision_of_a_textbook_example() -> None:
+    similarity = np.array([[0.9, 0.8, 0.7, 0.6, 0.5]])
+    relevant = np.array([[True, False, True, False, True]])
+    expected = (1 / 1 + 2 / 3 + 3 / 5) / 3
+    assert mean_average_precision(similarity, relevant) == pytest.approx(expected)
+
+
+def test_average_precision_agrees_with_brute_force() -> None:
+    rng = np.random.default_rng(0)
+    similarity = rng.normal(size=(30, 17)).astype(np.float32)
+    relevant = rng.random((30, 17)) < 0.3
+    relevant[:, 0] = True
+    expected = [
+        brute_force_average_precision(row.tolist(), hits.tolist())
+        for row, hits in zip(similarity, relevant, strict=True)
+    ]
+    np.testing.assert_allclose(average_precisions(similarity, relevant), expected)
+    assert mean_average_precision(similarity, relevant) == pytest.approx(np.mean(expected))
+
+
+def test_perfect_and_worst_rankings() -> None:
+    relevant = np.array([[True, True, False, False]])
+    falling = np.array([[4.0, 3.0, 2.0, 1.0]])
+    assert mean_average_precision(falling, relevant) == 1.0
+    assert mean_average_precision(-falling, relevant) == pytest.approx((1 / 3 + 2 / 4) / 2)
+
+
+def test_recall_and_precision_at_k() -> None:
+    similarity = np.array([[5.0, 4.0, 3.0, 2.0], [2.0, 3.0, 4.0, 5.0]])
+    relevant = np.array([[False, True, True, False], [True, False, False, False]])
+    np.testing.assert_array_equal(recall_at(similarity, relevant, 1), [0, 0])
+    np.testing.assert_array_equal(recall_at(similarity, relevant, 2), [1, 0])
+    np.testing.assert_array_equal(recall_at(similarity, relevant, 9), [1, 1])
+    np.testing.assert_array_equal(precision_at(similarity, relevant, 2), [0.5, 0])
+
+
+def test_ties_keep_the_order_of_the_gallery() -> None:
+    np.testing.assert_array_equal(rank(np.zeros((2, 4))), [[0, 1, 2, 3]] * 2)
+
+
+def test_a_query_without_relevant_items_is_refused() -> None:
+    with pytest.raises(ValueError, match="1 queries"):
+        average_precisions(np.zeros((2, 2)), np.array([[True, False], [False, False]]))
+
+
+def test_chance_is_the_mean_over_all_permutations() -> None:
+    similarity = np.random.default_rng(1).normal(size=(3, 4))
+    queries, gallery = np.array([0, 1, 1]), np.array([0, 0, 1, 2])
+    order = rank(similarity)
+    exact = np.mean(
+        [
+            mean_average_precision(similarity, np.array(dealt)[None] == queries[:, None])
+            for dealt in permutations(gallery.tolist())
+        ]
+    )
+    chance = chance_by_permutation(
+        order,
+        queries,
+        gallery,
+        {"mAP": ranked_average_precisions},
+        permute="gallery",
+        permutations=1000,
+        seed=0,
+    )
+    assert chance["mAP"] == pytest.approx(exact, abs=0.02)
+
+
+def test_chance_of_a_hit_is_the_share_of_the_class() -> None:
+    rng = np.random.default_rng(2)
+    queries, gallery = rng.integers(0, 5, 400), np.repeat(np.arange(5), 20)
+    order = rank(np.eye(5)[queries] @ np.eye(5)[gallery].T)  # a perfect search
+    chance = chance_by_permutation(
+        order,
+        queries,
+        gallery,
+        {"R@1": partial(ranked_hits, k=1)},
+        permute="queries",
+        permutations=50,
+        seed=0,
+    )
+    assert chance["R@1"] == pytest.approx(0.2, abs=0.02)
