@@ -1,0 +1,33 @@
+"""What all tests share: no tracking, no machine settings of the person who runs them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SETTINGS = ("DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV")
+
+
+@pytest.fixture(autouse=True)
+def _own_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    for name in (*SETTINGS, *(name for name in os.environ if name.startswith("S2IGAN_"))):
+        if name != "S2IGAN_REAL_DATA":
+            monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("S2IGAN_TRACKING", "off")
+    monkeypatch.setenv("S2IGAN_DEVICE", "cpu")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path_factory.getbasetemp()))
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of this repository."""
+    return Path(__file__).parents[1]
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real photographs and weights."""
+    folder = os.environ.get("S2IGAN_REAL_DATA")
+    if not folder:
+        pytest.skip("S2IGAN_REAL_DATA names no folder of real data")
+    return Path(folder)

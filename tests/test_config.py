@@ -1,0 +1,158 @@
+"""`params.yaml` and the presets, and what the loader says of a wrong one."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from s2igan.config import Params, read_params
+from s2igan.engine.strict_yaml import read_yaml
+from s2igan.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+FILES = [ROOT / "params.yaml", *sorted((ROOT / "presets").glob("*.yaml"))]
+
+Values = dict[str, Any]
+
+
+def dotted(values: Values, prefix: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from dotted(value, f"{prefix}{key}.")
+
+
+def load(path: Path) -> Values:
+    values = read_yaml(path)
+    assert isinstance(values, dict)
+    return values
+
+
+@pytest.fixture
+def default() -> Values:
+    return load(ROOT / "params.yaml")
+
+
+def problem(tmp_path: Path, values: object) -> str:
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(UserError) as caught:
+        read_params(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_file_of_parameters_is_valid_and_has_the_same_keys(path: Path) -> None:
+    read_params(path)
+    assert list(dotted(load(path))) == list(dotted(load(ROOT / "params.yaml")))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_key_is_commented(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    bare = [
+        line
+        for before, line in zip(lines, lines[1:], strict=False)
+        if re.match(r"\s*\w+:", line) and not before.lstrip().startswith("#")
+    ]
+    assert bare == []
+
+
+def test_all_wrong_keys_of_all_sections_are_told_at_once(tmp_path: Path, default: Values) -> None:
+    default["rdg"]["use_rss"] = True
+    default["sen"]["steps"] = "many"
+    default["tts"]["sample_rate_hz"] = 10
+    default["features"]["mel"]["bands"] = 40.0
+    del default["embed"]["seed"]
+    told = problem(tmp_path, default)
+    assert "rdg.use_rss: unknown key" in told
+    assert "sen.steps: got 'many'; expected a valid integer" in told
+    assert "tts.sample_rate_hz: got 10; expected greater than or equal to 8000" in told
+    assert "features.mel.bands: got 40.0; expected a valid integer" in told
+    assert "embed.seed: got nothing; expected a value" in told
+
+
+def test_a_missing_and_an_unknown_section_are_told(tmp_path: Path, default: Values) -> None:
+    default["rgd"] = default.pop("rdg")
+    told = problem(tmp_path, default)
+    assert "rdg: got nothing" in told
+    assert "rgd: unknown key" in told
+
+
+def test_a_boolean_is_no_number_and_a_number_no_boolean(tmp_path: Path, default: Values) -> None:
+    default["rdg"]["use_rs"] = 1
+    default["rdg"]["steps"] = True
+    told = problem(tmp_path, default)
+    assert "rdg.use_rs: got 1; expected a valid boolean" in told
+    assert "rdg.steps: got True; expected a valid integer" in told
+
+
+def test_all_combinations_are_told_together(tmp_path: Path, default: Values) -> None:
+    default["corpus"]["edition"] = "published"
+    default["features"]["crop"] = default["features"]["shorter_side"] + 1
+    default["sen"] |= {"matching_loss": False, "distinctive_loss": False}
+    default["tts"]["engine"] = "recorded"
+    told = problem(tmp_path, default)
+    for key in ("corpus.edition", "features.crop", "sen.matching_loss", "tts.engine"):
+        assert f"{key}: got" in told
+
+
+def test_choosing_on_validation_classes_needs_some(tmp_path: Path, default: Values) -> None:
+    default["sen"]["keep"] = "best_val"
+    default["corpus"]["val_classes"] = 0
+    assert "sen.keep: got 'best_val' with corpus.val_classes 0" in problem(tmp_path, default)
+
+
+@pytest.mark.parametrize("content", ["", "[1, 2]", "just words"])
+def test_a_file_that_is_no_mapping_is_told(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(content)
+    with pytest.raises(UserError, match="expected"):
+        read_params(path)
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No such file"):
+        read_params(tmp_path / "params.yaml")
+
+
+def test_floats_that_experiments_write_are_floats(tmp_path: Path) -> None:
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "params.yaml"
+    path.write_text(re.sub(r"(?m)^  lr_g: .*$", "  lr_g: 1e-05", text))
+    assert read_params(path).rdg.lr_g == 1e-05
+
+
+def test_parameters_cannot_be_changed() -> None:
+    params = read_params(ROOT / "params.yaml")
+    with pytest.raises(ValueError, match="frozen"):
+        params.rdg.steps = 1  # type: ignore[misc]
+
+
+def leaves(model: type[BaseModel]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from leaves(inner)
+        else:
+            yield name
+
+
+def test_every_key_is_read_somewhere() -> None:
+    sources = [
+        path.read_text(encoding="utf-8")
+        for folder in ("s2igan", "stages")
+        for path in (ROOT / folder).rglob("*.py")
+        if path.name != "config.py"
+    ]
+    unread = [
+        name
+        for name in leaves(Params)
+        if not any(re.search(rf"\.{name}\b", source) for source in sources)
+    ]
+    assert unread == []
