@@ -9,6 +9,7 @@ attribute. They are trained with batch normalisation and shipped with it folded 
 """
 
 from collections.abc import Callable
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,16 @@ from s2igan.corpora.attributes import VALUES
 
 LOGITS = sum(len(values) for values in VALUES.values())
 """Width of the classifier: the values of all attributes, one after the other."""
+
+
+def split_logits(logits: Tensor) -> dict[str, Tensor]:
+    """Cut ``(N, LOGITS)`` into ``(N, values)`` per attribute, in the order of ``ATTRIBUTES``."""
+    ends = list(accumulate(len(values) for values in VALUES.values()))
+    starts = [0, *ends[:-1]]
+    return {
+        attribute: logits[:, start:end]
+        for attribute, start, end in zip(VALUES, starts, ends, strict=True)
+    }
 
 
 class ConvUnit(nn.Module):

@@ -16,9 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import squeezenet1_1
 
-from s2igan.corpora.attributes import ATTRIBUTES, VALUES
 from s2igan.errors import UserError
-from s2igan.vision.attribute_networks import CompactNetwork, ReaderNetwork
+from s2igan.vision.attribute_networks import CompactNetwork, ReaderNetwork, split_logits
 
 logger = logging.getLogger(__name__)
 
@@ -100,10 +99,7 @@ class AttributeBackbone(Backbone):
     def look(self, images: Tensor) -> BackboneOutput:
         """See drawings, ``(N, 3, 64, 64)`` in [0, 1]."""
         features, logits = self.network(images * 2 - 1)
-        sizes = [len(VALUES[attribute]) for attribute in ATTRIBUTES]
-        return BackboneOutput(
-            features, dict(zip(ATTRIBUTES, logits.split(sizes, dim=1), strict=True))
-        )
+        return BackboneOutput(features, split_logits(logits))
 
 
 class KerasSqueezeNet(Backbone):

@@ -1,0 +1,184 @@
+"""The picture half of stage `features`: packed pixels and what pretrained networks see in them.
+
+One pass over the corpus: worker processes decode, cut and resize; this process packs the pixels and
+runs the backbones. A backbone looks at the picture itself through squares of its own input size, so
+the resolution at which pixels are packed for a generator does not limit it; the share of the
+picture that a square takes is that of the generator's crop (256 / 304 in the paper).
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import accumulate, islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from numpy.lib.format import open_memmap
+from safetensors.torch import save_file
+
+from s2igan.corpora.index import Corpus
+from s2igan.engine.arrays import ArrayWriter
+from s2igan.engine.device import Precision, autocast
+from s2igan.engine.pictures import Picture
+from s2igan.engine.progress import bar
+from s2igan.engine.tables import write_json
+from s2igan.engine.workers import parallel_map
+from s2igan.errors import UserError
+from s2igan.vision.backbones import Backbone, BackboneOutput, load_backbone
+from s2igan.vision.config import VisionConfig
+from s2igan.vision.crops import CENTRE, draw_views
+from s2igan.vision.pixels import PixelWriter
+from s2igan.vision.preparation import Geometry, Source, prepare
+
+Features = npt.NDArray[np.float32]
+
+FEATURES = "backbone.npy"
+_ROWS = 1024
+_STILL = 1e-6
+
+
+def write_vision(
+    config: VisionConfig,
+    *,
+    corpus: Path,
+    weights: Path,
+    out: Path,
+    device: torch.device,
+    workers: int,
+) -> None:
+    """Write packed pixels and standardised backbone features of every picture.
+
+    Args:
+        config: geometry, backbones and views.
+        corpus: a corpus folder.
+        weights: folder of downloaded weight files.
+        out: an existing folder; gets ``pixels.*``, ``shapes.npy``, ``backbone.npy`` ``(n, V, D)``
+            float32 (view 0 the centre; other views are random in split `train` and repeat view 0
+            elsewhere), ``backbone.safetensors`` and ``backbone.json``.
+        device: where the backbones compute.
+        workers: processes that decode and resize; never changes the result.
+
+    Raises:
+        UserError: if a picture does not decode, weights are missing, or no picture is of `train`.
+    """
+    pictures = Corpus(corpus)
+    train = (pictures.images["split"] == "train").to_numpy(np.bool_)
+    if not train.any():
+        raise UserError("corpus", got="no picture of split 'train'", expected="at least one")
+    backbones = [load_backbone(name, weights).to(device) for name in config.backbones]
+    geometry = Geometry(
+        box_scale=config.box_scale,
+        shorter_side=config.shorter_side,
+        share=config.crop / config.shorter_side,
+        squares=tuple(backbone.input_size for backbone in backbones),
+    )
+    prepared = parallel_map(partial(prepare, geometry), _sources(pictures, train, config), workers)
+    progress = iter(bar(prepared, "look at pictures", total=len(train)))
+    see = partial(see_squares, backbones, batch=config.batch, precision=config.precision)
+    row_shape = (config.views, sum(backbone.dimension for backbone in backbones))
+    with PixelWriter(out) as pixels, ArrayWriter(out / FEATURES, np.float32, row_shape) as writer:
+        while group := list(islice(progress, config.batch)):
+            for item, views in zip(group, see([item.squares for item in group]), strict=True):
+                pixels.append(item.pixels)
+                writer.append(np.broadcast_to(views, row_shape)[None])
+    mean, std = standardise(out / FEATURES, train)
+    _describe(out, backbones, mean, std)
+
+
+def _sources(
+    pictures: Corpus, train: npt.NDArray[np.bool_], config: VisionConfig
+) -> Iterator[Source]:
+    names, boxes = pictures.images["name"].tolist(), pictures.images["box"].tolist()
+    for row, (name, box) in enumerate(zip(names, boxes, strict=True)):
+        random = draw_views(config.views - 1, config.seed, row) if train[row] else []
+        yield Source(
+            data=pictures.picture_bytes(row),
+            name=name,
+            box=None if box is None else tuple(float(value) for value in box),
+            views=(CENTRE, *random),
+        )
+
+
+def see_squares(
+    backbones: Sequence[Backbone],
+    pictures: Sequence[Sequence[Picture]],
+    *,
+    batch: int,
+    precision: Precision,
+) -> list[Features]:
+    """Run every backbone over all views of several pictures.
+
+    Args:
+        backbones: in the order in which their features are joined, all on one device.
+        pictures: per picture and backbone ``(views, S, S, 3)`` uint8.
+        batch: views per forward pass.
+        precision: of the forward passes.
+
+    Returns:
+        Per picture ``(views, D)`` float32.
+    """
+    columns = []
+    for backbone, per_picture in zip(backbones, zip(*pictures, strict=True), strict=True):
+        squares = np.concatenate(per_picture)  # (all views, S, S, 3)
+        parts = (squares[start : start + batch] for start in range(0, len(squares), batch))
+        columns.append(torch.cat([_see(backbone, part, precision) for part in parts]))
+    features = torch.cat(columns, dim=1).numpy()
+    ends = list(accumulate(len(squares[0]) for squares in pictures))
+    return [features[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+@torch.inference_mode()
+def _see(backbone: Backbone, squares: Picture, precision: Precision) -> torch.Tensor:
+    device = next(backbone.parameters()).device
+    images = torch.from_numpy(squares).to(device).permute(0, 3, 1, 2).float() / 255
+    with autocast(device, precision):
+        output: BackboneOutput = backbone(images)
+    return output.features.float().cpu()
+
+
+def standardise(path: Path, train: npt.NDArray[np.bool_]) -> tuple[Features, Features]:
+    """Standardise packed features in place by mean and deviation over training pictures and views.
+
+    A feature that never changes keeps a deviation of 1.
+
+    Args:
+        path: ``(n, V, D)`` float32.
+        train: which rows are of split `train`, ``(n,)``.
+
+    Returns:
+        Mean and standard deviation, ``(D,)`` float32 each.
+    """
+    packed = open_memmap(path, mode="r+")
+    count = int(train.sum()) * packed.shape[1]
+    blocks = [slice(start, start + _ROWS) for start in range(0, len(packed), _ROWS)]
+    mean = sum(packed[rows][train[rows]].sum((0, 1), np.float64) for rows in blocks) / count
+    spread = sum(((packed[rows][train[rows]] - mean) ** 2).sum((0, 1)) for rows in blocks) / count
+    std = np.sqrt(spread)
+    std[std < _STILL] = 1.0
+    for rows in blocks:
+        packed[rows] = (packed[rows] - mean) / std
+    packed.flush()
+    return mean.astype(np.float32), std.astype(np.float32)
+
+
+def _describe(out: Path, backbones: Sequence[Backbone], mean: Features, std: Features) -> None:
+    ends = np.cumsum([backbone.dimension for backbone in backbones]).tolist()
+    write_json(
+        out / "backbone.json",
+        {
+            "names": [backbone.name for backbone in backbones],
+            "dimension": len(mean),
+            "slices": {
+                backbone.name: [end - backbone.dimension, end]
+                for backbone, end in zip(backbones, ends, strict=True)
+            },
+            "layers_without_weights": {
+                backbone.name: list(backbone.missing) for backbone in backbones
+            },
+        },
+    )
+    save_file(
+        {"mean": torch.from_numpy(mean), "std": torch.from_numpy(std)},
+        out / "backbone.safetensors",
+    )
