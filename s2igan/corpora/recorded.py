@@ -185,6 +185,8 @@ def _check_files(folder: Path, pictures: list[PreparedPicture], defects: Defects
     for image, count in Counter(picture.image for picture in pictures).items():
         if count > 1:
             defects.add(f"{image}: in {count} rows")
+        if not (folder / image).is_file():
+            defects.add(f"{image}: no such picture")
     for name in _recordings(pictures):
         path = folder / name
         if not path.is_file():
@@ -212,17 +214,15 @@ def _sound_pictures(
     folder: Path, pictures: list[PreparedPicture], defects: Defects, workers: int
 ) -> Iterator[bytes]:
     names = [picture.image for picture in pictures]
-    loaded = _loaded(folder, bar(names, f"{KIND} pictures"), defects)
+    loaded = _loaded(folder, bar(names, f"{KIND} pictures"))
     yield from decodable(loaded, defects, workers)
     defects.raise_any()
 
 
-def _loaded(folder: Path, names: Iterable[str], defects: Defects) -> Iterator[tuple[str, bytes]]:
+def _loaded(folder: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     for name in names:
-        if (folder / name).is_file():
+        if (folder / name).is_file():  # where it is not, that is a defect already
             yield name, (folder / name).read_bytes()
-        else:
-            defects.add(f"{name}: no such picture")
 
 
 def _recordings(pictures: list[PreparedPicture]) -> dict[str, int]:

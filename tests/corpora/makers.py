@@ -37,7 +37,7 @@ def write_tar(path: Path, members: Iterable[tuple[str, bytes]], mode: str = "w")
     return path
 
 
-def published(name: str, **facts: object) -> dict[str, object]:
+def published(name: str, /, **facts: object) -> dict[str, object]:
     """A manifest's entry without size and checksum."""
     return {
         "name": name,

@@ -1,4 +1,3 @@
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +9,6 @@ from s2igan.corpora.index import Corpus
 from s2igan.errors import UserError
 
 from .makers import DROPPED, LABELS, Flowers, folder_bytes, jpeg
-
-DATA = Path(__file__).parents[2] / "data"
 
 
 def build(
@@ -235,14 +232,13 @@ def test_an_unknown_edition_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.real_data
-def test_the_real_photographs_are_all_there(tmp_path: Path) -> None:
-    real = os.environ.get("S2IGAN_REAL_DATA")
-    if not real:
-        pytest.skip("S2IGAN_REAL_DATA names no folder with the real photographs")
+def test_the_real_photographs_are_all_there(
+    tmp_path: Path, real_data: Path, repository: Path
+) -> None:
     oxford102.build(
-        DATA / "oxford102.yaml",
+        repository / "data" / "oxford102.yaml",
         "304px",
-        archives=Path(real),
+        archives=real_data,
         seed=0,
         val_classes=12,
         out=tmp_path / "corpus",

@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from s2igan.corpora.manifest import Checksum, PublishedFile, Source, check_sources, read_manifest
+from s2igan.corpora.oxford102 import Oxford102Manifest
+from s2igan.corpora.weights import WeightsManifest
+from s2igan.errors import UserError
+
+from .makers import Flowers, published
+
+
+def weights_manifest(folder: Path, **facts: object) -> Path:
+    path = folder / "weights.yaml"
+    content = {
+        "sources": {"somebody": {"citation": "Somebody 2016", "licence": "MIT"}},
+        "networks": {"net/origin": published("net.safetensors", **facts)},
+    }
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def test_the_shipped_manifests_are_sound(repository: Path) -> None:
+    flowers = read_manifest(repository / "data" / "oxford102.yaml", Oxford102Manifest)
+    assert set(flowers.editions) == {"published", "304px"}
+    assert len(flowers.dropped_captions) == 13
+    assert {quirk.text for quirk in flowers.dropped_captions} == {"{}"}
+    assert flowers.test_classes == list(range(1, 21))
+    counts = flowers.counts
+    assert counts.train_images + counts.test_images == counts.images == 8189
+    assert counts.images * counts.captions_per_image - 13 == counts.utterances == 81877
+    weights = read_manifest(repository / "data" / "weights.yaml", WeightsManifest)
+    assert weights.networks["squeezenet1_1/keras"].name == "squeezenet1_1.notop.safetensors"
+
+
+def test_every_wrong_key_is_told_at_once(tmp_path: Path) -> None:
+    path = weights_manifest(tmp_path, bytes="many", colour="red", name="../net")
+    with pytest.raises(UserError) as error:
+        read_manifest(path, WeightsManifest)
+    for key in ("bytes", "colour", "name"):
+        assert f"networks.net/origin.{key}: " in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_manifest_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere\.yaml"):
+        read_manifest(tmp_path / "nowhere.yaml", WeightsManifest)
+
+
+def test_an_address_without_encryption_is_refused(tmp_path: Path) -> None:
+    path = weights_manifest(tmp_path, address="http://example.org/net")
+    with pytest.raises(UserError, match="address"):
+        read_manifest(path, WeightsManifest)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "value"),
+    [("md5", "0" * 31), ("md5", "0" * 64), ("sha256", "0" * 32), ("md5", "G" * 32), ("sha1", "0")],
+)
+def test_a_checksum_of_another_length_is_refused(algorithm: str, value: str) -> None:
+    with pytest.raises(ValidationError):
+        Checksum.model_validate({"algorithm": algorithm, "value": value})
+
+
+def test_a_file_of_an_unknown_source_is_refused(tmp_path: Path) -> None:
+    path = weights_manifest(tmp_path, source="nobody")
+    with pytest.raises(UserError, match=r"no such source for net\.safetensors \(nobody\)"):
+        read_manifest(path, WeightsManifest)
+    file = PublishedFile.model_validate(published("net"))
+    check_sources({"somebody": Source(citation="c", licence="l")}, [file])
+
+
+def test_the_tiny_manifest_of_the_tests_is_sound(tmp_path: Path) -> None:
+    manifest = read_manifest(Flowers().write_manifest(tmp_path), Oxford102Manifest)
+    assert [file.name for file in manifest.editions["tiny"].files] == [
+        "a.tar",
+        "b.tgz",
+        "labels.mat",
+        "captions.tar.gz",
+    ]

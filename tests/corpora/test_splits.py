@@ -1,0 +1,40 @@
+import pytest
+
+from s2igan.corpora.splits import draw_validation, split_of_classes
+from s2igan.errors import UserError
+
+TRAIN = range(20, 102)
+
+
+def test_every_class_has_one_split() -> None:
+    splits = split_of_classes(range(102), range(20), val_classes=12, seed=3)
+    assert list(splits) == list(range(102))
+    assert [splits[class_id] for class_id in range(20)] == ["test"] * 20
+    assert sum(split == "val" for split in splits.values()) == 12
+    assert sum(split == "train" for split in splits.values()) == 70
+
+
+def test_the_draw_depends_on_the_seed_and_not_on_the_order() -> None:
+    assert draw_validation(TRAIN, 12, seed=3) == draw_validation([*TRAIN][::-1], 12, seed=3)
+    assert draw_validation(TRAIN, 12, seed=3) != draw_validation(TRAIN, 12, seed=4)
+
+
+def test_more_validation_classes_keep_the_fewer() -> None:
+    assert draw_validation(TRAIN, 5, seed=0) < draw_validation(TRAIN, 12, seed=0) < {*TRAIN}
+
+
+def test_no_validation_classes_is_what_the_paper_does() -> None:
+    assert draw_validation(TRAIN, 0, seed=0) == frozenset()
+
+
+def test_training_classes_must_be_left() -> None:
+    assert len(draw_validation({1, 2}, 1, seed=0)) == 1
+    with pytest.raises(UserError, match="got 2; expected fewer than the 2 training classes"):
+        draw_validation({1, 2}, 2, seed=0)
+
+
+def test_every_training_class_is_drawn_about_equally_often() -> None:
+    drawn = [draw_validation(range(4), 1, seed) for seed in range(400)]
+    for class_id in range(4):
+        share = sum(class_id in val for val in drawn) / 400
+        assert 0.17 < share < 0.33  # four standard deviations of a share of 400 draws
