@@ -91,6 +91,11 @@ class TrainingPictures:
         found: Integers = self._captions[self._caption_starts[chosen] + drawn]
         return found
 
+    def first_utterances(self, chosen: Integers) -> Integers:
+        """Return the first caption of each picture: positions ``(N,)`` → utterances ``(N,)``."""
+        first: Integers = self._captions[self._caption_starts[chosen]]
+        return first
+
     def same_class(self, chosen: Integers, rng: np.random.Generator) -> Integers:
         """Draw another picture of the class, or the same where the class has no other."""
         start, size = self._class_starts[chosen], self._class_sizes[chosen]

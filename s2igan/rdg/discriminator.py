@@ -65,8 +65,9 @@ class Discriminator(nn.Module):
         self.trunk = nn.Sequential(*trunk)
         self.joint = ConditionedConv(condition_dim, width, width)
         self.joint_norm = nn.BatchNorm2d(width)
-        self.conditional = nn.Conv2d(width, 1, LAST_SIDE)
-        self.unconditional = nn.Conv2d(width, 1, LAST_SIDE)
+        # A 4×4 convolution of a 4×4 map is a linear layer, and faster as one.
+        self.conditional = nn.Linear(width * LAST_SIDE**2, 1)
+        self.unconditional = nn.Linear(width * LAST_SIDE**2, 1)
         initialise(self)
 
     def features(self, images: Tensor) -> Tensor:
@@ -77,13 +78,13 @@ class Discriminator(nn.Module):
     def conditional_logits(self, features: Tensor, condition: Tensor) -> Tensor:
         """``(N, width, 4, 4)`` features beside ``(N, condition_dim)`` → ``(N,)`` float32."""
         joint = F.leaky_relu(self.joint_norm(self.joint(features, condition)), SLOPE)
-        logits: Tensor = self.conditional(joint).flatten().float()  # (N, 1, 1, 1) → (N,)
-        return logits
+        logits: Tensor = self.conditional(joint.flatten(1)).squeeze(1)  # (N, 1) → (N,)
+        return logits.float()
 
     def verdict(self, features: Tensor, condition: Tensor) -> Verdict:
         """Both logits of pictures whose :meth:`features` are known."""
-        unconditional = self.unconditional(features).flatten().float()  # (N, 1, 1, 1) → (N,)
-        return Verdict(self.conditional_logits(features, condition), unconditional)
+        unconditional: Tensor = self.unconditional(features.flatten(1)).squeeze(1)  # (N, 1) → (N,)
+        return Verdict(self.conditional_logits(features, condition), unconditional.float())
 
     def forward(self, images: Tensor, condition: Tensor) -> Verdict:
         """Both logits of ``(N, 3, size, size)`` pictures under ``(N, condition_dim)``."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from s2igan.rdg.conditioning import Condition, ConditioningAugmentation
-from s2igan.rdg.layers import ConditionedConv, ResidualBlock, UpBlock, initialise
+from s2igan.rdg.layers import ConditionedConv, ResidualBlock, UpBlock, glu, initialise
 
 Dense = Literal["none", "paper", "released"]
 FIRST_SIDE = 4  # side of the map that the first linear layer makes, px
@@ -41,9 +41,7 @@ class FirstStage(nn.Module):
 
     def forward(self, noise: Tensor, condition: Tensor) -> Tensor:
         """``(N, z)`` and ``(N, ca)`` → ``(N, gf, B, B)``."""
-        hidden = self.norm(self.linear(torch.cat([condition, noise], dim=1)))
-        value, gate = hidden.chunk(2, dim=1)
-        hidden = value * torch.sigmoid(gate)
+        hidden = glu(self.norm(self.linear(torch.cat([condition, noise], dim=1))))
         hidden = hidden.unflatten(1, (-1, FIRST_SIDE, FIRST_SIDE))  # (N, width, 4, 4)
         hidden = hidden.contiguous(memory_format=torch.channels_last)
         out: Tensor = self.up(hidden)
@@ -85,8 +83,7 @@ class NextStage(nn.Module):
             for earlier in maps[:-1]
         ]
         joined = torch.cat([*resized, last], dim=1) if resized else last
-        value, gate = self.norm(self.joint(joined, condition)).chunk(2, dim=1)
-        out = self.residual(value * torch.sigmoid(gate))
+        out = self.residual(glu(self.norm(self.joint(joined, condition))))
         if self.join_input:
             out = torch.cat([out, last], dim=1)  # (N, 2C, H, W)
         upsampled: Tensor = self.up(out)
@@ -130,6 +127,15 @@ class Generator(nn.Module):
         dense: Dense,
     ) -> None:
         super().__init__()
+        self.config: dict[str, int | str] = {
+            "embedding_dim": embedding_dim,
+            "base_size": base_size,
+            "gf": gf,
+            "noise_dim": noise_dim,
+            "condition_dim": condition_dim,
+            "residual_blocks": residual_blocks,
+            "dense": dense,
+        }
         self.sizes = (base_size, 2 * base_size, 4 * base_size)
         self.embedding_dim = embedding_dim
         self.noise_dim = noise_dim

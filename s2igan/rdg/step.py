@@ -6,9 +6,9 @@ mismatched pictures pass a discriminator separately, each batch with its own sta
 norms.
 """
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,11 +22,9 @@ from s2igan.rdg.batches import Batch
 from s2igan.rdg.config import RdgConfig
 from s2igan.rdg.discriminator import Discriminator, Verdict
 from s2igan.rdg.generator import Generated, Generator
-from s2igan.rdg.relation import RelationSupervisor
+from s2igan.rdg.supervision import ImageEmbedding, Supervision
 
 _WEIGHTS, _AUGMENTATION = 2, 3  # keys of the random streams, beside those of the batches
-
-ImageEmbedding = Callable[[Tensor], Tensor]
 
 
 class RdgStep:
@@ -36,7 +34,7 @@ class RdgStep:
         config: the section ``rdg``.
         embedding_dim: dimension of speech and image embeddings.
         embed_image: ``(N, 3, S, S)`` pictures in [0, 1] → ``(N, E)`` image embeddings,
-            differentiable and frozen; needed where the relation supervisor takes part.
+            differentiable and frozen; None leaves the relation supervisor out.
         device: where to compute.
     """
 
@@ -48,16 +46,18 @@ class RdgStep:
         embed_image: ImageEmbedding | None,
         device: torch.device,
     ) -> None:
-        self.config, self.device, self.embed_image = config, device, embed_image
+        self.config, self.device = config, device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(torch_generator(config.seed, _WEIGHTS).initial_seed())
-            self.generator = self._to_device(build_generator(config, embedding_dim))
-            self.discriminators = self._to_device(build_discriminators(config))
-            self.relation = RelationSupervisor(embedding_dim).to(device) if config.use_rs else None
+            self.generator = build_generator(config, embedding_dim)
+            self.discriminators = build_discriminators(config)
+            self.supervision = self._supervision(embed_image, embedding_dim)
+        for module in (self.generator, *self.discriminators):
+            _to_channels_last(module.to(device))
+        self._judges = list(zip(self.discriminators, self.generator.sizes, strict=True))
         self.ema = Ema(self.generator, config.ema_decay)
         self._adam_g = self._adam(self.generator, config.lr_g)
-        self._adam_d = self._adam(self.discriminators, config.lr_d)
-        self._adam_r = None if self.relation is None else self._adam(self.relation, config.lr_d)
+        self._adam_d = self._adam(nn.ModuleList(self.discriminators), config.lr_d)
 
     def __call__(self, step: int, batch: Batch) -> dict[str, Tensor]:
         """Update every network once; return every loss term as a detached scalar."""
@@ -73,8 +73,12 @@ class RdgStep:
         seen = (condition.mu if config.condition_on == "mu" else condition.sample).detach()
         terms = self._update_discriminators(batch, shown, seen, draws)
         relation_loss = None
-        if self.relation is not None and step % config.rs_every == 0:
-            relation_loss = self._update_relation(batch, generated, terms)
+        if self.supervision is not None and step % config.rs_every == 0:
+            seen_reals = (batch.truth_seen, batch.same_seen, batch.wrong_seen)
+            own_loss, relation_loss = self.supervision.update(
+                generated.images[-1], *(self._tensor(values) for values in seen_reals)
+            )
+            terms |= {"RS": own_loss, "G_RS": relation_loss.detach()}
         self._update_generator(generated, shown, seen, relation_loss, terms)
         self.ema.update(self.generator)
         return terms
@@ -88,7 +92,7 @@ class RdgStep:
         wrong_seen = self._wrong_condition(batch) if config.wrong_pairs == "speech" else None
         terms: dict[str, Tensor] = {}
         total = torch.zeros((), device=self.device)
-        for index, (judge, size) in enumerate(self._judges()):
+        for index, (judge, size) in enumerate(self._judges):
             with autocast(self.device, config.precision):
                 features = judge.features(reals[index])
                 real = judge.verdict(features, seen)
@@ -106,30 +110,6 @@ class RdgStep:
         self._adam_d.step()
         return terms
 
-    def _update_relation(
-        self, batch: Batch, generated: Generated, terms: dict[str, Tensor]
-    ) -> Tensor:
-        # Eq. (8) for RS itself; what is returned is the generator's share of it, eq. (9).
-        assert self.relation is not None
-        assert self.embed_image is not None
-        assert self._adam_r is not None
-        truth, same, wrong = (
-            self._tensor(values) for values in (batch.truth_seen, batch.same_seen, batch.wrong_seen)
-        )
-        with autocast(self.device, self.config.precision):
-            fake = self.embed_image((generated.images[-1] + 1) / 2).float()
-        self.relation.requires_grad_(True)
-        loss = losses.relation_loss(*self.relation(truth, same, wrong, fake.detach()))
-        self._adam_r.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        self._adam_r.step()
-        self.relation.requires_grad_(False)
-        for_generator = losses.relation_generator_loss(
-            self.relation(truth, same, wrong, fake).generated
-        )
-        terms |= {"RS": loss.detach(), "G_RS": for_generator.detach()}
-        return for_generator
-
     def _update_generator(
         self,
         generated: Generated,
@@ -139,10 +119,10 @@ class RdgStep:
         terms: dict[str, Tensor],
     ) -> None:
         config = self.config
-        self.discriminators.requires_grad_(False)
+        self._judging(False)
         kl = losses.kl_loss(generated.condition.mu, generated.condition.logvar)
         total = config.kl_weight * kl
-        for image, (judge, size) in zip(shown, self._judges(), strict=True):
+        for image, (judge, size) in zip(shown, self._judges, strict=True):
             with autocast(self.device, config.precision):
                 fake = judge(image, seen)
             loss = losses.generator_loss(fake, config.uncond_weight)
@@ -153,14 +133,29 @@ class RdgStep:
         self._adam_g.zero_grad(set_to_none=True)
         torch.autograd.backward(total)
         self._adam_g.step()
-        self.discriminators.requires_grad_(True)
+        self._judging(True)
         terms["KL"] = kl.detach()
 
-    def _judges(self) -> list[tuple[Discriminator, int]]:
-        judges = [module for module in self.discriminators if isinstance(module, Discriminator)]
-        return list(zip(judges, self.generator.sizes, strict=True))
+    def _supervision(
+        self, embed_image: ImageEmbedding | None, embedding_dim: int
+    ) -> Supervision | None:
+        if embed_image is None:
+            return None
+        return Supervision(
+            embed_image,
+            embedding_dim=embedding_dim,
+            lr=self.config.lr_d,
+            betas=(self.config.betas[0], self.config.betas[1]),
+            device=self.device,
+            precision=self.config.precision,
+        )
 
-    def _prepared(self, pictures: Any, draws: torch.Generator) -> list[Tensor]:
+    def _judging(self, learns: bool) -> None:
+        # The generator's update needs no gradient of the discriminators' weights.
+        for judge in self.discriminators:
+            judge.requires_grad_(learns)
+
+    def _prepared(self, pictures: npt.NDArray[Any], draws: torch.Generator) -> list[Tensor]:
         scales = to_scales(self._tensor(pictures), self.generator.sizes)
         return [augment(scale, self.config.augment, draws) for scale in scales]
 
@@ -171,41 +166,42 @@ class RdgStep:
         )
         return condition.mu if self.config.condition_on == "mu" else condition.sample
 
-    def _tensor(self, array: Any) -> Tensor:
-        tensor: Tensor = torch.as_tensor(array).to(self.device, non_blocking=True)
-        return tensor
-
-    def _to_device(self, module: Any) -> Any:
-        return module.to(self.device, memory_format=torch.channels_last)
+    def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
+        host: Tensor = torch.from_numpy(array)
+        return host.to(self.device, non_blocking=True)
 
     def _adam(self, module: nn.Module, rate: float) -> torch.optim.Adam:
         betas = (self.config.betas[0], self.config.betas[1])
         return torch.optim.Adam(module.parameters(), lr=rate, betas=betas, fused=True)
 
+    @property
+    def averaged_generator(self) -> Generator:
+        """The average of the generator over the steps, with copied batch norm statistics."""
+        return cast(Generator, self.ema.module)
+
     def state_dict(self) -> dict[str, Any]:
         """Everything that :meth:`load_state_dict` needs to go on as if nothing had happened."""
         state = {
             "generator": self.generator.state_dict(),
-            "discriminators": self.discriminators.state_dict(),
+            "discriminators": [judge.state_dict() for judge in self.discriminators],
             "ema": self.ema.state_dict(),
             "adam_g": self._adam_g.state_dict(),
             "adam_d": self._adam_d.state_dict(),
         }
-        if self.relation is not None and self._adam_r is not None:
-            state["relation"] = self.relation.state_dict()
-            state["adam_r"] = self._adam_r.state_dict()
+        if self.supervision is not None:
+            state["supervision"] = self.supervision.state_dict()
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state_dict`."""
         self.generator.load_state_dict(state["generator"])
-        self.discriminators.load_state_dict(state["discriminators"])
+        for judge, saved in zip(self.discriminators, state["discriminators"], strict=True):
+            judge.load_state_dict(saved)
         self.ema.load_state_dict(state["ema"])
         self._adam_g.load_state_dict(state["adam_g"])
         self._adam_d.load_state_dict(state["adam_d"])
-        if self.relation is not None and self._adam_r is not None:
-            self.relation.load_state_dict(state["relation"])
-            self._adam_r.load_state_dict(state["adam_r"])
+        if self.supervision is not None:
+            self.supervision.load_state_dict(state["supervision"])
 
 
 def build_generator(config: RdgConfig, embedding_dim: int) -> Generator:
@@ -221,9 +217,9 @@ def build_generator(config: RdgConfig, embedding_dim: int) -> Generator:
     )
 
 
-def build_discriminators(config: RdgConfig) -> nn.ModuleList:
+def build_discriminators(config: RdgConfig) -> list[Discriminator]:
     """Make the three discriminators that ``config`` describes, small scale first."""
-    return nn.ModuleList(
+    return [
         Discriminator(
             size=scale * config.base_size,
             base_size=config.base_size,
@@ -231,7 +227,7 @@ def build_discriminators(config: RdgConfig) -> nn.ModuleList:
             condition_dim=config.condition_dim,
         )
         for scale in (1, 2, 4)
-    )
+    ]
 
 
 def to_scales(pictures: Tensor, sizes: tuple[int, int, int]) -> list[Tensor]:
@@ -244,6 +240,12 @@ def to_scales(pictures: Tensor, sizes: tuple[int, int, int]) -> list[Tensor]:
         images = F.interpolate(images, (sizes[2], sizes[2]), mode="area")
     middle = F.avg_pool2d(images, 2)
     return [F.avg_pool2d(middle, 2), middle, images]
+
+
+def _to_channels_last(module: nn.Module) -> None:
+    for parameter in module.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 def _discriminator_terms(

@@ -1,0 +1,77 @@
+"""``artifacts/rdg`` on disk: the averaged generator, its sizes and the speech encoder it obeys."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from s2igan.engine.tables import write_json
+from s2igan.errors import UserError
+from s2igan.rdg.generator import Generator
+
+DESCRIPTION = "rdg.json"
+WEIGHTS = "generator.safetensors"
+SPEECH_FILES = ("speech_encoder.safetensors", "sen.json")
+
+
+def save_generator(
+    folder: Path, generator: Generator, *, training: Mapping[str, object] | None = None
+) -> None:
+    """Write weights and sizes into the existing ``folder``.
+
+    Args:
+        folder: where ``generator.safetensors`` and ``rdg.json`` go.
+        generator: usually the averaged one.
+        training: figures about the run that do not differ between identical runs.
+    """
+    weights = {
+        name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()
+    }
+    save_file(weights, folder / WEIGHTS)
+    write_json(
+        folder / DESCRIPTION, {"generator": generator.config, "training": dict(training or {})}
+    )
+
+
+def copy_speech_encoder(sen: Path, folder: Path) -> None:
+    """Copy what speaking to the generator needs from ``artifacts/sen``.
+
+    Raises:
+        UserError: if a file is missing.
+    """
+    for name in SPEECH_FILES:
+        if not (sen / name).is_file():
+            raise UserError(
+                f"speech encoder {str(sen / name)!r}",
+                got="no such file",
+                expected="an output of the stage train_sen",
+                fix="run `dvc repro train_sen`",
+            )
+        shutil.copyfile(sen / name, folder / name)
+
+
+def load_generator(rdg: Path) -> Generator:
+    """Load the trained generator, on the CPU and in evaluation mode.
+
+    Args:
+        rdg: ``artifacts/rdg``.
+
+    Raises:
+        UserError: if a file is missing or does not fit.
+    """
+    try:
+        description: dict[str, Any] = json.loads((rdg / DESCRIPTION).read_text("utf-8"))
+        generator = Generator(**description["generator"])
+        generator.load_state_dict(load_file(rdg / WEIGHTS))
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
+        raise UserError(
+            f"generator {str(rdg)!r}",
+            got=str(error).splitlines()[0],
+            expected=f"{DESCRIPTION} and {WEIGHTS} that fit each other",
+            fix="run `dvc repro train_rdg`",
+        ) from error
+    return generator.eval()

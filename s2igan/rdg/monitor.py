@@ -1,0 +1,101 @@
+"""What one sees of a training: curves of every loss, and one grid over the course of it."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from s2igan.engine.pictures import Picture, save_png, tile
+from s2igan.errors import UserError
+
+
+class Curves:
+    """Means of the loss terms over intervals of steps."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, terms: Mapping[str, Tensor]) -> None:
+        """Add the terms of one step; they stay on the device, so nothing waits for it."""
+        for name, value in terms.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value.clone()
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def close_row(self, step: int) -> dict[str, float]:
+        """End the interval at ``step`` and return its means.
+
+        Raises:
+            UserError: if a term is not finite: training has diverged.
+        """
+        names = list(self._sums)
+        values = torch.stack(list(self._sums.values())).tolist()
+        row = {name: value / self._counts[name] for name, value in zip(names, values, strict=True)}
+        for name, value in row.items():
+            if not math.isfinite(value):
+                raise UserError(
+                    f"loss {name} of the generative model before step {step}",
+                    got=value,
+                    expected="a finite number",
+                    fix="lower rdg.lr_g and rdg.lr_d, or set rdg.precision to float32",
+                )
+        self.rows.append({"step": step, **row})
+        self._sums, self._counts = {}, {}
+        return row
+
+    def write(self, path: Path) -> None:
+        """Write the rows as tab-separated text, ``step`` first; an absent term is left empty."""
+        columns = list(dict.fromkeys(name for row in self.rows for name in row))
+        lines = ["\t".join(columns)]
+        lines += [
+            "\t".join(f"{row[name]:.6g}" if name in row else "" for name in columns)
+            for row in self.rows
+        ]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that :meth:`load_state_dict` needs."""
+        return {"rows": self.rows, "sums": self._sums, "counts": self._counts}
+
+    def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
+        """Go on from :meth:`state_dict`."""
+        self.rows, self._counts = state["rows"], state["counts"]
+        self._sums = {name: value.to(device) for name, value in state["sums"].items()}
+
+
+class TrainingGrid:
+    """Real pictures in the first row, then a row of drawn ones per interval.
+
+    Args:
+        real: ``(columns, S, S, 3)`` uint8, whose captions the drawn ones follow.
+        steps: last step of the training.
+        rows: intervals.
+    """
+
+    def __init__(self, real: Picture, *, steps: int, rows: int) -> None:
+        self.at = frozenset(math.ceil(row * steps / rows) for row in range(1, rows + 1))
+        self._rows: list[npt.NDArray[np.uint8]] = [real]
+
+    def add(self, pictures: Picture) -> Picture:
+        """Add a row ``(columns, S, S, 3)`` and return the grid as one picture."""
+        self._rows.append(pictures)
+        return tile(np.concatenate(self._rows), columns=len(pictures))
+
+    def write(self, path: Path) -> None:
+        """Write the grid as PNG."""
+        save_png(path, tile(np.concatenate(self._rows), columns=len(self._rows[0])))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that :meth:`load_state_dict` needs."""
+        return {"rows": [torch.from_numpy(row.copy()) for row in self._rows]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state_dict`."""
+        self._rows = [row.numpy() for row in state["rows"]]

@@ -1,0 +1,95 @@
+"""Which pictures the stage ``sample`` draws: sets, utterances, targets and noise (paper §2.4)."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from s2igan.engine.seeding import numpy_generator
+from s2igan.errors import UserError
+from s2igan.rdg.config import SampleConfig
+
+_SENTENCES, _MISMATCHED = 0, 1  # keys of the random streams
+Integers = npt.NDArray[np.int64]
+
+
+def plan(descriptions: pd.DataFrame, config: SampleConfig) -> pd.DataFrame:
+    """List the pictures to draw.
+
+    Args:
+        descriptions: the corpus's descriptions, with ``image``, ``role``, ``split``, ``class_id``
+            and ``swap_of``.
+        config: the section ``sample``.
+
+    Returns:
+        Columns ``set``, ``utterance``, ``target`` and ``noise``, one row per picture:
+        ``test``, every test caption; ``swap_original`` and ``swap_changed``, pairs in one order
+        with one noise; ``draws``, several noises for each of some sentences, consecutively;
+        ``mismatched``, a test caption's noise under the speech of another class.
+
+    Raises:
+        UserError: if the corpus has no test captions.
+    """
+    captions = descriptions[(descriptions["role"] == "caption") & (descriptions["split"] == "test")]
+    if captions.empty:
+        raise UserError("test captions of the corpus", got=0, expected="at least one")
+    utterances = captions.index.to_numpy(np.int64)
+    if config.noise == "per_picture":
+        _, noise = np.unique(captions["image"].to_numpy(np.int64), return_inverse=True)
+    else:
+        noise = np.arange(len(captions))
+    free = int(noise.max()) + 1
+    parts = [_rows("test", utterances, utterances, noise)]
+    swaps, free = _swaps(descriptions, free)
+    draws, free = _draws(captions, config, free)
+    return pd.concat(
+        [*parts, *swaps, draws, *_mismatched(captions, noise, config)], ignore_index=True
+    )
+
+
+def _swaps(descriptions: pd.DataFrame, free: int) -> tuple[list[pd.DataFrame], int]:
+    changed = descriptions[(descriptions["role"] == "swap") & (descriptions["split"] == "test")]
+    if changed.empty:
+        return [], free
+    original = changed["swap_of"].to_numpy(np.int64)
+    utterances = changed.index.to_numpy(np.int64)
+    noise = free + np.arange(len(changed))
+    pairs = [
+        _rows("swap_original", original, original, noise),
+        _rows("swap_changed", utterances, utterances, noise),
+    ]
+    return pairs, free + len(changed)
+
+
+def _draws(captions: pd.DataFrame, config: SampleConfig, free: int) -> tuple[pd.DataFrame, int]:
+    # Sentences class after class, so that a few of them still cover many classes.
+    rng = numpy_generator(config.seed, _SENTENCES)
+    shuffled = captions.iloc[rng.permutation(len(captions))]
+    turn = shuffled.groupby("class_id").cumcount().to_numpy()
+    order = np.lexsort((shuffled["class_id"].to_numpy(), turn))
+    sentences = shuffled.index.to_numpy(np.int64)[order][: config.diversity_sentences]
+    utterances = np.repeat(sentences, config.draws)
+    noise = free + np.arange(len(utterances))
+    return _rows("draws", utterances, utterances, noise), free + len(utterances)
+
+
+def _mismatched(
+    captions: pd.DataFrame, noise: Integers, config: SampleConfig
+) -> list[pd.DataFrame]:
+    classes = captions["class_id"].to_numpy(np.int64)
+    if len(np.unique(classes)) < 2:
+        return []
+    rng = numpy_generator(config.seed, _MISMATCHED)
+    by_class = np.argsort(classes, kind="stable")
+    targets = np.sort(rng.permutation(len(captions))[: config.mismatched])
+    starts = np.searchsorted(classes[by_class], classes[targets], side="left")
+    sizes = np.searchsorted(classes[by_class], classes[targets], side="right") - starts
+    drawn = rng.integers(0, len(captions) - sizes)
+    others = by_class[np.where(drawn < starts, drawn, drawn + sizes)]  # never the target's class
+    utterances = captions.index.to_numpy(np.int64)
+    return [_rows("mismatched", utterances[others], utterances[targets], noise[targets])]
+
+
+def _rows(name: str, utterances: Any, targets: Any, noise: Any) -> pd.DataFrame:
+    return pd.DataFrame({"set": name, "utterance": utterances, "target": targets, "noise": noise})
