@@ -69,7 +69,7 @@ def _real(judged: Judged, resampling: Resampling) -> dict[str, object]:
         (judged.real.features[group], pixel_vectors(material.real(group))) for group in groups
     ]
     species = np.array([material.image_classes[group[0]] for group in groups])
-    what = f"mean distance among the {name} of one species, {len(groups)} species"
+    what = f"mean distance among {name}, within each of {len(groups)} species"
     return _spread(judged, resampling, vectors, species, what)
 
 
@@ -84,7 +84,7 @@ def _spread(
     return {
         name: figure(
             values.mean(),
-            judged.protocol(f"{what}; {unit}"),
+            judged.protocol(what, unit),
             interval=resampling.interval(values, classes),
         )
         for (name, unit), values in zip(_UNITS.items(), spreads.T, strict=True)
@@ -123,7 +123,7 @@ def _nearest(judged: Judged, resampling: Resampling) -> dict[str, object]:
             what = f"mean distance to the nearest of {len(train)} training pictures, unflipped"
             group[space] = figure(
                 values.mean(),
-                judged.protocol(f"{what}; {len(values)} {whose[name]}; {unit}"),
+                judged.protocol(f"{len(values)} {whose[name]}", what, unit),
                 interval=resampling.interval(values, classes),
             )
         figures[name] = group
@@ -131,6 +131,6 @@ def _nearest(judged: Judged, resampling: Resampling) -> dict[str, object]:
 
 
 _UNITS = {
-    "features": "Euclidean, in the judge's features",
-    "pixels": "root mean square difference of the pixels, black to white = 1",
+    "features": "Euclidean, judge's features",
+    "pixels": "RMS of pixels, white = 1",
 }

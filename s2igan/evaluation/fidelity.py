@@ -217,11 +217,10 @@ def _row(
 ) -> dict[str, object]:
     measured = measure(seen, against, config)
     notes = {
-        "IS": f"softmax of {config.attribute_of_is}, mean of {config.is_splits} splits; "
-        f"{len(seen)} pictures, no reference",
-        "KID": f"cubic kernel, mean of {config.kid_subsets} subsets of {config.kid_subset_size}",
-        "precision": f"balls to neighbour {config.neighbourhood} of the reference",
-        "recall": f"balls to neighbour {config.neighbourhood} of the pictures",
+        "IS": f"softmax of {config.attribute_of_is}, {config.is_splits} splits",
+        "KID": f"cubic kernel, {config.kid_subsets} subsets of {config.kid_subset_size}",
+        "precision": f"{config.neighbourhood}-neighbour balls, reference",
+        "recall": f"{config.neighbourhood}-neighbour balls, pictures",
     }
     row: dict[str, object] = {}
     if "IS" not in measured:

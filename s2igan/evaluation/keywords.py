@@ -47,7 +47,7 @@ class Reading:
         classes = np.repeat(self.classes, told.sum(axis=1))
         return figure(
             float(hits.mean()),
-            [*protocol, f"{len(hits)} mentions"],
+            [f"{len(hits)} mentions", *protocol],
             chance=self._chance(columns, resampling),
             interval=resampling.interval(hits, classes),
         )

@@ -15,7 +15,8 @@ FILES = {
 """Files of the metrics folder, with their headings."""
 
 WIDTH = 100
-_NAME, _NUMBER = 34, 10
+_NAME, _NUMBER, _INTERVAL = 32, 9, 18
+_ROW = _NAME + _NUMBER + _INTERVAL + _NUMBER
 
 Group = Mapping[str, Any]
 
@@ -47,42 +48,43 @@ def format_report(metrics: Path) -> str:
 
 
 def _file(title: str, figures: Group) -> list[str]:
-    common = _common([figure["protocol"] for _, figure in _leaves(figures)])
-    heading = (
-        f"{'':{_NAME}}{'value':>{_NUMBER}}{'95 % interval':>{2 * _NUMBER}}{'chance':>{_NUMBER}}"
-    )
+    common = _shared(figures)
+    heading = f"{'':{_NAME}}{'value':>{_NUMBER}}{'95 % interval':>{_INTERVAL}}{'chance':>{_NUMBER}}"
     lines = ["", title, "═" * len(title), heading]
     for name, group in figures.items():
-        lines += ["", *_controls(group)] if name == "controls" else _group(name, group, 0, common)
-    lines += ["", *_notes(common, "")]
-    return lines
+        if name == "controls" and "absent" not in group:
+            lines += ["", *_controls(group)]
+        else:
+            lines += ["", *_group(name, group, "", common)]
+    return [*lines, "", *_notes(common, "")]
 
 
-def _group(name: str, group: Group, depth: int, common: list[str]) -> list[str]:
-    indent = "  " * depth
+def _group(name: str, group: Group, indent: str, said: list[str]) -> list[str]:
+    """Lay one group out; sentences in ``said`` stand further up already."""
     if "absent" in group:
-        return _folded(f"{indent}{name}: absent, {'; '.join(group['absent'])}", indent)
+        return _folded(f"{indent}{name}: absent, {'; '.join(group['absent'])}", indent + "  ")
     if "value" in group:
-        return [_row(f"{indent}{name}", group)]
-    lines = [f"{indent}{name}"] if depth else ["", name]
-    figures = {key: item for key, item in group.items() if "value" in item}
-    shared = _common([figure["protocol"] for figure in figures.values()])
+        own = [line for line in group["protocol"] if line not in said]
+        row = _row(f"{indent}{name}", group)
+        if own and len(beside := f"{row:{_ROW}}  · {'; '.join(own)}") <= WIDTH:
+            return [beside]
+        return [row, *_notes(own, indent + "  ")]
+    shared = [line for line in _shared(group) if line not in said]
+    lines = [f"{indent}{name}", *_notes(shared, indent + "  ")]
     for key, item in group.items():
-        lines += _group(key, item, depth + 1, common)
-    return lines + _notes([line for line in shared if line not in common], indent + "  ")
+        lines += _group(key, item, indent + "  ", said + shared)
+    return lines
 
 
 def _row(name: str, figure: Group) -> str:
     interval = f"{_number(figure['low'])} – {_number(figure['high'])}" if "low" in figure else ""
     chance = _number(figure["chance"]) if "chance" in figure else ""
     value = _number(figure["value"])
-    return f"{name:{_NAME}}{value:>{_NUMBER}}{interval:>{2 * _NUMBER}}{chance:>{_NUMBER}}".rstrip()
+    return f"{name:{_NAME}}{value:>{_NUMBER}}{interval:>{_INTERVAL}}{chance:>{_NUMBER}}".rstrip()
 
 
 def _controls(group: Group) -> list[str]:
     """Lay the controls side by side: one row each, one column per figure."""
-    if "absent" in group:
-        return _group("controls", group, 0, [])
     columns = {
         "mAP": ("mAP",),
         "FID": ("FID",),
@@ -103,19 +105,18 @@ def _cell(row: Group, path: tuple[str, ...]) -> str:
     return _number(item["value"]) if "value" in item else "–"
 
 
-def _leaves(group: Group) -> Iterator[tuple[str, Group]]:
-    for name, item in group.items():
-        if "value" in item:
-            yield name, item
-        elif "absent" not in item:
-            yield from _leaves(item)
+def _shared(group: Group) -> list[str]:
+    """Return the sentences that stand in the protocol of every figure of a group."""
+    protocols = list(_protocols(group))
+    return [line for line in protocols[0] if all(line in p for p in protocols)] if protocols else []
 
 
-def _common(protocols: list[list[str]]) -> list[str]:
-    """Return the sentences that stand in every protocol, in the order of the first."""
-    if not protocols:
-        return []
-    return [line for line in protocols[0] if all(line in other for other in protocols[1:])]
+def _protocols(group: Group) -> Iterator[list[str]]:
+    if "value" in group:
+        yield group["protocol"]
+    elif "absent" not in group:
+        for item in group.values():
+            yield from _protocols(item)
 
 
 def _notes(sentences: list[str], indent: str) -> list[str]:
@@ -123,9 +124,7 @@ def _notes(sentences: list[str], indent: str) -> list[str]:
 
 
 def _folded(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, initial_indent="", subsequent_indent=f"{indent}  ", drop_whitespace=True
-    )
+    return textwrap.wrap(text, WIDTH, subsequent_indent=f"{indent}  ")
 
 
 def _number(value: float) -> str:
