@@ -3,8 +3,6 @@
 A batch of sequences is padded on the right; ``mask`` marks the frames that are real.
 """
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
@@ -23,48 +21,27 @@ def length_mask(lengths: Tensor, frames: int) -> Tensor:
 
 
 class MaskedBatchNorm(nn.BatchNorm1d):
-    """Batch norm whose statistics come from real frames only; padding leaves as zeros.
+    """Batch norm of the real frames alone; padding leaves as zeros.
 
-    Parameters, buffers and momentum are those of :class:`torch.nn.BatchNorm1d`. Note: the paper's
-    code lets padding into the statistics, so that an utterance's embedding depends on its batch.
+    Note: the paper's code lets padding into the statistics, so that an utterance's embedding
+    depends on the lengths of its neighbours.
     """
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:  # type: ignore[override]
         """Normalise ``x``.
 
         Args:
             x: (B, C, T) float, anything where the mask is false.
-            mask: (B, T) bool; None where every frame is real.
+            mask: (B, T) bool, true for real frames.
 
         Returns:
             (B, C, T) float32, zero where the mask is false.
         """
-        x = x.float()
-        if mask is None:
-            return super().forward(x)
-        real = mask[:, None].to(x.dtype)  # (B, 1, T)
-        if self.training:
-            mean, variance = self._batch_statistics(x, real)
-        else:
-            mean, variance = cast(Tensor, self.running_mean), cast(Tensor, self.running_var)
-        scale = self.weight * torch.rsqrt(variance + self.eps)  # (C,)
-        shift = self.bias - mean * scale  # (C,)
-        return (x * scale[:, None] + shift[:, None]) * real
-
-    def _batch_statistics(self, x: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-        count = real.sum()
-        mean = (x * real).sum(dim=(0, 2)) / count  # (C,)
-        variance = ((x - mean[:, None]).square() * real).sum(dim=(0, 2)) / count  # (C,)
-        with torch.no_grad():
-            running_mean, running_var = (
-                cast(Tensor, self.running_mean),
-                cast(Tensor, self.running_var),
-            )
-            momentum = cast(float, self.momentum)
-            running_mean.lerp_(mean, momentum)
-            running_var.lerp_(variance * count / (count - 1).clamp(min=1), momentum)
-            cast(Tensor, self.num_batches_tracked).add_(1)
-        return mean, variance
+        frames = x.transpose(1, 2)  # (B, T, C)
+        normal = super().forward(frames[mask].float())  # (real frames, C)
+        padded = normal.new_zeros(frames.shape)
+        padded[mask] = normal
+        return padded.transpose(1, 2)  # (B, C, T)
 
 
 class AttentionPooling(nn.Module):

@@ -6,8 +6,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from s2igan.sen.gru import BidirectionalGru
 from s2igan.sen.layers import AttentionPooling, MaskedBatchNorm, length_mask
 
 
@@ -63,9 +63,7 @@ class SpeechEncoder(nn.Module):
             for c_in, c_out in zip(inputs, channels, strict=True)
         )
         self.norms = nn.ModuleList(MaskedBatchNorm(c_out) for c_out in channels)
-        self.gru = nn.GRU(
-            channels[-1], gru_hidden, gru_layers, batch_first=True, bidirectional=True
-        )
+        self.gru = BidirectionalGru(channels[-1], gru_hidden, gru_layers)
         self.attention = AttentionPooling(2 * gru_hidden, attention_hidden)
         self.project = (
             nn.Identity()
@@ -100,13 +98,7 @@ class SpeechEncoder(nn.Module):
             x = norm(x, length_mask(lengths, x.shape[2]))
             if self.activation == "relu":
                 x = torch.relu(x)
-        packed = pack_padded_sequence(
-            x.transpose(1, 2), lengths.cpu(), batch_first=True, enforce_sorted=False
-        )
-        states, _ = pad_packed_sequence(
-            self.gru(packed)[0], batch_first=True, total_length=x.shape[2]
-        )
-        # (B, T', 2 * gru_hidden)
+        states = self.gru(x.transpose(1, 2), lengths)  # (B, T', 2 * gru_hidden)
         pooled = self.attention(states, length_mask(lengths, x.shape[2]))  # (B, 2 * gru_hidden)
         return F.normalize(self.project(pooled).float(), dim=-1)  # (B, E)
 

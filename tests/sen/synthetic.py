@@ -1,4 +1,4 @@
-"""A corpus that can be learnt in seconds: classes are pairs of attributes, words are mel patterns."""
+"""A corpus learnt in seconds: classes are pairs of attributes, words are patterns of log-mel."""
 
 import io
 from pathlib import Path
@@ -72,7 +72,7 @@ def embed_config(**changes: Any) -> EmbedConfig:
 
 
 def write_synthetic(folder: Path, *, images_per_class: int = 4, captions: int = 3) -> None:
-    """Write ``corpus`` and ``features`` of 16 classes: 10 train, 3 val, 3 test, and one swap row."""
+    """Write ``corpus`` and ``features`` of 10 train, 3 val, 3 test classes, and one swap row."""
     rng = np.random.default_rng(0)
     splits = ["train"] * 10 + ["val"] * 3 + ["test"] * 3
     order = np.array([0, 5, 10, 15, 1, 6, 11, 12, 2, 7, 8, 13, 3, 4, 9, 14])  # every value in train
@@ -91,7 +91,12 @@ def write_synthetic(folder: Path, *, images_per_class: int = 4, captions: int = 
         for image in range(len(images))
         for position in range(captions)
     )
-    swap = {"image": len(images) - 1, "position": 0, "role": "swap", "swap_of": len(descriptions) - 1}
+    swap = {
+        "image": len(images) - 1,
+        "position": 0,
+        "role": "swap",
+        "swap_of": len(descriptions) - 1,
+    }
     descriptions = pd.concat([descriptions, pd.DataFrame([swap])], ignore_index=True)
     write_corpus(
         folder / "corpus",

@@ -1,0 +1,56 @@
+"""A bidirectional GRU to which padding does not exist (paper §2.2.1)."""
+
+import torch
+from torch import Tensor, nn
+
+
+def reverse_frames(x: Tensor, lengths: Tensor) -> Tensor:
+    """Reverse the real frames of every sequence and leave the padding at the end.
+
+    Args:
+        x: (B, T, F), padded on the right.
+        lengths: (B,) int64, real frames.
+
+    Returns:
+        (B, T, F).
+    """
+    time = torch.arange(x.shape[1], device=x.device)  # (T,)
+    mirrored = lengths[:, None] - 1 - time  # (B, T)
+    source = torch.where(mirrored >= 0, mirrored, time)
+    return x.gather(1, source[..., None].expand_as(x))
+
+
+class BidirectionalGru(nn.Module):
+    """A stack of bidirectional GRU layers.
+
+    Read from its end, a padded sequence would begin with padding, so the backward GRU of a layer
+    reads the real frames reversed: then no real frame ever sees padding. Packed sequences give the
+    same states; on a CPU their backward pass takes two to three times as long.
+
+    Args:
+        features: size of an input frame.
+        hidden: units per direction.
+        layers: stacked layers.
+    """
+
+    def __init__(self, features: int, hidden: int, layers: int) -> None:
+        super().__init__()
+        widths = [features] + [2 * hidden] * (layers - 1)
+        self.forwards = nn.ModuleList(nn.GRU(w, hidden, batch_first=True) for w in widths)
+        self.backwards = nn.ModuleList(nn.GRU(w, hidden, batch_first=True) for w in widths)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Run both directions through every layer.
+
+        Args:
+            x: (B, T, features) float.
+            lengths: (B,) int64, real frames, at least 1 each.
+
+        Returns:
+            (B, T, 2 * hidden) float; what stands past the end of a sequence has no meaning.
+        """
+        for ahead, back in zip(self.forwards, self.backwards, strict=True):
+            past, _ = ahead(x)  # (B, T, hidden)
+            future, _ = back(reverse_frames(x, lengths))  # (B, T, hidden)
+            x = torch.cat([past, reverse_frames(future, lengths)], dim=-1)  # (B, T, 2 * hidden)
+        return x
