@@ -74,6 +74,11 @@ def combination_problems(params: Params) -> list[str]:
             f"{params.features.shorter_side}",
         ),
         (
+            params.evaluate.crop != params.rdg.crop,
+            f"evaluate.crop: got {params.evaluate.crop}; expected that of rdg.crop, "
+            f"{params.rdg.crop}",
+        ),
+        (
             params.sen.band_mask_bands > params.features.mel.bands,
             f"sen.band_mask_bands: got {params.sen.band_mask_bands}; expected at most "
             f"features.mel.bands, {params.features.mel.bands}",

@@ -4,8 +4,6 @@ Reads the manifests in ``data/`` and the machine's folder of archives; writes ``
 and ``artifacts/weights``. Needs no GPU.
 """
 
-from pathlib import Path
-
 from s2igan.config import Params, read_params
 from s2igan.corpora.consumers import write_consumers
 from s2igan.corpora.download import download
@@ -16,7 +14,10 @@ from s2igan.engine.stage import Paths, Stage
 
 def run(params: Params, paths: Paths, session: Session) -> None:
     """Call the stage's function."""
-    networks = {"features": params.features.backbones, "evaluate": [params.evaluate.backbone]}
+    networks: dict[str, list[str]] = {
+        "features": [*params.features.backbones],
+        "evaluate": [params.evaluate.backbone],
+    }
     download(
         params.corpus,
         weights=sorted({name for names in networks.values() for name in names}),
@@ -26,7 +27,7 @@ def run(params: Params, paths: Paths, session: Session) -> None:
         out_weights=paths["weights"],
         workers=session.workers,
     )
-    write_consumers(paths["weights"], Path(paths["manifests"], "weights.yaml"), networks)
+    write_consumers(paths["weights"], paths["manifests"] / "weights.yaml", networks)
 
 
 STAGE = Stage("download", "corpus", ["manifests"], ["corpus", "weights"], read_params, run)

@@ -1,11 +1,11 @@
 """Judge the drawn pictures (paper §2.4 and Fig. 3).
 
-Reads ``artifacts/{corpus,features,embeddings,samples,weights}``; writes the figures and the grids.
-A GPU speeds it up.
+Reads ``artifacts/{corpus,features,embeddings,samples,weights}``; writes figures and grids.
 """
 
 from s2igan.config import Params, read_params
 from s2igan.engine.session import Session
+from s2igan.engine.showcase import show_all
 from s2igan.engine.stage import Paths, Stage
 from s2igan.evaluation.evaluate import evaluate
 
@@ -13,7 +13,7 @@ INPUTS = ["corpus", "features", "embeddings", "samples", "weights"]
 
 
 def run(params: Params, paths: Paths, session: Session) -> None:
-    """Call the stage's function."""
+    """Call the stage's function and show the whole variant in its run."""
     evaluate(
         params.evaluate,
         **{name: paths[name] for name in INPUTS},
@@ -21,6 +21,7 @@ def run(params: Params, paths: Paths, session: Session) -> None:
         plots=paths["plots"],
         session=session,
     )
+    show_all(session.tracker, paths["metrics"], paths["plots"])
 
 
 STAGE = Stage(

@@ -16,6 +16,7 @@ EXEMPT = (
     "s2igan.engine.progress",
     "s2igan.engine.runtime",
     "s2igan.engine.session",
+    "s2igan.engine.showcase",
     "s2igan.engine.stage",
     "s2igan.engine.tracking",
     "s2igan.errors",

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
 from types import TracebackType
-from typing import Generic, Never, Self, TypeVar
+from typing import Generic, Never, Self, TypeVar, overload
 
 from tqdm import tqdm
 
@@ -70,7 +70,15 @@ class Bar(Generic[T]):
         self.close()
 
 
-def bar(items: Iterable[T] | int, desc: str, *, total: int | None = None) -> Bar[T]:
+@overload
+def bar(items: int, desc: str) -> Bar[int]: ...
+
+
+@overload
+def bar(items: Iterable[T], desc: str, *, total: int | None = None) -> Bar[T]: ...
+
+
+def bar(items: Iterable[T] | int, desc: str, *, total: int | None = None) -> Bar[T] | Bar[int]:
     """Return a progress bar over ``items``, or over a number of steps that the caller counts.
 
     Args:
@@ -79,7 +87,7 @@ def bar(items: Iterable[T] | int, desc: str, *, total: int | None = None) -> Bar
         total: number of items where ``items`` has no length.
     """
     if isinstance(items, int):
-        return Bar((), items, desc)
+        return Bar[int]((), items, desc)
     if total is None and isinstance(items, Sized):
         total = len(items)
     return Bar(items, total, desc)

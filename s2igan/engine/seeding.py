@@ -10,11 +10,16 @@ import torch
 
 def numpy_generator(seed: int, *key: int) -> np.random.Generator:
     """Return the NumPy stream of ``(seed, *key)``; all are non-negative integers."""
-    return np.random.default_rng((seed, *key))
+    return np.random.default_rng(_sequence(seed, key))
 
 
 def torch_generator(seed: int, *key: int, device: torch.device | str = "cpu") -> torch.Generator:
     """Return the PyTorch stream of ``(seed, *key)`` on ``device``."""
-    state = np.random.SeedSequence((seed, *key)).generate_state(1, np.uint64)[0]
+    state = _sequence(seed, key).generate_state(1, np.uint64)[0]
     # PyTorch takes seeds of 64 bits, NumPy gives them unsigned; the top bit is dropped.
     return torch.Generator(device).manual_seed(int(state) >> 1)
+
+
+def _sequence(seed: int, key: tuple[int, ...]) -> np.random.SeedSequence:
+    # As entropy, (1,) and (1, 0) would be the same; a spawn key counts its zeros.
+    return np.random.SeedSequence(seed, spawn_key=key)

@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from s2igan.engine.arrays import ArrayWriter, Ragged, RaggedWriter, open_array, write_array
+from s2igan.errors import UserError
+
+
+def test_rows_come_back_as_they_were_appended(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).standard_normal((7, 3)).astype(np.float16)
+    with ArrayWriter(tmp_path / "a.npy", np.float16, (3,)) as writer:
+        writer.append(rows[:5])
+        writer.append(rows[5:])
+    read = open_array(tmp_path / "a.npy")
+    assert isinstance(read, np.memmap)
+    assert not read.flags.writeable
+    np.testing.assert_array_equal(read, rows)
+
+
+def test_bytes_do_not_depend_on_how_rows_were_cut(tmp_path: Path) -> None:
+    rows = np.arange(1000, dtype=np.int64)
+    write_array(tmp_path / "whole.npy", rows)
+    with ArrayWriter(tmp_path / "parts.npy", np.int64) as writer:
+        for row in rows:
+            writer.append([row])
+    assert (tmp_path / "whole.npy").read_bytes() == (tmp_path / "parts.npy").read_bytes()
+
+
+def test_rows_of_another_shape_are_refused(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match=r"shape \(4,\), expected \(3,\)"),
+        ArrayWriter(tmp_path / "a.npy", np.float32, (3,)) as writer,
+    ):
+        writer.append(np.zeros((2, 4)))
+
+
+def test_ragged_items_keep_their_lengths_empty_ones_too(tmp_path: Path) -> None:
+    items = [b"red", b"", b"blue bird"]
+    with RaggedWriter(tmp_path, "text", np.uint8) as writer:
+        for item in items:
+            writer.append(item)
+    ragged = Ragged(tmp_path, "text")
+    assert [bytes(ragged[i]) for i in range(len(ragged))] == items
+    assert ragged.lengths.tolist() == [3, 0, 9]
+    with pytest.raises(IndexError, match="item 3 of 3"):
+        ragged[3]
+
+
+def test_an_empty_array_can_be_read(tmp_path: Path) -> None:
+    write_array(tmp_path / "none.npy", np.zeros((0, 40), np.float16))
+    assert open_array(tmp_path / "none.npy").shape == (0, 40)
+
+
+def test_a_missing_file_names_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="run `dvc repro`"):
+        open_array(tmp_path / "absent.npy")

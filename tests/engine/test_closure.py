@@ -1,0 +1,55 @@
+import ast
+from pathlib import Path
+
+import pytest
+
+from s2igan.engine.closure import EXEMPT, import_closure, imported_modules
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    files = {
+        "stages/__init__.py": '"""Docs."""\n',
+        "stages/tts.py": "from s2igan.engine.stage import Stage\nfrom s2igan.speech import talk\n",
+        "s2igan/__init__.py": '"""Docs."""\n__version__ = "1"\n',
+        "s2igan/engine/__init__.py": "",
+        "s2igan/engine/stage.py": "import s2igan.hidden\n",
+        "s2igan/hidden.py": "",
+        "s2igan/speech/__init__.py": "import s2igan.speech.setup\n",
+        "s2igan/speech/setup.py": "import os\n",
+        "s2igan/speech/talk.py": (
+            "from typing import TYPE_CHECKING\n"
+            "if TYPE_CHECKING:\n    import s2igan.typed\n"
+            "def f():\n    from s2igan.late import name\n"
+        ),
+        "s2igan/typed.py": "",
+        "s2igan/late.py": "name = 1\n",
+        "s2igan/unused.py": "",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+def test_the_closure_is_what_runs_and_can_change_a_result(root: Path) -> None:
+    assert [path.as_posix() for path in import_closure("stages.tts", root)] == [
+        "s2igan/late.py",
+        "s2igan/speech/__init__.py",
+        "s2igan/speech/setup.py",
+        "s2igan/speech/talk.py",
+        "stages/tts.py",
+    ]
+
+
+def test_names_and_their_modules_are_both_candidates() -> None:
+    tree = ast.parse("from s2igan.rdg import losses\nimport torch, stages.tts\n")
+    assert imported_modules(tree) == ["s2igan.rdg", "s2igan.rdg.losses", "stages.tts"]
+
+
+@pytest.mark.parametrize("module", EXEMPT)
+def test_every_exempt_module_exists(module: str) -> None:
+    assert (ROOT / (module.replace(".", "/") + ".py")).is_file()

@@ -1,0 +1,73 @@
+import warnings
+
+import pytest
+import torch
+
+from s2igan.engine import device
+from s2igan.engine.device import autocast, choose_device
+from s2igan.errors import UserError
+
+
+def old_driver() -> bool:
+    warnings.warn("CUDA initialization: The NVIDIA driver\n is too old", UserWarning, stacklevel=1)
+    return False
+
+
+def test_an_unusable_gpu_is_named_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", old_driver)
+    monkeypatch.setattr(device, "gpu_is_present", lambda: True)
+    assert choose_device("auto") == torch.device("cpu")
+    told = capsys.readouterr().err
+    assert told == (
+        "device: cpu (a GPU is present but unusable: "
+        "CUDA initialization: The NVIDIA driver is too old)\n"
+    )
+
+
+def test_without_a_gpu_there_is_nothing_to_explain(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(device, "gpu_is_present", lambda: False)
+    assert choose_device("auto") == torch.device("cpu")
+    assert capsys.readouterr().err == "device: cpu\n"
+
+
+def test_a_gpu_left_aside_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(device, "gpu_is_present", lambda: True)
+    assert choose_device() == torch.device("cpu")
+    assert "the device setting says cpu" in capsys.readouterr().err
+
+
+def test_a_gpu_asked_for_by_name_must_be_usable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", old_driver)
+    with pytest.raises(UserError, match="device 'cuda'; got CUDA initialization"):
+        choose_device("cuda")
+
+
+def test_a_chip_without_kernels_is_unusable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_kernel(*_: object, **__: object) -> torch.Tensor:
+        raise RuntimeError("CUDA error: no kernel image is available")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "ones", no_kernel)
+    assert device.cuda_problem(torch.device("cuda:0")) == "CUDA error: no kernel image is available"
+
+
+def test_precision_is_that_of_the_products() -> None:
+    x = torch.ones(2, 2)
+    with autocast(torch.device("cpu"), "bfloat16"):
+        assert (x @ x).dtype == torch.bfloat16
+    with autocast(torch.device("cpu"), "float32"):
+        assert (x @ x).dtype == torch.float32
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no usable CUDA device")
+def test_a_usable_gpu_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    assert choose_device("auto").type == "cuda"
+    assert capsys.readouterr().err.startswith("device: cuda:0 (")

@@ -1,0 +1,67 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from s2igan.engine.runtime import Runtime, read_runtime, repository_root, state_folder
+from s2igan.errors import UserError
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    for name in ("S2IGAN_TRACKING", "S2IGAN_DEVICE"):
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+def test_defaults(root: Path) -> None:
+    assert read_runtime() == Runtime()
+    assert read_runtime().worker_count == len(os.sched_getaffinity(0))
+    assert state_folder() == root / ".s2igan"
+
+
+def test_relative_paths_are_anchored_at_the_root(
+    root: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "runtime.yaml").write_text("archives: ../pictures\nworkers: 3\n")
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    runtime = read_runtime()
+    assert runtime.archives_folder == root / "../pictures"
+    assert runtime.worker_count == 3
+
+
+def test_a_variable_wins_over_the_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "runtime.yaml").write_text("workers: 3\ntracking: off\n")
+    monkeypatch.setenv("S2IGAN_WORKERS", "5")
+    assert read_runtime().worker_count == 5
+    assert read_runtime().tracking == "off"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("DEVICE", "gpu"), ("WORKERS", "0"), ("WORKERS", "two"), ("TRACKING", "maybe")],
+)
+@pytest.mark.usefixtures("root")
+def test_a_wrong_variable_is_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(f"S2IGAN_{variable}", value)
+    with pytest.raises(UserError, match=f"S2IGAN_{variable}"):
+        read_runtime()
+
+
+def test_an_unknown_setting_is_named(root: Path) -> None:
+    (root / "runtime.yaml").write_text("gpu: 1\n")
+    with pytest.raises(UserError, match=r"gpu in .*runtime\.yaml"):
+        read_runtime()
+
+
+def test_without_dvc_the_root_is_the_repository(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DVC_ROOT")
+    (root / ".git").mkdir()
+    (root / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(root / "a" / "b")
+    assert repository_root() == root

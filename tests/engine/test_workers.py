@@ -1,0 +1,67 @@
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from s2igan.engine.workers import parallel_map
+from s2igan.errors import UserError
+
+
+def process_of(item: int) -> tuple[int, int]:
+    time.sleep(0.02 * (item % 2))
+    return item, os.getpid()
+
+
+def refuse(item: int) -> int:
+    if item == 2:
+        raise UserError("item", got=item, expected="another")
+    return item
+
+
+def die(_: int) -> None:
+    os._exit(7)
+
+
+def test_results_keep_the_order_of_the_items() -> None:
+    results = list(parallel_map(process_of, range(12), 2))
+    assert [item for item, _ in results] == list(range(12))
+    assert os.getpid() not in {process for _, process in results}
+
+
+def test_one_worker_stays_in_this_process() -> None:
+    assert list(parallel_map(process_of, [1], 1)) == [(1, os.getpid())]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_fresh_processes_serve_one_item_each(workers: int) -> None:
+    results = list(parallel_map(process_of, range(3), workers, fresh_process=True))
+    assert [item for item, _ in results] == list(range(3))
+    assert len({process for _, process in results} | {os.getpid()}) == 4
+
+
+@pytest.mark.parametrize(("workers", "fresh"), [(1, False), (2, False), (2, True)])
+def test_an_error_of_an_item_is_raised(workers: int, fresh: bool) -> None:
+    results = parallel_map(refuse, range(4), workers, fresh_process=fresh)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(UserError, match="got 2"):
+        next(results)
+
+
+def test_a_dying_process_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="died with code 7"):
+        list(parallel_map(die, [1], 1, fresh_process=True))
+
+
+def test_items_are_read_only_a_little_ahead() -> None:
+    read: list[int] = []
+
+    def items() -> Iterator[int]:
+        for item in range(100):
+            read.append(item)
+            yield item
+
+    results = parallel_map(process_of, items(), 2)
+    next(results)
+    assert len(read) <= 6
+    results.close()  # type: ignore[attr-defined]
