@@ -12,7 +12,6 @@ import numpy as np
 from PIL import Image
 
 from s2igan.engine.pictures import Picture
-from s2igan.engine.seeding import numpy_generator
 
 RESAMPLING = Image.Resampling.BICUBIC
 
@@ -37,7 +36,7 @@ CENTRE = View(across=0.5, down=0.5, flip=False)
 
 def draw_views(count: int, seed: int, index: int) -> list[View]:
     """Draw ``count`` random views of picture ``index``, independent of any other picture."""
-    rng = numpy_generator(seed, index)
+    rng = np.random.default_rng((seed, index))
     return [
         View(across=float(rng.random()), down=float(rng.random()), flip=bool(rng.random() < 0.5))
         for _ in range(count)

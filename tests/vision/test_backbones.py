@@ -1,0 +1,118 @@
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn import functional as F
+from torchvision.models import squeezenet1_1
+
+from s2igan.corpora.attributes import ATTRIBUTES, VALUES
+from s2igan.errors import UserError
+from s2igan.vision.backbones import (
+    BACKBONES,
+    DOWNLOADED_FILES,
+    SHIPPED_WEIGHTS,
+    load_backbone,
+    load_weights,
+)
+
+SQUEEZENET = DOWNLOADED_FILES["squeezenet1_1/keras"]
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_features_do_not_depend_on_the_batch(name: str, weights: Path) -> None:
+    backbone = load_backbone(name, weights)
+    images = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    order = torch.tensor([2, 0, 3, 1])
+    with torch.no_grad():
+        together = backbone(images).features
+        alone = torch.cat([backbone(image[None]).features for image in images])
+        permuted = backbone(images[order]).features
+    assert together.shape == (4, backbone.dimension)
+    torch.testing.assert_close(alone, together, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(permuted, together[order], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_gradients_reach_every_pixel_and_no_weight(name: str, weights: Path) -> None:
+    backbone = load_backbone(name, weights).train()
+    assert not any(module.training for module in backbone.modules())
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    images.requires_grad_()
+    backbone(images).features.square().sum().backward()
+    assert images.grad is not None
+    assert images.grad.isfinite().all()
+    assert (images.grad[:, :, 8:-8, 8:-8] != 0).float().mean() > 0.9
+    assert all(parameter.grad is None for parameter in backbone.parameters())
+
+
+@pytest.mark.parametrize("name", ["compact", "reader"])
+def test_attribute_readers_give_logits_per_attribute(name: str, tmp_path: Path) -> None:
+    output = load_backbone(name, tmp_path)(torch.rand(3, 3, 32, 32))
+    assert output.logits is not None
+    assert tuple(output.logits) == ATTRIBUTES
+    for attribute, logits in output.logits.items():
+        assert logits.shape == (3, len(VALUES[attribute]))
+
+
+@pytest.mark.parametrize("name", ["compact", "reader"])
+def test_shipped_weights_are_small(name: str) -> None:
+    assert (SHIPPED_WEIGHTS / f"{name}.safetensors").stat().st_size <= 3_000_000
+
+
+def test_squeezenet_sees_bgr_minus_the_mean(weights: Path) -> None:
+    network = squeezenet1_1(weights=None).eval()
+    network.load_state_dict(load_file(weights / SQUEEZENET), strict=False)
+    images = torch.rand(2, 3, 227, 227, generator=torch.Generator().manual_seed(1))
+    red, green, blue = (images[:, channel] * 255 for channel in range(3))
+    transformed = torch.stack([blue - 103.939, green - 116.779, red - 123.68], dim=1)
+    with torch.no_grad():
+        expected = network.features(transformed).flatten(2).mean(dim=2)
+        output = load_backbone("squeezenet1_1/keras", weights)(images)
+    assert output.logits is None
+    torch.testing.assert_close(output.features, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_other_sizes_are_resized_smoothly(weights: Path) -> None:
+    backbone = load_backbone("compact", weights)
+    images = F.interpolate(torch.rand(1, 3, 8, 8), (256, 256), mode="bicubic").clamp(0, 1)
+    small = F.interpolate(images, (64, 64), mode="bilinear", antialias=True)
+    torch.testing.assert_close(backbone(images).features, backbone(small).features)
+
+
+def test_missing_layers_are_told(weights: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        backbone = load_backbone("squeezenet1_1/keras", weights)
+    assert backbone.missing == ("classifier.1.weight", "classifier.1.bias")
+    assert "without classifier.1.weight, classifier.1.bias" in caplog.text
+
+
+def test_an_unlisted_missing_layer_is_refused(weights: Path, tmp_path: Path) -> None:
+    tensors = load_file(weights / SQUEEZENET)
+    del tensors["features.3.squeeze.bias"]
+    save_file(tensors, tmp_path / SQUEEZENET)
+    with pytest.raises(UserError, match=r"got no features\.3\.squeeze\.bias;"):
+        load_backbone("squeezenet1_1/keras", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["weight", "stranger"])
+def test_a_strange_tensor_is_refused(name: str, tmp_path: Path) -> None:
+    tensors = {"weight": torch.zeros(2, 2), "bias": torch.zeros(2)}
+    save_file({**tensors, name: torch.zeros(3, 2)}, tmp_path / "linear.safetensors")
+    with pytest.raises(UserError, match=f"got {name};"):
+        load_weights(nn.Linear(2, 2), tmp_path / "linear.safetensors")
+
+
+def test_broken_and_absent_files_are_named(weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no file"):
+        load_backbone("squeezenet1_1/keras", tmp_path)
+    (tmp_path / SQUEEZENET).write_bytes((weights / SQUEEZENET).read_bytes()[:1000])
+    with pytest.raises(UserError, match="a broken file"):
+        load_backbone("squeezenet1_1/keras", tmp_path)
+
+
+def test_an_unknown_backbone_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="got 'vgg16'; expected one of compact, reader, squeeze"):
+        load_backbone("vgg16", tmp_path)
