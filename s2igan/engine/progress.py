@@ -71,14 +71,14 @@ class Bar(Generic[T]):
 
 
 @overload
-def bar(items: int, desc: str) -> Bar[int]: ...
+def bar(items: int, desc: str) -> Bar[None]: ...
 
 
 @overload
 def bar(items: Iterable[T], desc: str, *, total: int | None = None) -> Bar[T]: ...
 
 
-def bar(items: Iterable[T] | int, desc: str, *, total: int | None = None) -> Bar[T] | Bar[int]:
+def bar(items: Iterable[T] | int, desc: str, *, total: int | None = None) -> Bar[T] | Bar[None]:
     """Return a progress bar over ``items``, or over a number of steps that the caller counts.
 
     Args:
@@ -87,7 +87,7 @@ def bar(items: Iterable[T] | int, desc: str, *, total: int | None = None) -> Bar
         total: number of items where ``items`` has no length.
     """
     if isinstance(items, int):
-        return Bar[int]((), items, desc)
+        return Bar[None]((), items, desc)
     if total is None and isinstance(items, Sized):
         total = len(items)
     return Bar(items, total, desc)

@@ -12,8 +12,8 @@ def test_parameters_are_averaged_and_buffers_copied() -> None:
     for _ in range(3):
         module(torch.randn(4, 2))
         with torch.no_grad():
-            for value in module.parameters():
-                value.add_(1)
+            for parameter in module.parameters():
+                parameter.add_(1)
         ema.update(module)
         expected = [
             0.9 * average + 0.1 * value.detach()
