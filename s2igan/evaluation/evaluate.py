@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from s2igan.engine.distributed import current_rank
 from s2igan.engine.pictures import save_png
 from s2igan.engine.session import Session
 from s2igan.engine.tables import write_json
@@ -48,6 +49,8 @@ def evaluate(
     Raises:
         UserError: if inputs are missing, do not belong together or are too few for the settings.
     """
+    if not current_rank().is_first:
+        return  # one process is enough to judge
     material = Material(corpus, features, samples, config.crop)
     if not len(material.drawn_rows("test")):
         raise UserError("samples of the set 'test'", got=0, expected="at least one")

@@ -11,6 +11,7 @@ from s2igan.evaluation.judge import Rows
 from s2igan.evaluation.lettering import (
     MUTED,
     Sheet,
+    Word,
     load_font,
     mark_changes,
     words_of,
@@ -23,7 +24,7 @@ SIDE = 128
 """Side at which every picture is shown, px; a picture of 64 px is doubled."""
 
 _GAP, _MARGIN, _FONT, _LINE, _LINES = 6, 14, 16, 21, 3
-_COLUMNS, _WORDS = 2, 330
+_COLUMNS, _WORDS, _MEL = 2, 330, 40
 
 
 @dataclass(frozen=True)
@@ -82,18 +83,22 @@ def samples_grid(
     groups = choose_sentences(material, sentences, seed)
     drawn = min(pictures, max(len(group) for group in groups))
     width = (1 + drawn) * (SIDE + _GAP) - _GAP
-    layout = Layout(len(groups), width, _LINES * _LINE + SIDE + _GAP, header=_LINE)
-    sheet, small = layout.sheet(), load_font(_FONT - 3)
-    for column in range(layout.columns):
-        left, _ = layout.corner(column)
-        sheet.text("real", left, _MARGIN // 2, small)
-        sheet.text("drawn from the speech", left + SIDE + _GAP, _MARGIN // 2, small)
-    for block, group in enumerate(groups):
+    targets = [int(material.targets(group[:1])[0]) for group in groups]
+    spoken = [_wrapped(material, utterance, width) for utterance in targets]
+    over = _LINE * max(len(lines) for lines in spoken)  # room over the pictures
+    layout = Layout(len(groups), width, over + _GAP + SIDE, header=_LINE)
+    sheet = layout.sheet()
+    _head(sheet, layout, ("real", "drawn from the speech"))
+    for block, (group, utterance, lines) in enumerate(zip(groups, targets, spoken, strict=True)):
         left, top = layout.corner(block)
-        target = material.targets(group[:1])
-        _utter(sheet, material, features, int(target[0]), (left, top, width))
-        top += _LINES * _LINE + _GAP
-        sheet.paste(material.real(material.described[target])[0], left, top, SIDE, SIDE)
+        top += over + _GAP
+        # Words stand right over the pictures, however many lines they take.
+        sheet.lines(lines, left, top - _GAP - len(lines) * _LINE, load_font(_FONT), _LINE)
+        if not _has_text(material, utterance):
+            mel = mel_picture(Ragged(features, "mel")[utterance])
+            sheet.paste(mel, left, top - _GAP - _MEL, width, _MEL)
+        real = material.real(material.described[[utterance]])
+        sheet.paste(real[0], left, top, SIDE, SIDE)
         sheet.frame(left, top, SIDE, MUTED)
         for place, picture in enumerate(material.drawn(group[:drawn]), start=1):
             sheet.paste(picture, left + place * (SIDE + _GAP), top, SIDE, SIDE)
@@ -142,8 +147,9 @@ def swap_grid(material: Material, pairs: int, seed: int) -> Picture:
         return sheet.picture
     chosen = choose_pairs(material, before, pairs, seed)
     beside = 2 * (SIDE + _GAP)  # where the words start
-    layout = Layout(len(chosen), beside + _WORDS, SIDE)
+    layout = Layout(len(chosen), beside + _WORDS, SIDE, header=_LINE)
     sheet, font = layout.sheet(), load_font(_FONT - 2)
+    _head(sheet, layout, ("first sentence", "second sentence"))
     texts = material.corpus.descriptions["text"]
     for block, pair in enumerate(chosen.tolist()):
         rows = np.array([before[pair], after[pair]])
@@ -193,19 +199,23 @@ def mel_picture(mel: Array) -> Picture:
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
-def _utter(
-    sheet: Sheet, material: Material, features: Path, utterance: int, place: tuple[int, int, int]
-) -> None:
-    left, top, width = place
+def _head(sheet: Sheet, layout: Layout, names: tuple[str, str]) -> None:
+    """Name the first picture and those after it, over every column of blocks."""
+    for column in range(layout.columns):
+        left, _ = layout.corner(column)
+        for place, name in enumerate(names):
+            sheet.text(name, left + place * (SIDE + _GAP), _MARGIN // 2, load_font(_FONT - 3))
+
+
+def _wrapped(material: Material, utterance: int, width: int) -> list[list[Word]]:
+    """Return what stands over the pictures; without text a name and room for the log-mel."""
     description = material.corpus.descriptions.iloc[utterance]
-    if isinstance(description["text"], str):
-        font = load_font(_FONT)
-        lines = wrap(words_of(description["text"]), font, width, _LINES)
-        # Words stand right over the pictures, however many lines they take.
-        sheet.lines(lines, left, top + (_LINES - len(lines)) * _LINE, font, _LINE)
-        return
+    if _has_text(material, utterance):
+        return wrap(words_of(description["text"]), load_font(_FONT), width, _LINES)
     picture = material.corpus.images["name"].iloc[int(material.described[utterance])]
-    name = f"{picture}, description {int(description['position']) + 1}"
-    sheet.text(name, left, top, load_font(_FONT - 3))
-    mel = mel_picture(Ragged(features, "mel")[utterance])
-    sheet.paste(mel, left, top + _LINE, width, (_LINES - 1) * _LINE)
+    name = words_of(f"{picture}, description {int(description['position']) + 1}")
+    return [name, *[[] for _ in range(-(-_MEL // _LINE))]]
+
+
+def _has_text(material: Material, utterance: int) -> bool:
+    return isinstance(material.corpus.descriptions["text"].iloc[utterance], str)

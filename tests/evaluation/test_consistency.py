@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from s2igan.evaluation.consistency import (
+    consistency_figures,
+    draw_queries,
+    retrieval_figure,
+    search,
+    search_others,
+)
+from s2igan.evaluation.figures import Resampling
+from tests.evaluation.world import full
+
+RESAMPLING = Resampling(seed=0, permutations=20, draws=100)
+
+
+def test_search_is_by_cosine() -> None:
+    queries = np.array([[1, 0]], np.float32)
+    gallery = np.array([[100, 90], [0.1, 0], [0, 5]], np.float32)
+    np.testing.assert_array_equal(search(queries, gallery), [[1, 0, 2]])
+
+
+def test_a_picture_does_not_find_itself() -> None:
+    features = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    order = search_others(features)
+    assert order.shape == (6, 5)
+    for picture, others in enumerate(order):
+        assert sorted([picture, *others.tolist()]) == list(range(6))
+
+
+def test_mean_average_precision_by_hand() -> None:
+    order = np.array([[0, 1, 2, 3], [2, 0, 1, 3]], np.int32)
+    figure = retrieval_figure(order, np.array([0, 1]), np.array([0, 1, 0, 1]), RESAMPLING, [])
+    expected = ((1 + 2 / 3) / 2 + (1 / 3 + 2 / 4) / 2) / 2
+    assert figure["value"] == pytest.approx(expected)
+
+
+def test_queries_of_a_species_that_nothing_shows_are_left_out() -> None:
+    order = np.array([[0, 1], [0, 1]], np.int32)
+    figure = retrieval_figure(order, np.array([0, 9]), np.array([0, 1]), RESAMPLING, [])
+    assert figure["value"] == 1.0
+    assert "1 queries" in str(figure["protocol"])
+    nothing = retrieval_figure(order, np.array([8, 9]), np.array([0, 1]), RESAMPLING, [])
+    assert list(nothing) == ["absent"]
+
+
+def test_queries_are_drawn_per_species() -> None:
+    classes = np.array([0, 0, 0, 1, 2, 2])
+    pictures = np.arange(10, 16)
+    drawn = draw_queries(pictures, classes, 2, seed=0)
+    np.testing.assert_array_equal(np.bincount(classes[drawn - 10]), [2, 1, 2])
+    np.testing.assert_array_equal(drawn, draw_queries(pictures, classes, 2, seed=0))
+    assert len({tuple(draw_queries(pictures, classes, 1, seed)) for seed in range(20)}) > 1
+
+
+def test_true_pictures_are_all_found_and_the_paper_searches_only_its_own(tmp_path: Path) -> None:
+    world = full(tmp_path)
+    world.write()
+    figures = consistency_figures(world.judged(), RESAMPLING, queries_per_class=2)
+    for name, counts in (
+        ("all_pairs", "12 queries, 24 pictures"),
+        ("paper_protocol", "8 queries, 16 pictures"),
+    ):
+        group = figures[name]
+        assert isinstance(group, dict)
+        assert group["mAP"]["value"] == pytest.approx(1.0)
+        assert group["mAP"]["chance"] < 0.5
+        assert any(line.startswith(counts) for line in group["mAP"]["protocol"])

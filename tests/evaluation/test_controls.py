@@ -1,0 +1,70 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from s2igan.evaluation.controls import control_figures, retrieve
+from s2igan.evaluation.figures import Resampling
+from s2igan.evaluation.material import Attributes
+from tests.evaluation.world import TEST_SPECIES, TRAIN_SPECIES, full
+
+RESAMPLING = Resampling(seed=0, permutations=20, draws=100)
+
+
+def controls(folder: Path, **kind: Any) -> dict[str, Any]:
+    world = full(folder, **kind)
+    world.write()
+    judged = world.judged()
+    attributes = Attributes.of(judged.material.corpus)
+    return control_figures(judged, attributes, None, folder / "embeddings", RESAMPLING)
+
+
+def test_right_pictures_win_and_wrong_speech_falls_to_chance(tmp_path: Path) -> None:
+    figures = controls(tmp_path)
+    for name in ("generated", "real"):
+        assert figures[name]["mAP"]["value"] == pytest.approx(1.0)
+        assert figures[name]["keywords"]["all"]["value"] == 1.0
+        assert figures[name]["FID"]["value"] == pytest.approx(0, abs=0.1)
+    wrong = figures["mismatched_speech"]
+    assert wrong["mAP"]["value"] < 0.5
+    assert wrong["keywords"]["all"]["value"] < 0.7
+    assert figures["retrieved_training_pictures"]["FID"]["value"] > 10
+
+
+def test_retrieval_takes_the_nearest_training_picture(tmp_path: Path) -> None:
+    world = full(tmp_path)
+    world.write()
+    material = world.material()
+    utterances = np.array(world.test_utterances())
+    found = material.image_classes[retrieve(material, tmp_path / "embeddings", utterances)]
+    heard = TEST_SPECIES + material.classes[utterances] % TRAIN_SPECIES
+    np.testing.assert_array_equal(found, heard)
+
+
+def test_every_row_is_judged_on_the_same_utterances(tmp_path: Path) -> None:
+    world = full(tmp_path)
+    mismatched = [row for row, one in enumerate(world.samples) if one["set"] == "mismatched"]
+    for row in reversed(mismatched[10:]):
+        del world.samples[row], world.drawn[row]
+    world.write()
+    judged = world.judged()
+    attributes = Attributes.of(judged.material.corpus)
+    figures: dict[str, Any] = control_figures(
+        judged, attributes, None, tmp_path / "embeddings", RESAMPLING
+    )
+    for row in figures.values():
+        assert row["keywords"]["all"]["protocol"][0] == "20 mentions"
+        assert row["FID"]["protocol"][0].startswith("10 ")
+
+
+def test_without_mismatched_speech_its_row_alone_is_absent(tmp_path: Path) -> None:
+    figures = controls(tmp_path, shown=("draws",))
+    assert list(figures["mismatched_speech"]) == ["absent"]
+    assert figures["generated"]["mAP"]["value"] == pytest.approx(1.0)
+
+
+def test_where_test_pictures_are_the_reference_their_distance_is_absent(tmp_path: Path) -> None:
+    figures = controls(tmp_path, fresh=False)
+    assert list(figures["real"]["FID"]) == ["absent"]
+    assert figures["real"]["mAP"]["value"] == pytest.approx(1.0)

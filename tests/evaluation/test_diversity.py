@@ -1,0 +1,54 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from s2igan.evaluation.diversity import diversity_figures, pixel_vectors
+from s2igan.evaluation.figures import Resampling, flatten
+from tests.evaluation.world import World, full
+
+RESAMPLING = Resampling(seed=0, permutations=5, draws=100)
+
+
+def test_black_and_white_are_one_apart() -> None:
+    pictures = np.stack([np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 255, np.uint8)])
+    black, white = pixel_vectors(pictures)
+    assert np.linalg.norm(black - white) == pytest.approx(1.0)
+
+
+def test_draws_spread_as_the_pictures_do(tmp_path: Path) -> None:
+    world = full(tmp_path)
+    world.write()
+    judged = world.judged()
+    figures: dict[str, Any] = diversity_figures(judged, RESAMPLING)
+    rows = judged.material.drawn_rows("draws")
+    spreads = []
+    for group in rows.reshape(-1, 8):
+        flat = judged.material.drawn(group).reshape(8, -1) / 255.0
+        spreads += [np.sqrt(((flat[i] - flat[j]) ** 2).mean()) for i in range(8) for j in range(i)]
+    assert figures["draws"]["pixels"]["value"] == pytest.approx(np.mean(spreads), rel=1e-4)
+    # Both are noise under the same values, so drawn and real pictures spread alike.
+    real = figures["real_of_one_species"]["pixels"]["value"]
+    assert real == pytest.approx(np.mean(spreads), rel=0.02)
+
+
+def test_a_remembered_training_picture_is_at_no_distance(tmp_path: Path) -> None:
+    world = full(tmp_path)
+    world.write()
+    images = np.load(tmp_path / "samples" / "images.npy")
+    material = world.material()
+    images[: len(world.test_utterances())] = material.real(material.image_rows("train")[:1])
+    np.save(tmp_path / "samples" / "images.npy", images)
+    flat = flatten(diversity_figures(world.judged(), RESAMPLING))
+    # Squared distances are differences of float32 squares; their root keeps half the digits.
+    assert flat["nearest_training/generated/pixels"] == pytest.approx(0, abs=2e-3)
+    assert flat["nearest_training/generated/features"] == pytest.approx(0, abs=2e-2)
+    assert flat["nearest_training/real_test/pixels"] > 0.3
+
+
+def test_without_repeated_draws_the_group_is_absent(tmp_path: Path) -> None:
+    world: World = full(tmp_path, shown=())
+    world.write()
+    figures = diversity_figures(world.judged(), RESAMPLING)
+    assert figures["draws"] == {"absent": ["no sentence was drawn more than once"]}

@@ -1,0 +1,114 @@
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy.linalg import sqrtm
+
+from s2igan.errors import UserError
+from s2igan.evaluation.fidelity import frechet_distance, measure
+from s2igan.evaluation.judge import Seen
+from tests.evaluation.world import settings
+
+Floats = npt.NDArray[np.float32]
+
+
+def seen(features: npt.ArrayLike, logits: npt.ArrayLike | None = None) -> Seen:
+    held = None if logits is None else {"belly": np.asarray(logits, np.float32)}
+    return Seen(np.asarray(features, np.float32), held)
+
+
+def gaussian(count: int, dimension: int, seed: int) -> Floats:
+    return np.random.default_rng(seed).normal(size=(count, dimension)).astype(np.float32)
+
+
+def whitened(count: int, dimension: int, seed: int) -> npt.NDArray[np.float64]:
+    """Features whose sample mean is 0 and whose sample covariance is the identity."""
+    x = gaussian(count, dimension, seed).astype(np.float64)
+    x -= x.mean(axis=0)
+    return x @ np.linalg.inv(np.linalg.cholesky(np.cov(x, rowvar=False))).T
+
+
+def test_frechet_distance_of_gaussians_is_analytic() -> None:
+    # ||m1 - m2||^2 + sum (s1 - s2)^2 where the covariances are diagonal.
+    a, b = whitened(400, 6, 0), whitened(500, 6, 1)
+    shift, scale = np.arange(6) / 2, np.array([1, 2, 3, 1, 1, 0.5])
+    expected = (shift**2).sum() + ((scale - 1) ** 2).sum()
+    assert frechet_distance(seen(a * scale + shift), seen(b)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_frechet_distance_agrees_with_a_matrix_square_root() -> None:
+    a, b = gaussian(300, 8, 2) * 2, gaussian(200, 8, 3) @ gaussian(8, 8, 4)
+    mean = a.mean(axis=0, dtype=np.float64) - b.mean(axis=0, dtype=np.float64)
+    first, second = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    root = sqrtm(first @ second).real
+    expected = mean @ mean + np.trace(first + second - 2 * root)
+    assert frechet_distance(seen(a), seen(b)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_inception_score_of_no_opinion_is_1_and_of_sure_ones_the_number_of_classes() -> None:
+    features = gaussian(40, 4, 0)
+    sure = np.tile(1000.0 * np.eye(8), (5, 1))
+    one_split = settings(is_splits=1)
+    flat = measure(seen(features, np.zeros((40, 8))), seen(features), one_split)
+    assert flat["IS"] == pytest.approx(1.0)
+    certain = measure(seen(features, sure), seen(features, sure), one_split)
+    assert certain["IS"] == pytest.approx(8.0)
+
+
+def test_inception_score_agrees_with_its_definition() -> None:
+    logits = gaussian(60, 8, 5) * 2
+    p = np.exp(logits.astype(np.float64))
+    p /= p.sum(axis=1, keepdims=True)
+    expected = np.exp((p * np.log(p / p.mean(axis=0))).sum(axis=1).mean())
+    features = gaussian(60, 4, 6)
+    got = measure(seen(features, logits), seen(features, logits), settings(is_splits=1))
+    assert got["IS"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_set_is_at_no_distance_from_itself() -> None:
+    features = seen(gaussian(50, 6, 7))
+    measured = measure(features, features, settings(kid_subset_size=50))
+    assert measured["FID"] == pytest.approx(0, abs=1e-5)
+    assert measured["precision"] == measured["recall"] == 1.0
+    assert "IS" not in measured  # this judge has no logits
+
+
+def test_kernel_distance_agrees_with_its_definition() -> None:
+    a, b = gaussian(30, 5, 8).astype(np.float64), gaussian(30, 5, 9).astype(np.float64) + 0.5
+
+    def kernel(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.asarray((x @ y.T / 5 + 1) ** 3)
+
+    def off_diagonal_mean(k: npt.NDArray[np.float64]) -> float:
+        return float((k.sum() - np.trace(k)) / (30 * 29))
+
+    expected = (
+        off_diagonal_mean(kernel(a, a)) + off_diagonal_mean(kernel(b, b)) - 2 * kernel(a, b).mean()
+    )
+    got = measure(seen(a), seen(b), settings(kid_subset_size=30, kid_subsets=1))
+    assert got["KID"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_precision_and_recall_tell_missing_modes_from_strange_ones() -> None:
+    near, far = gaussian(40, 3, 10), gaussian(40, 3, 11) + 100
+    half = measure(seen(near), seen(np.concatenate([near, far])), settings())
+    assert half["precision"] == 1.0
+    assert half["recall"] == pytest.approx(0.5, abs=0.02)
+    strange = measure(seen(np.concatenate([near, far])), seen(near), settings())
+    assert strange["recall"] == 1.0
+    assert strange["precision"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_seed_decides_the_subsets() -> None:
+    a, b = seen(gaussian(60, 4, 12)), seen(gaussian(60, 4, 13))
+    same = [measure(a, b, settings(seed=seed))["KID"] for seed in (1, 1, 2)]
+    assert same[0] == same[1] != same[2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [({"kid_subset_size": 21}, "kid_subset_size"), ({"neighbourhood": 20}, "neighbourhood")],
+)
+def test_too_few_pictures_name_the_setting(changes: dict[str, int], key: str) -> None:
+    features = seen(gaussian(20, 4, 14))
+    with pytest.raises(UserError, match=rf"evaluate\.{key}.*20 pictures"):
+        measure(features, features, settings(**changes))

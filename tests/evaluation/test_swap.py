@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from s2igan.corpora.attributes import ATTRIBUTES
+from s2igan.errors import UserError
+from s2igan.evaluation.figures import Resampling
+from s2igan.evaluation.material import Attributes
+from s2igan.evaluation.swap import Pairs, swap_figures
+from tests.evaluation.world import World, colour, values
+
+RESAMPLING = Resampling(seed=0, permutations=20, draws=100)
+CROWN, BELLY, WING, SIZE = (ATTRIBUTES.index(name) for name in ("crown", "belly", "wing", "size"))
+
+
+def hand_made() -> Pairs:
+    """Four pairs that change the crown from 1 to 2 and mention crown, belly and size."""
+    before = np.stack(
+        [
+            values(crown=1, belly=3, size=1),
+            values(crown=1, belly=3, size=1),
+            values(crown=2, belly=3, size=1),
+            values(crown=0, belly=3, size=1),
+        ]
+    )
+    after = np.stack(
+        [
+            values(crown=2, belly=3, size=1),  # follows, all stays
+            values(crown=2, belly=4, size=1),  # follows, the belly changes
+            values(
+                crown=2, belly=3, size=1, tail=5
+            ),  # showed it before; an unmentioned one changes
+            values(crown=1, belly=4, size=0),  # does not follow, both others change
+        ]
+    )
+    told = np.zeros((4, 8), bool)
+    told[:, [CROWN, BELLY, SIZE]] = True
+    ones = np.ones(4, np.int64)
+    return Pairs(before, after, CROWN * ones, ones, 2 * ones, told, np.arange(4))
+
+
+def test_swap_figures_by_hand() -> None:
+    pairs = hand_made()
+    follows = pairs.follows(RESAMPLING, [])
+    assert (follows["value"], follows["chance"]) == (0.75, 0.25)
+    assert pairs.starts_right(RESAMPLING, [])["value"] == 0.5
+    assert pairs.stays(True, RESAMPLING, [])["value"] == pytest.approx(5 / 8)
+    assert pairs.stays(False, RESAMPLING, [])["value"] == pytest.approx(24 / 28)
+    assert pairs.all_stay(RESAMPLING, [])["value"] == 0.5
+
+
+def test_chance_of_staying_permutes_the_second_pictures() -> None:
+    rng = np.random.default_rng(0)
+    shown = rng.integers(0, 2, (3000, 8))
+    zeros = np.zeros(3000, np.int64)
+    pairs = Pairs(shown, shown, zeros, zeros, zeros, np.ones((3000, 8), bool), zeros)
+    figure = pairs.stays(True, RESAMPLING, [])
+    assert figure["value"] == 1.0
+    assert figure["chance"] == pytest.approx(0.5, abs=0.02)
+
+
+def planted(folder: Path, pairs: int = 6) -> World:
+    """Every second changed sentence is followed; all other attributes stay."""
+    world = World(folder)
+    originals = world.test_utterances()[:pairs]
+    changed = []
+    for utterance in originals:
+        attribute = "crown" if utterance % 2 == 0 else "wing"
+        old = int(world.truth(utterance)[ATTRIBUTES.index(attribute)])
+        changed.append(world.swap(utterance, attribute, "grey" if old != colour("grey") else "red"))
+        world.sample("test", utterance, world.truth(utterance))
+    for utterance in originals:
+        world.sample("swap_original", utterance, world.truth(utterance))
+    for place, utterance in enumerate(changed):
+        row = world.descriptions[utterance]
+        shows = world.truth(utterance)
+        if place % 4 < 2:
+            shows[ATTRIBUTES.index(row["swap_attribute"])] = colour(row["swap_value"])
+        world.sample("swap_changed", utterance, shows)
+    return world
+
+
+def test_planted_swaps_are_read(tmp_path: Path) -> None:
+    world = planted(tmp_path)
+    world.write()
+    judged = world.judged()
+    figures = swap_figures(judged, Attributes.of(judged.material.corpus), RESAMPLING)
+    follows, stays = figures["follows"], figures["others_stay"]
+    assert isinstance(follows, dict)
+    assert isinstance(stays, dict)
+    assert follows["all"]["value"] == pytest.approx(4 / 6)
+    assert follows["all"]["chance"] == 0.0
+    assert set(follows) == {"all", "crown", "wing"}
+    assert follows["crown"]["value"] == pytest.approx(2 / 3)
+    assert stays["all"]["value"] == stays["mentioned"]["value"] == 1.0
+    starts = figures["starts_right"]
+    assert isinstance(starts, dict)
+    assert starts["value"] == 1.0
+
+
+def test_pairs_out_of_step_are_refused(tmp_path: Path) -> None:
+    world = planted(tmp_path)
+    first = next(row for row, one in enumerate(world.samples) if one["set"] == "swap_original")
+    second = first + 1
+    world.samples[first], world.samples[second] = world.samples[second], world.samples[first]
+    world.write()
+    judged = world.judged()
+    with pytest.raises(UserError, match="do not belong together"):
+        swap_figures(judged, Attributes.of(judged.material.corpus), RESAMPLING)
+
+
+def test_without_swapped_sentences_the_group_is_absent(tmp_path: Path) -> None:
+    world = planted(tmp_path, pairs=0)
+    for utterance in world.test_utterances():
+        world.sample("test", utterance, world.truth(utterance))
+    world.write()
+    judged = world.judged()
+    figures = swap_figures(judged, Attributes.of(judged.material.corpus), RESAMPLING)
+    assert list(figures) == ["absent"]
