@@ -202,8 +202,9 @@ def roughen_features(
     """
     if augmentation.feature_noise:
         noise = rng.standard_normal(features.shape, np.float32)
-        features = features + augmentation.feature_noise * noise
+        features = features + np.float32(augmentation.feature_noise) * noise
     if augmentation.feature_dropout:
         kept = rng.random(features.shape) >= augmentation.feature_dropout
-        features = np.where(kept, features / (1 - augmentation.feature_dropout), 0.0)
-    return features.astype(np.float32)
+        scaled = features / np.float32(1 - augmentation.feature_dropout)
+        features = np.where(kept, scaled, np.float32(0))
+    return features

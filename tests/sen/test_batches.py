@@ -1,0 +1,122 @@
+"""Which pairs a training step sees."""
+
+from collections import Counter
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from s2igan.engine.arrays import Ragged, RaggedWriter
+from s2igan.sen.batches import (
+    POOL_BATCHES,
+    Augmentation,
+    PairStream,
+    mask_speech,
+    roughen_features,
+)
+
+PICTURES, CAPTIONS, BATCH = 40, 3, 8
+
+
+@pytest.fixture(scope="module")
+def mel(tmp_path_factory: pytest.TempPathFactory) -> Ragged:
+    """Utterance u is full of u + 1 and between 5 and 60 frames long."""
+    folder = tmp_path_factory.mktemp("mel")
+    rng = np.random.default_rng(0)
+    with RaggedWriter(folder, "mel", np.float16, (2,)) as writer:
+        for utterance in range(PICTURES * CAPTIONS):
+            writer.append(np.full((rng.integers(5, 61), 2), utterance + 1, np.float16))
+    return Ragged(folder, "mel")
+
+
+def stream(mel: Ragged, seed: int = 0) -> PairStream:
+    images = np.repeat(np.arange(PICTURES), CAPTIONS)
+    keep = images % 2 == 0  # the training half
+    features = np.arange(PICTURES, dtype=np.float32)[:, None, None] + [[[0.0], [0.25], [0.5]]]
+    return PairStream(
+        mel,
+        features.astype(np.float32),
+        utterances=np.flatnonzero(keep),
+        images=images[keep],
+        labels=images[keep] // 4,
+        batch=BATCH,
+        seed=seed,
+    )
+
+
+def utterances(pairs: PairStream, step: int) -> npt.NDArray[np.int64]:
+    return pairs[step].frames[:, 0, 0].numpy().astype(np.int64) - 1
+
+
+def test_a_batch_holds_matching_speech_picture_and_class(mel: Ragged) -> None:
+    pairs = stream(mel)
+    for step in range(3):
+        batch, spoken = pairs[step], utterances(pairs, step)
+        assert batch.features[:, 0].floor().tolist() == (spoken // CAPTIONS).tolist()
+        assert batch.labels.tolist() == (spoken // CAPTIONS // 4).tolist()
+        assert batch.lengths.tolist() == mel.lengths[spoken].tolist()
+        for row, length in enumerate(batch.lengths):
+            assert (batch.frames[row, :length] == spoken[row] + 1).all()
+            assert not batch.frames[row, length:].any()
+
+
+def test_every_picture_comes_round_once_per_pass(mel: Ragged) -> None:
+    pairs = stream(mel)
+    steps = 2 * POOL_BATCHES  # 256 pairs: 12.8 passes over 20 pictures
+    seen = Counter(int(u) // CAPTIONS for step in range(steps) for u in utterances(pairs, step))
+    assert set(seen) == set(range(0, PICTURES, 2))
+    assert max(seen.values()) - min(seen.values()) <= 1
+
+
+def test_captions_and_views_vary(mel: Ragged) -> None:
+    pairs = stream(mel)
+    spoken = Counter(int(u) for step in range(64) for u in utterances(pairs, step))
+    assert len(spoken) == PICTURES // 2 * CAPTIONS
+    views = Counter(float(v) % 1 for step in range(64) for v in pairs[step].features[:, 0])
+    assert set(views) == {0.0, 0.25, 0.5}
+    assert min(views.values()) > 64 * BATCH / 5
+
+
+def test_a_step_follows_from_seed_and_number_alone(mel: Ragged) -> None:
+    forwards = [utterances(stream(mel), step) for step in range(40)]
+    pairs = stream(mel)
+    for step in (39, 3, 20, 0):
+        assert (utterances(pairs, step) == forwards[step]).all()
+    other = [utterances(stream(mel, seed=1), step) for step in range(5)]
+    assert any((a != b).any() for a, b in zip(forwards, other, strict=False))
+
+
+def test_buckets_leave_little_padding_and_mix_classes(mel: Ragged) -> None:
+    pairs = stream(mel)
+    batches = [pairs[step] for step in range(POOL_BATCHES)]
+    padded = sum(batch.frames.shape[0] * batch.frames.shape[1] for batch in batches)
+    assert padded / sum(int(batch.lengths.sum()) for batch in batches) < 1.15
+    assert np.mean([len(np.unique(batch.labels)) for batch in batches]) > 3
+    longest = [batch.frames.shape[1] for batch in batches]
+    assert longest != sorted(longest)
+
+
+def test_time_and_band_masks_silence_at_most_what_they_may() -> None:
+    rng = np.random.default_rng(0)
+    lengths = np.array([50, 12, 50] * 20)
+    frames = np.ones((60, 50, 10), np.float32)
+    mask_speech(frames, lengths, Augmentation(time_masks=1, time_mask_frames=20), rng)
+    silenced = (frames == 0).all(axis=2).sum(axis=1)
+    assert silenced.max() <= 20
+    assert silenced[lengths == 12].max() <= 6
+    assert silenced.mean() > 3
+    assert not (frames == 0).any(axis=2)[lengths == 12, 12:].any()
+    frames = np.ones((60, 50, 10), np.float32)
+    mask_speech(frames, lengths, Augmentation(band_masks=1, band_mask_bands=4), rng)
+    assert 1 <= (frames == 0).all(axis=1).sum(axis=1).max() <= 4
+
+
+def test_feature_noise_and_dropout_keep_the_mean() -> None:
+    rng = np.random.default_rng(0)
+    features = np.full((200, 50), 2.0, np.float32)
+    assert roughen_features(features, Augmentation(), rng) is features
+    noisy = roughen_features(features, Augmentation(feature_noise=0.5), rng)
+    assert noisy.std() == pytest.approx(0.5, rel=0.05)
+    dropped = roughen_features(features, Augmentation(feature_dropout=0.25), rng)
+    assert (dropped == 0).mean() == pytest.approx(0.25, abs=0.02)
+    assert dropped.mean() == pytest.approx(2.0, rel=0.02)

@@ -1,0 +1,165 @@
+"""Embeddings and the figures made of them."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from s2igan.engine.session import plain_session
+from s2igan.engine.tables import write_table
+from s2igan.errors import UserError
+from s2igan.sen.artifact import load_image_encoder, load_speech_encoder
+from s2igan.sen.data import Captions, SenData
+from s2igan.sen.embed import authors_queries, embed
+from s2igan.sen.train import train_sen
+
+from .synthetic import VIEWS, embed_config, sen_config, write_synthetic
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Inputs, a briefly trained SEN and its embeddings."""
+    folder = tmp_path_factory.mktemp("embed")
+    write_synthetic(folder)
+    train_sen(
+        sen_config(steps=40, batch=32),
+        corpus=folder / "corpus",
+        features=folder / "features",
+        out=folder / "sen",
+        curves=folder / "curves.tsv",
+        session=plain_session(),
+    )
+    run(folder)
+    return folder
+
+
+def run(folder: Path, name: str = "embeddings", **changes: Any) -> dict[str, Any]:
+    """Run the stage and return its figures."""
+    embed(
+        embed_config(**changes),
+        corpus=folder / "corpus",
+        features=folder / "features",
+        sen=folder / "sen",
+        out=folder / name,
+        metrics=folder / f"{name}.json",
+        session=plain_session(),
+    )
+    figures: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())
+    return figures
+
+
+def test_every_row_is_its_own_utterance_or_view(work: Path) -> None:
+    import torch
+
+    data = SenData(work / "corpus", work / "features")
+    speech = np.load(work / "embeddings" / "speech.npy")
+    image = np.load(work / "embeddings" / "image.npy")
+    assert speech.shape == (193, 24)  # 192 captions and a swap
+    assert image.shape == (64, VIEWS, 24)
+    encoder, looker = load_speech_encoder(work / "sen"), load_image_encoder(work / "sen")
+    with torch.no_grad():
+        for utterance in (0, 17, 192):
+            frames = torch.from_numpy(np.array(data.mel[utterance], np.float32))[None]
+            alone = encoder(frames, torch.tensor([frames.shape[1]]))[0]
+            np.testing.assert_allclose(speech[utterance], alone, atol=1e-6)
+        views = looker(torch.from_numpy(np.array(data.backbone[5])))
+    np.testing.assert_allclose(image[5], views, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(speech, axis=1), 1.0, atol=1e-6)
+
+
+def test_the_size_of_a_batch_changes_nothing(work: Path) -> None:
+    run(work, "one_by_one", frames_per_batch=1)
+    run(work, "again")
+    whole = (work / "embeddings" / "speech.npy").read_bytes()
+    assert (work / "again" / "speech.npy").read_bytes() == whole
+    assert (work / "again.json").read_bytes() == (work / "embeddings.json").read_bytes()
+    np.testing.assert_allclose(
+        np.load(work / "one_by_one" / "speech.npy"),
+        np.load(work / "embeddings" / "speech.npy"),
+        atol=1e-6,
+    )
+
+
+def brute_force(
+    similarity: np.ndarray[Any, Any], relevant: np.ndarray[Any, Any], k: int
+) -> tuple[float, float]:
+    """Mean average precision and R@k, one rank at a time."""
+    precisions, hits = [], []
+    for values, wanted in zip(similarity, relevant, strict=True):
+        ranked = [bool(wanted[j]) for j in sorted(range(len(values)), key=lambda j: -values[j])]
+        found = [sum(ranked[: r + 1]) / (r + 1) for r in range(len(ranked)) if ranked[r]]
+        precisions.append(sum(found) / len(found))
+        hits.append(any(ranked[:k]))
+    return float(np.mean(precisions)), float(np.mean(hits))
+
+
+def test_figures_are_those_of_a_brute_force_search(work: Path) -> None:
+    figures = json.loads((work / "embeddings.json").read_text())
+    data = SenData(work / "corpus", work / "features")
+    test = data.captions("test")
+    assert len(test.utterances) == 36  # the swap is not among them
+    pictures = np.flatnonzero(data.corpus.images["split"] == "test")
+    speech = np.load(work / "embeddings" / "speech.npy")[test.utterances]
+    image = np.load(work / "embeddings" / "image.npy")[pictures, 0]
+    similarity = speech @ image.T
+    relevant = test.classes[:, None] == data.image_classes[pictures][None, :]
+    for group, (values, wanted) in {
+        "speech_to_image": (similarity, relevant),
+        "image_to_speech": (similarity.T, relevant.T),
+    }.items():
+        for k in (1, 5, 10):
+            mean_ap, recall = brute_force(values, wanted, k)
+            assert figures[group][f"R@{k}"]["value"] == pytest.approx(recall, rel=1e-5)
+        assert figures[group]["mAP"]["value"] == pytest.approx(mean_ap, rel=1e-5)
+    first = [int(np.flatnonzero(test.classes == c)[0]) for c in np.unique(test.classes)]
+    mean_ap, _ = brute_force(similarity[first], relevant[first], 1)
+    assert figures["authors_protocol"]["mAP"]["value"] == pytest.approx(mean_ap, rel=1e-5)
+
+
+def test_figures_carry_chance_interval_and_protocol(work: Path) -> None:
+    figures = json.loads((work / "embeddings.json").read_text())
+    figure = figures["speech_to_image"]["mAP"]
+    assert figure["low"] <= figure["value"] <= figure["high"]
+    assert figure["chance"] < figure["value"] - 0.2
+    said = " ".join(figure["protocol"])
+    for part in ("36 captions", "12 pictures", "synthetic", "edition test", "looks", "16-d"):
+        assert part in said
+
+
+def test_the_authors_query_is_the_first_caption_of_the_first_picture() -> None:
+    test = Captions(
+        utterances=np.array([10, 11, 12, 13, 14]),
+        images=np.array([4, 4, 2, 3, 3]),
+        classes=np.array([9, 9, 9, 1, 1]),
+    )
+    assert authors_queries(test).tolist() == [3, 2]
+
+
+def test_a_corpus_without_test_classes_is_refused(work: Path, tmp_path: Path) -> None:
+    shutil.copytree(work / "corpus", tmp_path / "corpus")
+    shutil.copytree(work / "features", tmp_path / "features")
+    shutil.copytree(work / "sen", tmp_path / "sen")
+    import pyarrow as pa
+
+    index = pd.read_parquet(tmp_path / "corpus" / "index.parquet")
+    index["split"] = index["split"].replace("test", "train")
+    write_table(tmp_path / "corpus" / "index.parquet", pa.Table.from_pandas(index))
+    with pytest.raises(UserError, match="split test; got 0; expected at least 2"):
+        run(tmp_path)
+    assert not (tmp_path / "embeddings").exists()
+    assert not (tmp_path / "embeddings.json").exists()
+
+
+def test_missing_or_broken_weights_are_told_in_one_line(work: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="dvc repro train_sen"):
+        load_speech_encoder(tmp_path / "nowhere")
+    shutil.copytree(work / "sen", tmp_path / "sen")
+    weights = tmp_path / "sen" / "speech_encoder.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(UserError, match=r"weights .*speech_encoder") as caught:
+        load_speech_encoder(tmp_path / "sen")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,186 @@
+"""Training on a synthetic corpus."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from s2igan.engine.arrays import Ragged, open_array
+from s2igan.engine.session import Session, plain_session
+from s2igan.engine.tracking import Tracker
+from s2igan.errors import UserError
+from s2igan.sen.artifact import load_image_encoder, load_speech_encoder, read_description
+from s2igan.sen.config import SenConfig
+from s2igan.sen.data import SenData
+from s2igan.sen.train import SenTraining, train_sen
+
+from .synthetic import sen_config, write_synthetic
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inputs")
+    write_synthetic(folder)
+    return folder
+
+
+def train(
+    config: SenConfig, inputs: Path, out: Path, session: Session | None = None
+) -> dict[str, bytes]:
+    """Run the stage and return the bytes of what it wrote."""
+    train_sen(
+        config,
+        corpus=inputs / "corpus",
+        features=inputs / "features",
+        out=out / "sen",
+        curves=out / "curves.tsv",
+        session=session or plain_session(),
+    )
+    files = [*sorted((out / "sen").iterdir()), out / "curves.tsv"]
+    return {file.name: file.read_bytes() for file in files}
+
+
+class MemoryStore:
+    """A checkpoint store that interrupts the run after ``saves`` checkpoints."""
+
+    def __init__(self, path: Path, saves: int) -> None:
+        self.path, self.saves = path, saves
+
+    def load(self) -> dict[str, Any] | None:
+        if not self.path.exists():
+            return None
+        state: dict[str, Any] = torch.load(self.path, weights_only=True)
+        return state
+
+    def save(self, state: dict[str, Any]) -> None:
+        torch.save(state, self.path)
+        self.saves -= 1
+        if self.saves == 0:
+            raise KeyboardInterrupt
+
+    def clear(self) -> None:
+        self.path.unlink()
+
+
+def session_with(store: MemoryStore) -> Session:
+    return Session(torch.device("cpu"), 1, Tracker(), store, progress=False)  # type: ignore[arg-type]
+
+
+def test_two_runs_write_the_same_bytes(inputs: Path, tmp_path: Path) -> None:
+    state = torch.random.get_rng_state()
+    first = train(sen_config(), inputs, tmp_path / "a")
+    assert torch.equal(torch.random.get_rng_state(), state)
+    torch.rand(1)
+    assert train(sen_config(), inputs, tmp_path / "b") == first
+    assert train(sen_config(seed=6), inputs, tmp_path / "c") != first
+
+
+@pytest.mark.parametrize("keep", ["last", "best_val"])
+def test_a_resumed_run_equals_an_uninterrupted_one(inputs: Path, tmp_path: Path, keep: str) -> None:
+    config = sen_config(keep=keep, time_masks=1, time_mask_frames=5, feature_noise=0.1)
+    whole = train(config, inputs, tmp_path / "whole")
+    store = MemoryStore(tmp_path / "state.pt", saves=2)  # stops at step 10 of 12
+    with pytest.raises(KeyboardInterrupt):
+        train(config, inputs, tmp_path / "resumed", session_with(store))
+    assert not (tmp_path / "resumed").exists()
+    assert train(config, inputs, tmp_path / "resumed", session_with(store)) == whole
+
+
+def test_one_batch_is_learnt_by_heart(inputs: Path) -> None:
+    config = sen_config(steps=120, batch=12, lr=1e-2, warmup_steps=0, val_every_steps=1000)
+    training = SenTraining(config, SenData(inputs / "corpus", inputs / "features"), plain_session())
+    batch = training.stream[0]
+    training.stream = [batch] * config.steps  # type: ignore[assignment]
+    training.fit()
+    speech = training.speech_encoder(batch.frames, batch.lengths)
+    image = training.image_encoder(batch.features)
+    losses = training.objective(speech, image, batch.labels)
+    assert losses["matching"] < 0.05
+    classes = training.objective.classifier
+    assert (classes(speech).argmax(dim=1) == batch.labels).all()
+    assert (classes(image).argmax(dim=1) == batch.labels).all()
+
+
+def test_unseen_combinations_are_found(inputs: Path, tmp_path: Path) -> None:
+    train(sen_config(steps=60, batch=32, val_every_steps=20), inputs, tmp_path)
+    curves = pd.read_csv(tmp_path / "curves.tsv", sep="\t")
+    assert list(curves) == ["step", "loss", "matching", "distinctive", "lr", "val_mAP"]
+    assert curves["step"].tolist() == list(range(4, 61, 4))
+    assert curves["loss"].iloc[-1] < curves["loss"].iloc[0] - 1
+    watched = curves.dropna()
+    assert watched["step"].tolist() == [20, 40, 60]
+    assert watched["val_mAP"].iloc[-1] > 0.75  # three classes: a guess is about 0.5
+
+
+def poison(inputs: Path, folder: Path, splits: list[str]) -> None:
+    """Copy ``inputs`` and make every feature of ``splits`` NaN."""
+    write_synthetic(folder)
+    data = SenData(inputs / "corpus", inputs / "features")
+    mel, table = Ragged(folder / "features", "mel"), data.corpus.descriptions
+    values = np.load(folder / "features" / "mel.npy")
+    for utterance in np.flatnonzero(table["split"].isin(splits)):
+        values[mel.offsets[utterance] : mel.offsets[utterance + 1]] = np.nan
+    np.save(folder / "features" / "mel.npy", values)
+    features = np.array(open_array(folder / "features" / "backbone.npy"))
+    features[data.corpus.images["split"].isin(splits)] = np.nan
+    np.save(folder / "features" / "backbone.npy", features)
+
+
+def test_test_classes_are_never_read(inputs: Path, tmp_path: Path) -> None:
+    poison(inputs, tmp_path / "poisoned", ["test"])
+    clean = train(sen_config(), inputs, tmp_path / "a")
+    assert train(sen_config(), tmp_path / "poisoned", tmp_path / "b") == clean
+
+
+def test_validation_classes_choose_but_do_not_teach(inputs: Path, tmp_path: Path) -> None:
+    config = sen_config(keep="best_val", steps=24, val_every_steps=4, lr=2e-2)
+    train(config, inputs, tmp_path)
+    kept = read_description(tmp_path / "sen")["training"]["kept_step"]
+    curves = pd.read_csv(tmp_path / "curves.tsv", sep="\t").set_index("step")
+    assert kept == curves["val_mAP"].idxmax()
+    poison(inputs, tmp_path / "poisoned", ["val"])
+    last = train(sen_config(), inputs, tmp_path / "last")
+    blind = train(sen_config(), tmp_path / "poisoned", tmp_path / "blind")
+    name = "speech_encoder.safetensors"
+    assert blind[name] == last[name]
+
+
+def test_what_is_written_is_what_was_trained(inputs: Path, tmp_path: Path) -> None:
+    train(sen_config(), inputs, tmp_path)
+    description = read_description(tmp_path / "sen")
+    assert description["mel"] == {"bands": 8, "hop_ms": 10.0}
+    assert description["training"]["classes"] == 10
+    assert description["training"]["utterances"] == 120
+    assert load_speech_encoder(tmp_path / "sen").sizes == description["speech_encoder"]
+    assert load_image_encoder(tmp_path / "sen").sizes == {"feature_dim": 16, "embedding_dim": 24}
+
+
+def test_an_ablation_changes_the_result(inputs: Path, tmp_path: Path) -> None:
+    train(sen_config(distinctive_loss=False), inputs, tmp_path)
+    curves = pd.read_csv(tmp_path / "curves.tsv", sep="\t")
+    assert list(curves) == ["step", "loss", "matching", "lr", "val_mAP"]
+    assert (curves["loss"] == curves["matching"]).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"matching_loss": False, "distinctive_loss": False}, "sen.matching_loss"),
+        ({"lr": 1e30, "schedule": "step", "warmup_steps": 0}, "loss of SEN at step"),
+    ],
+)
+def test_a_run_that_cannot_learn_says_so(
+    inputs: Path, tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        train(sen_config(**changes), inputs, tmp_path)
+    assert not (tmp_path / "sen").exists()
+
+
+def test_features_of_another_corpus_are_refused(inputs: Path, tmp_path: Path) -> None:
+    write_synthetic(tmp_path / "other", images_per_class=2)
+    with pytest.raises(UserError, match=r"utterances in mel\.npy; got 97; expected 193"):
+        SenData(inputs / "corpus", tmp_path / "other" / "features")
