@@ -44,10 +44,12 @@ def open_curve(points: npt.ArrayLike) -> Points:
 
 def stroke(points: npt.ArrayLike, start: float, end: float) -> Points:
     """Return the outline of a smooth stroke whose width goes from ``start`` to ``end``."""
-    line = open_curve(points)
-    along = np.gradient(line, axis=0)
+    line = np.asarray(points, float)
+    if len(line) > 2:
+        line = open_curve(line)
+    along = np.concatenate([line[1:2] - line[:1], line[2:] - line[:-2], line[-1:] - line[-2:-1]])
     normal = np.stack([-along[:, 1], along[:, 0]], axis=1)
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    normal /= np.hypot(along[:, :1], along[:, 1:])
     half = np.linspace(start / 2, end / 2, len(line))[:, None]
     return np.concatenate([line + normal * half, (line - normal * half)[::-1]])
 

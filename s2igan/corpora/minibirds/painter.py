@@ -1,6 +1,7 @@
 """From attributes to a picture: one bird, posed, lit and scaled at random, somewhere outdoors."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -43,24 +44,24 @@ def draw(attributes: Mapping[str, str], rng: np.random.Generator, size: int = 25
     return _light(layer, background(rng, size), rng)
 
 
+@dataclass(frozen=True)
 class _Placement:
-    """From the bird's units to pixels of a picture of any size."""
+    # From the bird's units to shares of the picture, y down.
+    scale: Points
+    origin: Points
 
-    def __init__(self, matrix: Points, origin: Points) -> None:
-        self.matrix, self.origin = matrix, origin
-
-    def __call__(self, points: Points, width: int) -> Points:
-        return (points * self.matrix + self.origin) * width
+    def __call__(self, points: Points) -> Points:
+        return points * self.scale + self.origin
 
 
 def _placement(
     shapes: list[Shape], feet: Points, scale: float, facing: float, rng: np.random.Generator
 ) -> _Placement:
-    matrix = np.array([facing * scale, -scale])
-    points = np.concatenate([*(shape.points for shape in shapes), feet]) * matrix
+    axes = np.array([facing * scale, -scale])
+    points = np.concatenate([*(shape.points for shape in shapes), feet]) * axes
     low, high = points.min(axis=0), points.max(axis=0)
     centre = 0.5 + rng.uniform(-0.06, 0.06, 2) - (low + high) / 2
-    return _Placement(matrix, np.clip(centre, _MARGIN - low, 1 - _MARGIN - high))
+    return _Placement(axes, np.clip(centre, _MARGIN - low, 1 - _MARGIN - high))
 
 
 def _paint(shapes: list[Shape], place: _Placement, size: int) -> Planes:
@@ -69,9 +70,9 @@ def _paint(shapes: list[Shape], place: _Placement, size: int) -> Planes:
     # Four plain channels: Pillow takes "CMYK" through drawing and reduction without touching them.
     canvas = Image.new("CMYK", (wide, wide), (0, 0, 0, 0))
     pen = ImageDraw.Draw(canvas)
-    for shape in shapes:
-        ink = (*(int(value) for value in np.clip(shape.colour + 0.5, 0, 255)), 255)
-        pen.polygon(place(shape.points, wide).ravel().tolist(), fill=ink)
+    inks = np.clip([shape.colour + 0.5 for shape in shapes], 0, 255).astype(int).tolist()
+    for shape, ink in zip(shapes, inks, strict=True):
+        pen.polygon((place(shape.points) * wide).ravel().tolist(), fill=(*ink, 255))
     layer = canvas.reduce(_OVERSAMPLING)
     planes = np.stack([np.asarray(band, np.float32) for band in layer.split()])
     planes[3] /= 255

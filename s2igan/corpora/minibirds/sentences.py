@@ -200,7 +200,7 @@ def _mark(speaker: Speaker, mentions: Sequence[str]) -> str:
     items = speaker.items(rest, True)
     verb = speaker.choose(["mark", "set apart", "adorn"])
     if len(items) < 2 or any(item.startswith("no ") for item in items):
-        verb = "can be seen on"
+        return f"this {subject} has {listed(items)}"
     return f"{listed(items)} {verb} this {subject}"
 
 
