@@ -123,7 +123,7 @@ class World:
 
     def truth(self, utterance: int) -> Values:
         """Values of the species that an utterance describes."""
-        return self.species[self._species_of(utterance)].copy()
+        return np.array(self.species[self._species_of(utterance)], np.int64)
 
     def image_of(self, utterance: int) -> int:
         return int(self.descriptions[utterance]["image"])
@@ -247,7 +247,7 @@ def values(**named: int) -> Values:
 
 
 def full(
-    folder: Path, shown: Sequence[str] = ("test", "draws", "mismatched"), **kind: bool
+    folder: Path, shown: Sequence[str] = ("test", "draws", "mismatched"), **kind: Any
 ) -> World:
     """A world in which every set of samples exists and every picture shows the truth."""
     world = World(folder, **kind)

@@ -1,0 +1,203 @@
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from s2igan.engine.pictures import Picture
+from s2igan.engine.session import plain_session
+from s2igan.engine.tracking import Tracker
+from s2igan.errors import UserError
+from s2igan.evaluation import evaluate as stage
+from s2igan.evaluation.config import EvaluateConfig
+from s2igan.evaluation.figures import flatten
+from s2igan.evaluation.judge import Judge
+from s2igan.evaluation.material import Judged, Material
+from tests.evaluation.world import SIZE, PlantedBackbone, World, full, settings
+
+
+class Notebook(Tracker):
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, float] = {}
+        self.pictures: list[str] = []
+
+    def summary(self, values: Mapping[str, float]) -> None:
+        self.values.update(values)
+
+    def picture(self, key: str, picture: Picture, step: int | None = None) -> None:
+        assert step is None
+        assert picture.dtype == np.uint8
+        self.pictures.append(key)
+
+
+def evaluate(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    out: Path,
+    config: EvaluateConfig | None = None,
+    *,
+    reads: bool = True,
+) -> tuple[dict[str, Any], Notebook, PlantedBackbone]:
+    backbone = PlantedBackbone(reads=reads)
+    monkeypatch.setattr(stage, "load_backbone", lambda *_: backbone)
+    notebook = Notebook()
+    stage.evaluate(
+        config or settings(),
+        corpus=world.folder / "corpus",
+        features=world.folder / "features",
+        embeddings=world.folder / "embeddings",
+        samples=world.folder / "samples",
+        weights=world.folder,
+        metrics=out / "metrics" / "generation.json",
+        plots=out / "plots",
+        session=replace(plain_session(), tracker=notebook),
+    )
+    return json.loads((out / "metrics" / "generation.json").read_text()), notebook, backbone
+
+
+def swapped(folder: Path) -> World:
+    world = full(folder)
+    for utterance in world.test_utterances()[:2]:
+        changed = world.swap(utterance, "belly", "grey")
+        world.sample("swap_original", utterance, world.truth(utterance))
+        world.samples.append({**world.samples[-1], "set": "swap_changed", "utterance": changed})
+        world.drawn.append(world.truth(utterance))
+    order = sorted(range(len(world.samples)), key=lambda row: world.samples[row]["set"])
+    world.samples = [world.samples[row] for row in order]
+    world.drawn = [world.drawn[row] for row in order]
+    return world
+
+
+def test_figures_and_grids_are_written_shown_and_the_same_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = swapped(tmp_path)
+    world.write()
+    figures, notebook, backbone = evaluate(world, monkeypatch, tmp_path / "first")
+    assert list(figures) == [
+        "fidelity",
+        "consistency",
+        "keywords",
+        "swap",
+        "diversity",
+        "controls",
+    ]
+    assert notebook.pictures == ["samples_grid", "swap_grid"]
+    assert notebook.values.keys() == flatten(figures).keys()
+    assert notebook.values["keywords/generated/all"] == 1.0
+    # Every picture is looked at once.
+    assert backbone.pictures == len(world.images) + len(world.samples)
+    evaluate(world, monkeypatch, tmp_path / "second")
+    for name in ("metrics/generation.json", "plots/samples_grid.png", "plots/swap_grid.png"):
+        first, second = tmp_path / "first" / name, tmp_path / "second" / name
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_every_figure_tells_judge_preprocessing_edition_and_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = swapped(tmp_path)
+    world.write()
+    figures, _, _ = evaluate(world, monkeypatch, tmp_path / "out")
+
+    def check(group: dict[str, Any]) -> int:
+        if "absent" in group:
+            return 0
+        if "value" not in group:
+            return sum(map(check, group.values()))
+        protocol = group["protocol"]
+        assert any("planted, 50 features" in line for line in protocol)
+        assert any("16-px pictures" in line for line in protocol)
+        assert "corpus planted, edition test" in protocol
+        assert any(character.isdigit() for character in protocol[0] + protocol[1])
+        return 1
+
+    assert check(figures) > 50
+
+
+def test_without_attributes_and_text_what_needs_them_is_absent_with_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = full(tmp_path, attributes=False, text=False, fresh=False)
+    world.write()
+    config = settings(kid_subset_size=6)
+    figures, _, _ = evaluate(world, monkeypatch, tmp_path / "out", config, reads=False)
+    for group in (figures["keywords"], figures["swap"], figures["controls"]["real"]["keywords"]):
+        assert group == {"absent": ["the corpus names no attributes of its pictures"]}
+    assert list(figures["fidelity"]["generated"]["IS"]) == ["absent"]
+    assert "value" in figures["fidelity"]["generated"]["FID"]
+    floor = figures["fidelity"]["floor"]["FID"]["protocol"][0]
+    assert floor.startswith("6 real pictures against 6 others: the two halves")
+    assert "value" in figures["consistency"]["all_pairs"]["mAP"]
+
+
+def test_a_judge_without_logits_reads_no_keywords(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = full(tmp_path)
+    world.write()
+    figures, _, _ = evaluate(world, monkeypatch, tmp_path / "out", reads=False)
+    assert figures["keywords"]["absent"][0].endswith("reads no attributes")
+
+
+def test_batch_size_changes_no_figure(tmp_path: Path) -> None:
+    world = full(tmp_path)
+    world.write()
+    material = world.material()
+    seen = [
+        Judged.of(material, Judge(PlantedBackbone(), torch.device("cpu"), batch_size=size))
+        for size in (1, 7, 1000)
+    ]
+    for other in seen[1:]:
+        np.testing.assert_allclose(other.real.features, seen[0].real.features, atol=1e-6)
+        np.testing.assert_array_equal(other.drawn.readings(), seen[0].drawn.readings())
+
+
+def test_real_pictures_are_centre_crops_averaged_to_the_drawn_size(tmp_path: Path) -> None:
+    world = full(tmp_path)
+    world.write()
+    folders = (tmp_path / "corpus", tmp_path / "features", tmp_path / "samples")
+    rows = np.array([0, 5])
+    whole = Material(*folders, crop=SIZE + 4).real(rows)
+    assert whole.shape == (2, SIZE, SIZE, 3)
+    exact = Material(*folders, crop=SIZE).real(rows)
+    packed = np.load(tmp_path / "features" / "pixels.npy").reshape(-1, SIZE + 4, SIZE + 4, 3)
+    np.testing.assert_array_equal(exact, packed[rows, 2:-2, 2:-2])
+    assert whole.mean() == pytest.approx(packed[rows].mean(), abs=1)
+
+
+def test_samples_that_do_not_fit_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = full(tmp_path)
+    world.write()
+    images = np.load(tmp_path / "samples" / "images.npy")
+    np.save(tmp_path / "samples" / "images.npy", images[:-1])
+    with pytest.raises(UserError, match="drawn pictures"):
+        evaluate(world, monkeypatch, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_later_process_of_a_launch_leaves_the_judging_to_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    missing = tmp_path / "missing"
+    stage.evaluate(
+        settings(),
+        corpus=missing,
+        features=missing,
+        embeddings=missing,
+        samples=missing,
+        weights=missing,
+        metrics=missing,
+        plots=missing,
+        session=plain_session(),
+    )
+    assert not missing.exists()

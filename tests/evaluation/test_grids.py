@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import numpy as np
+
+from s2igan.evaluation.grids import (
+    SIDE,
+    choose_pairs,
+    choose_sentences,
+    mel_picture,
+    samples_grid,
+    swap_grid,
+)
+from s2igan.evaluation.lettering import Word, load_font, mark_changes, words_of, wrap
+from tests.evaluation.world import full
+
+
+def test_changed_words_are_marked_on_both_sides() -> None:
+    before, after = mark_changes("a red crown and red wings", "a blue crown and red wings")
+    assert [word.text for word in before if word.marked] == ["red"]
+    assert [word.text for word in after if word.marked] == ["blue"]
+    assert before[1].marked
+    longer = mark_changes("the bird is red", "the bird is light blue")[1]
+    assert [word.text for word in longer if word.marked] == ["light", "blue"]
+
+
+def test_lines_fit_their_width_and_end_in_an_ellipsis() -> None:
+    font = load_font(16)
+    words = words_of("a bird with a very long description that goes on, and on, and on")
+    lines = wrap(words, font, 150, most=3)
+    assert len(lines) == 3
+    assert lines[-1][-1].text.endswith("…")
+    for line in lines[:-1]:
+        assert font.getlength(" ".join(word.text for word in line)) <= 150
+    assert wrap(words, font, 10_000, most=3) == [words]
+    assert wrap([Word("unbreakable" * 9)], font, 50, most=3) == [[Word("unbreakable" * 9)]]
+
+
+def test_sentences_are_of_different_species_and_prefer_repeated_draws(tmp_path: Path) -> None:
+    world = full(tmp_path)
+    world.write()
+    material = world.material()
+    groups = choose_sentences(material, 3, seed=0)
+    species = [int(material.classes[material.utterances(group)[0]]) for group in groups]
+    assert len(set(species)) == 3
+    assert species == sorted(species)
+    assert {len(group) for group in groups} == {8}
+    assert len(choose_sentences(material, 100, seed=0)) == 4
+
+
+def test_pairs_go_round_the_species(tmp_path: Path) -> None:
+    world = full(tmp_path)
+    world.write()
+    material = world.material()
+    rows = material.drawn_rows("test")
+    chosen = rows[choose_pairs(material, rows, 4, seed=0)]
+    assert len(np.unique(material.classes[material.utterances(chosen)])) == 4
+
+
+def test_the_grid_shows_real_and_drawn_pictures_at_their_size(tmp_path: Path) -> None:
+    world = full(tmp_path)
+    world.write()
+    images = np.zeros_like(np.load(tmp_path / "samples" / "images.npy"))
+    images[...] = (13, 57, 211)
+    np.save(tmp_path / "samples" / "images.npy", images)
+    picture = samples_grid(world.material(), tmp_path / "features", 3, 2, seed=0)
+    drawn = (picture == (13, 57, 211)).all(axis=2).sum()
+    assert drawn == 3 * 2 * SIDE * SIDE
+
+
+def test_descriptions_without_text_stand_as_their_log_mel(tmp_path: Path) -> None:
+    world = full(tmp_path, text=False)
+    world.write()
+    silent = samples_grid(world.material(), tmp_path / "features", 3, 2, seed=0)
+    assert silent.shape[2] == 3
+    ramp = np.repeat(np.linspace(-2, 2, 40, dtype=np.float16)[None], 5, axis=0)  # (5, 40)
+    shown = mel_picture(ramp)
+    assert shown.shape == (40, 5, 3)
+    assert (shown[0] == 0).all()  # the highest band is the loudest: dark, on top
+    assert (shown[-1] == 255).all()
+
+
+def test_without_swaps_the_grid_says_so(tmp_path: Path) -> None:
+    world = full(tmp_path)
+    world.write()
+    picture = swap_grid(world.material(), 4, seed=0)
+    assert (picture != 255).any()

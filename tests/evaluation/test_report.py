@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pytest
+
+from s2igan.engine.tables import write_json
+from s2igan.errors import UserError
+from s2igan.evaluation.figures import absent, figure, flatten
+from s2igan.evaluation.report import WIDTH, format_report
+
+COMMON = "corpus planted, edition test"
+ROW = {
+    "mAP": figure(0.25, ["searched", COMMON]),
+    "FID": figure(12.5, ["compared", COMMON]),
+    "keywords": {"all": figure(0.75, ["read", COMMON]), "colours": absent("none")},
+}
+GENERATION = {
+    "consistency": {
+        "mAP": figure(0.5, ["12 queries", COMMON], chance=0.05, interval=(0.41, 0.63)),
+        "other": figure(123.456, ["long " * 30 + "end", COMMON]),
+    },
+    "swap": absent("this corpus has no swapped sentences"),
+    "controls": {"generated": ROW, "real": absent("no real pictures")},
+}
+
+
+def test_the_report_shows_every_number_and_says_common_sentences_once(tmp_path: Path) -> None:
+    write_json(tmp_path / "generation.json", GENERATION)
+    text = format_report(tmp_path)
+    lines = text.splitlines()
+    row = next(line for line in lines if line.strip().startswith("mAP "))
+    assert row.split() == ["mAP", "0.500", "0.410", "–", "0.630", "0.050", "·", "12", "queries"]
+    assert any(line.split()[:2] == ["other", "123.5"] for line in lines)
+    assert "swap: absent, this corpus has no swapped sentences" in lines
+    controls = next(line for line in lines if line.strip().startswith("generated"))
+    assert controls.split() == ["generated", "0.250", "12.50", "0.750", "–"]
+    assert next(line for line in lines if line.startswith("  real")).split() == ["real", *"––––"]
+    assert text.count(COMMON) == 1
+    assert max(map(len, lines)) <= WIDTH
+
+
+def test_both_files_are_shown_and_one_may_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"retrieval\.json or generation\.json"):
+        format_report(tmp_path)
+    retrieval = {"speech_to_image": {"R@1": figure(0.125, ["one"])}}
+    write_json(tmp_path / "retrieval.json", retrieval)
+    assert "R@1" in format_report(tmp_path)
+    write_json(tmp_path / "generation.json", GENERATION)
+    text = format_report(tmp_path)
+    assert text.index("R@1") < text.index("consistency")
+
+
+def test_flattening_keeps_values_alone() -> None:
+    assert flatten(GENERATION) == {
+        "consistency/mAP": 0.5,
+        "consistency/other": 123.456,
+        "controls/generated/mAP": 0.25,
+        "controls/generated/FID": 12.5,
+        "controls/generated/keywords/all": 0.75,
+    }
