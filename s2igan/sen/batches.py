@@ -5,6 +5,7 @@ from a pool of random pairs that is sorted by length: classes stay mixed and lit
 step's batch follows from the seed and its number alone, so a resumed run sees what it would have.
 """
 
+import mmap
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,6 +68,17 @@ class Batch:
         )
 
 
+def release_pages(array: Array) -> None:
+    """Hand the pages of a memory-mapped array back to the system.
+
+    They stay in the file cache while there is room, but no longer count as this process's memory,
+    which would otherwise grow by the whole file.
+    """
+    mapping = getattr(array, "_mmap", None)
+    if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapping.madvise(mmap.MADV_DONTNEED)
+
+
 def pad_frames(mel: Ragged, utterances: Rows) -> tuple[npt.NDArray[np.float32], Rows]:
     """Stack utterances, zeros on the right.
 
@@ -126,6 +138,7 @@ class PairStream:
         if pool != self._pool_number:
             self._pool, self._views = self._draw_pool(pool)
             self._pool_number = pool
+            release_pages(self.mel.values)
         picks = self._pool[row]  # (B,) positions in self.utterances
         frames, lengths = pad_frames(self.mel, self.utterances[picks])
         pictures = self.images[np.searchsorted(self._first, picks, side="right") - 1]

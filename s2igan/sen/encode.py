@@ -8,7 +8,7 @@ import torch
 
 from s2igan.engine.arrays import Array, Ragged
 from s2igan.engine.device import Precision, autocast
-from s2igan.sen.batches import Rows, pad_frames
+from s2igan.sen.batches import Rows, pad_frames, release_pages
 from s2igan.sen.image_encoder import ImageEncoder
 from s2igan.sen.speech_encoder import SpeechEncoder
 
@@ -61,6 +61,7 @@ def encode_speech(
     """
     for positions in length_buckets(mel.lengths[utterances], frames_per_batch):
         frames, lengths = pad_frames(mel, utterances[positions])
+        release_pages(mel.values)
         with torch.inference_mode(), autocast(device, precision):
             embeddings = encoder(
                 torch.from_numpy(frames).to(device), torch.from_numpy(lengths).to(device)

@@ -12,6 +12,7 @@ from s2igan.sen.batches import (
     Augmentation,
     PairStream,
     mask_speech,
+    release_pages,
     roughen_features,
 )
 
@@ -94,6 +95,13 @@ def test_buckets_leave_little_padding_and_mix_classes(mel: Ragged) -> None:
     assert np.mean([len(np.unique(batch.labels)) for batch in batches]) > 3
     longest = [batch.frames.shape[1] for batch in batches]
     assert longest != sorted(longest)
+
+
+def test_released_pages_are_read_again(mel: Ragged) -> None:
+    before = np.array(mel.values)
+    release_pages(mel.values)
+    assert (mel.values == before).all()
+    release_pages(np.zeros(3))  # an array in memory has nothing to hand back
 
 
 def test_time_and_band_masks_silence_at_most_what_they_may() -> None:
