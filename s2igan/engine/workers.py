@@ -6,6 +6,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
 
@@ -36,14 +37,20 @@ def parallel_map(
         yield from map(fn, items)
     else:
         with ProcessPoolExecutor(
-            workers, mp_context=_context(), initializer=_single_threaded
+            workers, mp_context=_context(fn), initializer=_single_threaded
         ) as processes:
             yield from _in_order(processes, fn, items, workers)
 
 
-def _context() -> multiprocessing.context.ForkServerContext:
-    # Forking a process that holds threads or CUDA is unsafe; the fork server holds neither.
-    return multiprocessing.get_context("forkserver")
+def _context(fn: Callable[..., object]) -> multiprocessing.context.ForkServerContext:
+    # Forking a process that holds threads or CUDA is unsafe; the fork server holds neither. It
+    # imports once what each of its children would import again.
+    context = multiprocessing.get_context("forkserver")
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    function = fn.func if isinstance(fn, partial) else fn
+    modules = [function.__module__, *([spec.name] if spec else [])]
+    context.set_forkserver_preload(modules)
+    return context
 
 
 def _single_threaded() -> None:
@@ -77,7 +84,7 @@ class _Fresh(Generic[T, R]):
         self._fn = fn
 
     def __call__(self, item: T) -> R:
-        context = _context()
+        context = _context(self._fn)
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=_answer, args=(sender, self._fn, item), daemon=True)
         process.start()
