@@ -58,7 +58,7 @@ class Recipe:
 
 
 RECIPES = {
-    "compact": Recipe(CompactNetwork, seed=1, sees_test_species=False, epochs=8),
+    "compact": Recipe(CompactNetwork, seed=1, sees_test_species=False, epochs=10),
     "reader": Recipe(ReaderNetwork, seed=2, sees_test_species=True, epochs=8),
 }
 _DRAWINGS = 20_000

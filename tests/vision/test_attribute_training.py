@@ -127,8 +127,9 @@ def test_training_learns_and_repeats() -> None:
     drawings = np.stack(list(draw_all(labels, seed=2, workers=1)))
     first, second = (trained(2, labels, drawings).state_dict() for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
+    network = trained(30, labels, drawings)
     with torch.no_grad():
-        _, logits = trained(30, labels, drawings)(as_images(drawings[:, 6:70, 6:70]) * 2 - 1)
+        _, logits = network(as_images(drawings[:, 6:70, 6:70]) * 2 - 1)
     untrained = np.mean([np.log(len(values)) for values in VALUES.values()])
     learned = training.attribute_loss(logits, torch.from_numpy(labels)).item()
     assert learned < 0.75 * untrained
