@@ -33,7 +33,8 @@ def save_generator(
     }
     save_file(weights, folder / WEIGHTS)
     write_json(
-        folder / DESCRIPTION, {"generator": generator.config, "training": dict(training or {})}
+        folder / DESCRIPTION,
+        {"generator": generator.architecture, "training": dict(training or {})},
     )
 
 

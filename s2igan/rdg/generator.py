@@ -127,7 +127,7 @@ class Generator(nn.Module):
         dense: Dense,
     ) -> None:
         super().__init__()
-        self.config: dict[str, int | str] = {
+        self.architecture: dict[str, int | str] = {
             "embedding_dim": embedding_dim,
             "base_size": base_size,
             "gf": gf,

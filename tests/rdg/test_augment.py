@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+import torch
+
+from s2igan.rdg import augment as module
+from s2igan.rdg.augment import TRANSFORMS, augment
+
+
+def draws(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def pictures(count: int = 6, side: int = 16) -> torch.Tensor:
+    return torch.rand(count, 3, side, side, generator=draws(9)) * 2 - 1
+
+
+def test_translation_shifts_by_whole_pixels_and_fills_with_grey() -> None:
+    images = pictures()
+    moved = TRANSFORMS["translation"](images, draws()).numpy()
+    reach = round(module.SHIFT * 16)
+    shifts = set()
+    for before, after in zip(images.numpy(), moved, strict=True):
+        padded = np.pad(before, ((0, 0), (reach, reach), (reach, reach)))
+        found = [
+            (top, left)
+            for top in range(2 * reach + 1)
+            for left in range(2 * reach + 1)
+            if np.array_equal(padded[:, top : top + 16, left : left + 16], after)
+        ]
+        assert len(found) == 1
+        shifts.add(found[0])
+    assert len(shifts) > 1
+
+
+def test_cutout_greys_out_one_square() -> None:
+    images = torch.ones(40, 3, 20, 20)
+    holes = TRANSFORMS["cutout"](images, draws()).eq(0).all(dim=1)
+    side = round(module.HOLE * 20)
+    sizes = {(int(h.any(1).sum()), int(h.any(0).sum())) for h in holes}
+    assert (side, side) in sizes
+    assert all(int(h.sum()) == int(h.any(1).sum()) * int(h.any(0).sum()) for h in holes)
+    assert max(max(size) for size in sizes) == side
+
+
+def test_colour_changes_keep_what_they_should() -> None:
+    images = pictures()
+    brighter = TRANSFORMS["brightness"](images, draws()) - images
+    torch.testing.assert_close(brighter, brighter[:, :1, :1, :1].expand_as(images))
+    grey = TRANSFORMS["saturation"](images, draws()).mean(dim=1)
+    torch.testing.assert_close(grey, images.mean(dim=1))
+    mean = TRANSFORMS["contrast"](images, draws()).mean(dim=(1, 2, 3))
+    torch.testing.assert_close(mean, images.mean(dim=(1, 2, 3)))
+
+
+@pytest.mark.parametrize("kind", sorted(TRANSFORMS))
+def test_every_transform_lets_the_gradient_through(kind: str) -> None:
+    images = pictures(1, 5).double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: TRANSFORMS[kind](x, draws()), images)
+
+
+@pytest.mark.parametrize("kind", sorted(TRANSFORMS))
+def test_every_picture_draws_its_own_transform(kind: str) -> None:
+    images = pictures(1).expand(8, -1, -1, -1)
+    changed = TRANSFORMS[kind](images, draws())
+    assert len({tuple(image.flatten().tolist()) for image in changed}) > 2
+
+
+def test_draws_follow_the_generator_alone() -> None:
+    kinds = list(TRANSFORMS)
+    images = pictures()
+    torch.testing.assert_close(augment(images, kinds, draws(1)), augment(images, kinds, draws(1)))
+    assert not torch.equal(augment(images, kinds, draws(1)), augment(images, kinds, draws(2)))
+    assert augment(images, [], draws()) is images

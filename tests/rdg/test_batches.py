@@ -1,0 +1,141 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from s2igan.engine.arrays import open_array
+from s2igan.errors import UserError
+from s2igan.rdg.batches import BatchStream, TrainingPictures
+from s2igan.vision.pixels import PackedPixels
+from tests.rdg.makers import CAPTIONS, CLASSES, corpus_tables, write_inputs
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return write_inputs(tmp_path_factory.mktemp("inputs"))
+
+
+@pytest.fixture
+def pictures() -> TrainingPictures:
+    return TrainingPictures(*corpus_tables())
+
+
+def stream(inputs: dict[str, Path], **changes: Any) -> BatchStream:
+    options = {
+        "seed": 1,
+        "batch_size": 4,
+        "crop": 32,
+        "noise_dim": 3,
+        "condition_dim": 2,
+        "wrong_pictures": True,
+        "embedding_mix": 0.0,
+    }
+    return BatchStream(
+        TrainingPictures(*corpus_tables()),
+        PackedPixels(inputs["features"]),
+        open_array(inputs["embeddings"] / "speech.npy"),
+        open_array(inputs["embeddings"] / "image.npy"),
+        **{**options, **changes},
+    )
+
+
+def test_only_training_pictures_take_part(pictures: TrainingPictures) -> None:
+    assert sorted(pictures.images) == [row for row, number in enumerate(CLASSES) if number <= 2]
+    assert [CLASSES[row] for row in pictures.images] == sorted(pictures.classes)
+
+
+def test_captions_are_the_pictures_own_and_no_swap(pictures: TrainingPictures) -> None:
+    rng = np.random.default_rng(0)
+    chosen = np.tile(np.arange(len(pictures)), 20)
+    drawn = pictures.utterances(chosen, rng)
+    np.testing.assert_array_equal(drawn // CAPTIONS, pictures.images[chosen])
+    assert set(drawn) == {
+        row * CAPTIONS + position for row in pictures.images for position in range(CAPTIONS)
+    }
+    first = pictures.first_utterances(np.arange(len(pictures)))
+    np.testing.assert_array_equal(first, pictures.images * CAPTIONS)
+
+
+def test_other_class_is_uniform_over_the_other_classes(pictures: TrainingPictures) -> None:
+    rng = np.random.default_rng(0)
+    for position in range(len(pictures)):
+        drawn = pictures.other_class(np.full(2000, position), rng)
+        others = np.flatnonzero(pictures.classes != pictures.classes[position])
+        counts = np.bincount(drawn, minlength=len(pictures))
+        assert set(np.flatnonzero(counts)) == set(others)
+        assert counts[others].min() > 0.7 * 2000 / len(others)
+
+
+def test_same_class_is_another_picture_where_there_is_one(pictures: TrainingPictures) -> None:
+    rng = np.random.default_rng(0)
+    for position in range(len(pictures)):
+        drawn = set(pictures.same_class(np.full(200, position), rng).tolist())
+        mates = set(np.flatnonzero(pictures.classes == pictures.classes[position]).tolist())
+        assert drawn == (mates - {position} if len(mates) > 1 else mates)
+
+
+def test_a_single_class_is_refused() -> None:
+    images, descriptions = corpus_tables()
+    images["class_id"] = np.int32(0)
+    with pytest.raises(UserError, match="at least 2"):
+        TrainingPictures(images, descriptions)
+
+
+def test_a_batch_depends_on_seed_and_step_alone(inputs: dict[str, Path]) -> None:
+    walked = list(stream(inputs).ahead(0, 7))
+    jumped = stream(inputs)[6]
+    for name, value in vars(walked[6]).items():
+        np.testing.assert_array_equal(value, getattr(jumped, name), err_msg=name)
+    other = stream(inputs, seed=2)[6]
+    assert not np.array_equal(jumped.noise, other.noise)
+
+
+def test_an_epoch_shows_every_picture_once(inputs: dict[str, Path]) -> None:
+    batches = stream(inputs, batch_size=3)
+    count = len(batches.pictures)
+    seen = np.concatenate([batches._chosen(step) for step in range(count)])
+    for epoch in seen.reshape(3, count):
+        assert sorted(epoch) == list(range(count))
+
+
+def test_batches_hold_no_value_of_other_splits(inputs: dict[str, Path]) -> None:
+    # Every embedding outside of the split train is NaN in these inputs.
+    for batch in stream(inputs, embedding_mix=0.5).ahead(0, 30):
+        for value in (batch.speech, batch.wrong_speech, batch.truth_seen, batch.same_seen):
+            assert np.isfinite(value).all()
+        assert np.isfinite(batch.wrong_seen).all()
+        assert batch.real.shape == (4, 32, 32, 3)
+        assert batch.wrong is not None
+        assert batch.wrong.dtype == np.uint8
+
+
+def test_the_views_of_a_lonely_picture_differ(inputs: dict[str, Path]) -> None:
+    batches = stream(inputs, batch_size=8)
+    lonely = int(np.flatnonzero(np.array(CLASSES) == 2)[0])
+    views = batches.seen[lonely]
+    found = 0
+    for step in range(8):
+        batch = batches[step]
+        for truth, same in zip(batch.truth_seen, batch.same_seen, strict=True):
+            if (truth == views).all(axis=1).any():
+                assert (same == views).all(axis=1).any()
+                assert not np.array_equal(truth, same)
+                found += 1
+    assert found > 0
+
+
+def test_mixed_conditions_lie_between_two_captions(inputs: dict[str, Path]) -> None:
+    plain, mixed = stream(inputs), stream(inputs, embedding_mix=1.0)
+    rows = plain.speech.astype(np.float64)
+    batch = mixed[0]
+    images = mixed.pictures.images[mixed._chosen(0)]
+    between = 0
+    for vector, image in zip(batch.speech, images, strict=True):
+        pair = rows[image * CAPTIONS : (image + 1) * CAPTIONS].T  # (E, 2)
+        shares, _, _, _ = np.linalg.lstsq(pair, vector, rcond=None)
+        np.testing.assert_allclose(pair @ shares, vector, atol=1e-5)
+        assert (shares > -1e-6).all()
+        between += int((shares > 1e-3).all())
+        assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+    assert between > 0

@@ -1,0 +1,71 @@
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from s2igan.rdg.conditioning import ConditioningAugmentation
+from s2igan.rdg.layers import ConditionedConv, ResidualBlock, UpBlock, glu, initialise
+
+
+@pytest.mark.parametrize("shape", [(3, 8), (2, 6, 5, 4)])
+def test_glu_agrees_with_torch(shape: tuple[int, ...]) -> None:
+    x = torch.randn(shape, dtype=torch.float64)
+    torch.testing.assert_close(glu(x), F.glu(x, dim=1))
+
+
+@pytest.mark.parametrize("size", [(4, 4), (8, 5), (2, 3)])
+def test_conditioned_conv_equals_convolution_of_the_tiled_condition(size: tuple[int, int]) -> None:
+    layer = ConditionedConv(5, 3, 7).double()
+    x = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
+    condition = torch.randn(2, 5, dtype=torch.float64, requires_grad=True)
+    tiled = condition[:, :, None, None].expand(-1, -1, *size)
+    expected = F.conv2d(torch.cat([tiled, x], dim=1), layer.weight, padding=1)
+    got = layer(x, condition)
+    torch.testing.assert_close(got, expected)
+    inputs = [x, condition, layer.weight]
+    weight = torch.randn_like(got)
+    for mine, theirs in zip(
+        torch.autograd.grad((got * weight).sum(), inputs),
+        torch.autograd.grad((expected * weight).sum(), inputs),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, theirs)
+
+
+def test_blocks_keep_and_double_the_side() -> None:
+    x = torch.randn(2, 6, 4, 4)
+    assert UpBlock(6, 3)(x).shape == (2, 3, 8, 8)
+    assert ResidualBlock(6)(x).shape == (2, 6, 4, 4)
+
+
+def test_residual_block_adds_its_input() -> None:
+    block = ResidualBlock(6)
+    nn.init.zeros_(block.norm.weight)
+    x = torch.randn(2, 6, 4, 4)
+    torch.testing.assert_close(block(x), x)
+
+
+def test_initialisation_is_orthogonal() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 2), nn.BatchNorm2d(400), nn.Linear(5, 9))
+    initialise(module)
+    rows = module[0].weight.flatten(1)
+    torch.testing.assert_close(rows @ rows.T, torch.eye(4), atol=1e-5, rtol=0)
+    columns = module[2].weight
+    torch.testing.assert_close(columns.T @ columns, torch.eye(5), atol=1e-5, rtol=0)
+    scales = module[1].weight.detach()
+    assert float(scales.mean()) == pytest.approx(1, abs=0.01)
+    assert float(scales.std()) == pytest.approx(0.02, abs=0.005)
+    assert not module[2].bias.any()
+
+
+def test_conditioning_samples_the_gaussian_it_reports() -> None:
+    torch.manual_seed(0)
+    layer = ConditioningAugmentation(6, 4)
+    embedding = torch.randn(3, 6)
+    noise = torch.randn(3, 4)
+    mu, logvar, sample = layer(embedding, noise)
+    assert mu.shape == logvar.shape == sample.shape == (3, 4)
+    torch.testing.assert_close(sample, mu + noise * logvar.exp().sqrt())
+    torch.testing.assert_close(layer(embedding, torch.zeros(3, 4)).sample, mu)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(layer(embedding, noise).sample, sample)

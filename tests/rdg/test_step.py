@@ -1,0 +1,156 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from s2igan.rdg.batches import Batch
+from s2igan.rdg.step import RdgStep, to_scales
+from tests.rdg.makers import EMBEDDING_DIM, random_batch, rdg_config
+
+LEARNT_AFTER = 80  # steps
+CPU = torch.device("cpu")
+
+
+def embed_image(images: Tensor) -> Tensor:
+    """A frozen linear image encoder: mean colours, repeated."""
+    return images.mean(dim=(2, 3)).repeat(1, EMBEDDING_DIM // 3)
+
+
+def make(supervised: bool = False, **changes: Any) -> RdgStep:
+    return RdgStep(
+        rdg_config(use_rs=supervised, **changes),
+        embedding_dim=EMBEDDING_DIM,
+        embed_image=embed_image if supervised else None,
+        device=CPU,
+    )
+
+
+def generator_weights(step: RdgStep) -> Tensor:
+    return torch.cat([weight.detach().flatten() for weight in step.generator.parameters()])
+
+
+def test_an_update_moves_every_network() -> None:
+    step = make(supervised=True)
+    assert step.supervision is not None
+    networks = [step.generator, *step.discriminators, step.supervision.relation]
+    before = [[p.detach().clone() for p in network.parameters()] for network in networks]
+    average = [p.clone() for p in step.averaged_generator.parameters()]
+    terms = step(0, random_batch(step.config))
+    for network, old in zip(networks, before, strict=True):
+        moved = [not torch.equal(a, b) for a, b in zip(network.parameters(), old, strict=True)]
+        assert all(moved)
+    for now, was, live in zip(
+        step.averaged_generator.parameters(), average, step.generator.parameters(), strict=True
+    ):
+        torch.testing.assert_close(now, 0.9 * was + 0.1 * live)
+    assert {"D_8", "D_16", "D_32", "G_8", "G_16", "G_32", "KL", "RS", "G_RS"} <= set(terms)
+    assert all(torch.isfinite(value) and not value.requires_grad for value in terms.values())
+
+
+def test_without_supervisor_no_trace_of_it_is_left() -> None:
+    config = rdg_config()
+    batch = random_batch(config)
+    step, other = make(), make()
+    terms = step(0, batch)
+    changed = replace(batch, truth_seen=-batch.truth_seen, same_seen=-batch.same_seen)
+    other(0, changed)
+    assert step.supervision is None
+    assert "supervision" not in step.state_dict()
+    assert not {"RS", "G_RS"} & set(terms)
+    torch.testing.assert_close(generator_weights(step), generator_weights(other), rtol=0, atol=0)
+
+
+def test_the_supervisor_reaches_the_generator() -> None:
+    batch = random_batch(rdg_config())
+    plain, supervised = make(), make(supervised=True)
+    torch.testing.assert_close(generator_weights(plain), generator_weights(supervised))
+    plain(0, batch)
+    supervised(0, batch)
+    assert not torch.equal(generator_weights(plain), generator_weights(supervised))
+
+
+def test_the_supervisor_may_come_every_other_step() -> None:
+    step = make(supervised=True, rs_every=2)
+    batch = random_batch(step.config)
+    assert "RS" in step(0, batch)
+    assert "RS" not in step(1, batch)
+    assert "RS" in step(2, batch)
+
+
+@pytest.mark.parametrize(
+    ("wrong_pairs", "has_term"), [("none", False), ("pictures", True), ("speech", True)]
+)
+def test_wrong_pairs_are_a_choice(wrong_pairs: str, has_term: bool) -> None:
+    step = make(wrong_pairs=wrong_pairs)
+    assert ("D_32_wrong_accuracy" in step(0, random_batch(step.config))) == has_term
+
+
+def test_no_gradient_of_the_discriminators_reaches_the_conditioning_through_mu() -> None:
+    # The condition is detached: without KL and with a generator that ignores it, nothing moves.
+    step = make(kl_weight=0.0, condition_on="mu")
+    torch.nn.init.zeros_(step.generator.first.linear.weight)
+    for stage in step.generator.later:
+        torch.nn.init.zeros_(stage.joint.weight)
+    before = step.generator.conditioning.linear.weight.detach().clone()
+    step(0, random_batch(step.config))
+    torch.testing.assert_close(step.generator.conditioning.linear.weight.detach(), before)
+
+
+def test_augmentation_is_seeded_by_the_step() -> None:
+    kinds = ["translation", "cutout", "brightness", "saturation", "contrast"]
+    batch = random_batch(rdg_config())
+    same = [make(augment=kinds) for _ in range(2)]
+    for step in same:
+        step(4, batch)
+    torch.testing.assert_close(*map(generator_weights, same), rtol=0, atol=0)
+    plain = make()
+    plain(4, batch)
+    assert not torch.equal(generator_weights(plain), generator_weights(same[0]))
+
+
+def test_bfloat16_keeps_losses_and_weights_in_float32() -> None:
+    step = make(precision="bfloat16")
+    terms = step(0, random_batch(step.config))
+    assert {value.dtype for value in terms.values()} == {torch.float32}
+    assert {weight.dtype for weight in step.generator.parameters()} == {torch.float32}
+
+
+def test_scales_are_area_averages() -> None:
+    rng = np.random.default_rng(0)
+    crop = rng.integers(0, 256, (2, 64, 64, 3), np.uint8)
+    scales = to_scales(torch.from_numpy(crop), (8, 16, 32))
+    for scale, side in zip(scales, (8, 16, 32), strict=True):
+        cell = 64 // side
+        means = crop.reshape(2, side, cell, side, cell, 3).mean(axis=(2, 4))
+        expected = torch.from_numpy(means / 127.5 - 1).permute(0, 3, 1, 2).float()
+        torch.testing.assert_close(scale, expected, atol=1e-6, rtol=0)
+
+
+def two_colours(step: RdgStep) -> Batch:
+    batch = random_batch(step.config)
+    colours = np.array([[230, 40, 40], [40, 40, 230]] * 4, np.uint8)
+    speech = np.eye(EMBEDDING_DIM, dtype=np.float32)[[0, 1] * 4]
+    return replace(
+        batch,
+        real=np.broadcast_to(colours[:, None, None], batch.real.shape).copy(),
+        speech=speech,
+        wrong_speech=speech[::-1].copy(),
+    )
+
+
+def test_one_batch_is_learnt_by_heart() -> None:
+    # Red under one embedding, blue under another: the pictures must take their own colour.
+    step = make(batch_size=8, lr_g=2e-3, lr_d=1e-3, kl_weight=0.0)
+    batch = two_colours(step)
+    for number in range(LEARNT_AFTER):
+        step(number, batch)
+    with torch.no_grad():
+        inputs = (batch.speech, batch.noise, batch.condition_noise)
+        images = step.generator(*(torch.from_numpy(value) for value in inputs)).images[-1]
+    colours = images.mean(dim=(2, 3))  # (N, 3)
+    redness = colours[:, 0] - colours[:, 2]
+    assert float(redness[0::2].mean()) > 0.7
+    assert float(redness[1::2].mean()) < -0.7

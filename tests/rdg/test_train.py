@@ -1,0 +1,139 @@
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from s2igan.engine.checkpoint import CheckpointStore
+from s2igan.engine.pictures import decode_picture
+from s2igan.engine.session import Session, plain_session
+from s2igan.engine.tracking import Tracker
+from s2igan.errors import UserError
+from s2igan.rdg.artifact import load_generator
+from s2igan.rdg.calibration import calibrated
+from s2igan.rdg.monitor import Curves
+from s2igan.rdg.train import train_rdg
+from tests.rdg.makers import rdg_config, small_generator, write_inputs
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return write_inputs(tmp_path_factory.mktemp("inputs"))
+
+
+def train(
+    inputs: dict[str, Path], root: Path, session: Session | None = None, **changes: Any
+) -> Path:
+    train_rdg(
+        rdg_config(**changes),
+        **inputs,
+        out=root / "rdg",
+        curves=root / "curves.tsv",
+        grid=root / "grid.png",
+        session=session or plain_session(),
+    )
+    return root
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+def test_training_writes_everything_and_reads_only_training_rows(
+    inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    # Embeddings outside of the split train are NaN: touching one would stop the training.
+    root = train(inputs, tmp_path)
+    assert {p.name for p in (root / "rdg").iterdir()} == {
+        "generator.safetensors",
+        "rdg.json",
+        "sen.json",
+        "speech_encoder.safetensors",
+    }
+    generator = load_generator(root / "rdg")
+    assert generator.sizes == (8, 16, 32)
+    assert all(torch.isfinite(value).all() for value in generator.state_dict().values())
+    lines = [line.split("\t") for line in (root / "curves.tsv").read_text().splitlines()]
+    assert lines[0][0] == "step"
+    assert [line[0] for line in lines[1:]] == ["2", "4", "6"]
+    assert {"D_8", "D_32_real_accuracy", "D_32_fake_accuracy", "G_16", "KL"} <= set(lines[0])
+    # A row of real pictures, then two of drawn ones, three columns.
+    grid = decode_picture((root / "grid.png").read_bytes(), "grid")
+    assert grid.shape == (3 * 32 + 2 * 2, 3 * 32 + 2 * 2, 3)
+
+
+def test_two_runs_give_the_same_bytes(inputs: dict[str, Path], tmp_path: Path) -> None:
+    first = contents(train(inputs, tmp_path / "a"))
+    second = contents(train(inputs, tmp_path / "b"))
+    assert first == second
+    other = contents(train(inputs, tmp_path / "c", seed=4))
+    assert other["rdg/generator.safetensors"] != first["rdg/generator.safetensors"]
+
+
+class StopsAt(Tracker):
+    """Interrupts the training as soon as ``step`` is logged."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        if step == self.step and values:
+            raise KeyboardInterrupt
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(inputs: dict[str, Path], tmp_path: Path) -> None:
+    options: dict[str, Any] = {"log_every": 3, "checkpoint_every": 2, "augment": ["cutout"]}
+    whole = contents(train(inputs, tmp_path / "whole", **options))
+    store = CheckpointStore(tmp_path / "checkpoint")
+    session = plain_session()
+    interrupted = Session(session.device, 1, StopsAt(6), store, progress=False)
+    with pytest.raises(KeyboardInterrupt):
+        train(inputs, tmp_path / "resumed", interrupted, **options)
+    saved = store.load()
+    assert saved is not None
+    assert saved["step"] == 4
+    assert not (tmp_path / "resumed").exists()
+    resumed = Session(session.device, 1, Tracker(), store, progress=False)
+    assert contents(train(inputs, tmp_path / "resumed", resumed, **options)) == whole
+
+
+def test_a_crop_below_the_last_scale_is_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="at least 32"):
+        train(inputs, tmp_path, crop=31)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_diverged_loss_stops_with_its_name() -> None:
+    curves = Curves()
+    curves.add({"D_8": torch.tensor(1.0), "G_8": torch.tensor(float("nan"))})
+    with pytest.raises(UserError, match=r"loss G_8.*step 7"):
+        curves.close_row(7)
+
+
+def test_curves_average_what_was_there(tmp_path: Path) -> None:
+    curves = Curves()
+    curves.add({"a": torch.tensor(1.0), "b": torch.tensor(4.0)})
+    curves.add({"a": torch.tensor(2.0)})
+    assert curves.close_row(2) == {"a": 1.5, "b": 4.0}
+    curves.add({"a": torch.tensor(3.0)})
+    curves.close_row(3)
+    curves.write(tmp_path / "curves.tsv")
+    assert (tmp_path / "curves.tsv").read_text() == "step\ta\tb\n2\t1.5\t4\n3\t3\t\n"
+
+
+def test_calibration_measures_the_statistics_of_its_inputs() -> None:
+    generator = small_generator()
+    drawn = torch.Generator().manual_seed(0)
+    batch = tuple(torch.randn(64, dim, generator=drawn) for dim in (6, 4, 5))
+    measured = calibrated(
+        generator, [batch, batch], device=torch.device("cpu"), precision="float32"
+    )
+    with torch.no_grad():
+        # On that very batch, stored statistics equal the batch's own up to n / (n - 1).
+        live = generator.train()(*batch).images[-1]
+        stored = measured(*batch).images[-1]
+        untouched = generator.eval()(*batch).images[-1]
+    assert float((stored - live).abs().mean()) < 0.01
+    assert float((untouched - live).abs().mean()) > 0.1
+    assert not measured.training
