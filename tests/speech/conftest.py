@@ -54,7 +54,7 @@ def corpus(tmp_path: Path) -> MakeCorpus:
             {
                 "image": 0,
                 "position": range(len(texts)),
-                "text": pd.Series(texts, dtype=object),
+                "text": list(texts),
                 "recording": pd.Series(
                     [row if row < len(recordings) else None for row in range(len(texts))],
                     dtype="Int32",

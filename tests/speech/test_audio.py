@@ -17,7 +17,7 @@ def _tone(
     return (0.5 * np.sin(2 * np.pi * hz * np.arange(int(rate * seconds)) / rate)).astype(np.float32)
 
 
-def _file(samples: np.ndarray, rate: int, format_: str) -> bytes:  # type: ignore[type-arg]
+def _file(samples: np.ndarray, rate: int, format_: str) -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, rate, format=format_)
     return buffer.getvalue()
@@ -27,7 +27,7 @@ def _file(samples: np.ndarray, rate: int, format_: str) -> bytes:  # type: ignor
 def test_decodes_formats(format_: str, tolerance: float) -> None:
     tone = _tone(440)
     samples, rate_hz = decode_audio(_file(tone, RATE, format_), "clip")
-    assert (rate_hz, samples.dtype) == (RATE, np.float32)
+    assert (rate_hz, str(samples.dtype)) == (RATE, "float32")
     np.testing.assert_allclose(samples, tone, atol=tolerance)
 
 
@@ -79,7 +79,7 @@ def test_resampling_removes_what_the_lower_rate_cannot_hold() -> None:
 
 def test_a_recording_becomes_16_bits_at_the_wanted_rate() -> None:
     pcm = take_recording(_file(_tone(440, 44100), 44100, "FLAC"), 22050, "clip")
-    assert (pcm.dtype, len(pcm)) == (np.int16, 11025)
+    assert (str(pcm.dtype), len(pcm)) == ("int16", 11025)
     assert np.abs(pcm).max() == pytest.approx(0.5 * 32768, rel=0.01)
 
 

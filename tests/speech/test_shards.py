@@ -16,13 +16,14 @@ def _pcm(utterance: int) -> Pcm:
     return rng.integers(-3000, 3000, 40 + utterance % 7).astype(np.int16)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    written = tmp_path_factory.mktemp("speech")
     for shard, stop in enumerate((SHARD_SIZE, SHARD_SIZE + 37)):
         rows = range(shard * SHARD_SIZE, stop)
         spoken = (Spoken(row, "en-us", 170, None, _pcm(row)) for row in rows)
-        assert write_shard(shard_path(tmp_path, shard), spoken, RATE) == len(rows)
-    return tmp_path
+        assert write_shard(shard_path(written, shard), spoken, RATE) == len(rows)
+    return written
 
 
 def test_columns_are_those_of_the_contract(folder: Path) -> None:
