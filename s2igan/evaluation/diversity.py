@@ -2,28 +2,42 @@
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch.nn import functional as F
 
-from s2igan.engine.pictures import Picture
 from s2igan.evaluation.fidelity import reference_rows
 from s2igan.evaluation.figures import Resampling, absent, figure
-from s2igan.evaluation.judge import Rows
+from s2igan.evaluation.judge import Rows, Source
 from s2igan.evaluation.material import Judged
 from s2igan.metrics.distances import mean_pairwise_distance, nearest_distances
 
 Floats = npt.NDArray[np.float32]
 
+_LARGEST = 64
+_PICTURES_PER_BLOCK = 256
 
-def pixel_vectors(pictures: Picture) -> Floats:
+
+def pixel_vectors(source: Source, rows: Rows) -> Floats:
     """Flatten pictures so that their Euclidean distance is the root mean square difference.
 
+    Larger pictures are averaged down to 64 px, which bounds memory at any size.
+
     Args:
-        pictures: ``(n, S, S, 3)`` uint8.
+        source: of the pictures.
+        rows: ``(n,)``, which of them.
 
     Returns:
-        ``(n, S * S * 3)`` float32; black and white are 1 apart.
+        ``(n, S * S * 3)`` float32, S at most 64; black and white are 1 apart.
     """
-    flat = pictures.reshape(len(pictures), -1).astype(np.float32)
-    return np.asarray(flat / np.float32(255 * np.sqrt(flat.shape[1])), np.float32)
+    blocks = []
+    for start in range(0, len(rows), _PICTURES_PER_BLOCK):
+        pictures = torch.from_numpy(source(rows[start : start + _PICTURES_PER_BLOCK]))
+        images = pictures.permute(0, 3, 1, 2).float() / 255  # (n, 3, S, S)
+        if images.shape[-1] > _LARGEST:
+            images = F.interpolate(images, (_LARGEST, _LARGEST), mode="area")
+        blocks.append(images.flatten(1).numpy())
+    vectors = np.concatenate(blocks)
+    return np.asarray(vectors / np.float32(np.sqrt(vectors.shape[1])), np.float32)
 
 
 def diversity_figures(judged: Judged, resampling: Resampling) -> dict[str, object]:
@@ -50,7 +64,7 @@ def _draws(judged: Judged, resampling: Resampling) -> dict[str, object]:
     if not groups:
         return absent("no sentence was drawn more than once")
     vectors = [
-        (judged.drawn.features[group], pixel_vectors(material.drawn(group))) for group in groups
+        (judged.drawn.features[group], pixel_vectors(material.drawn, group)) for group in groups
     ]
     classes = np.array([material.classes[material.utterances(group[:1])[0]] for group in groups])
     what = f"mean distance among {len(groups[0])} draws of a sentence, {len(groups)} sentences"
@@ -66,7 +80,7 @@ def _real(judged: Judged, resampling: Resampling) -> dict[str, object]:
     if not groups:
         return absent("no species has two real pictures")
     vectors = [
-        (judged.real.features[group], pixel_vectors(material.real(group))) for group in groups
+        (judged.real.features[group], pixel_vectors(material.real, group)) for group in groups
     ]
     species = np.array([material.image_classes[group[0]] for group in groups])
     what = f"mean distance among {name}, within each of {len(groups)} species"
@@ -101,16 +115,16 @@ def _nearest(judged: Judged, resampling: Resampling) -> dict[str, object]:
         return absent("the corpus has no training pictures")
     gallery = {
         "features": judged.real.features[train],
-        "pixels": pixel_vectors(material.real(train)),
+        "pixels": pixel_vectors(material.real, train),
     }
     queries = {
         "generated": {
             "features": judged.drawn.features[rows],
-            "pixels": pixel_vectors(material.drawn(rows)),
+            "pixels": pixel_vectors(material.drawn, rows),
         },
         "real_test": {
             "features": judged.real.features[pictures],
-            "pixels": pixel_vectors(material.real(pictures)),
+            "pixels": pixel_vectors(material.real, pictures),
         },
     }
     classes = material.image_classes[pictures]

@@ -95,6 +95,9 @@ def _controls(group: Group) -> list[str]:
     for name, row in group.items():
         cells = [_cell(row, path) for path in columns.values()]
         lines.append((f"  {name:{_NAME - 2}}" + "".join(f"{c:>{_NUMBER}}" for c in cells)).rstrip())
+        # The distance's protocol names the pictures; where it is absent, that of the mAP does.
+        named = next((row[key] for key in ("FID", "mAP") if "value" in row.get(key, {})), None)
+        lines += _notes(named["protocol"][:1] if named else row.get("absent", []), "    ")
     return lines
 
 

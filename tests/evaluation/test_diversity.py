@@ -11,10 +11,12 @@ from tests.evaluation.world import World, full
 RESAMPLING = Resampling(seed=0, permutations=5, draws=100)
 
 
-def test_black_and_white_are_one_apart() -> None:
-    pictures = np.stack([np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 255, np.uint8)])
-    black, white = pixel_vectors(pictures)
+@pytest.mark.parametrize("side", [4, 128])
+def test_black_and_white_are_one_apart(side: int) -> None:
+    pictures = np.stack([np.full((side, side, 3), grey, np.uint8) for grey in (0, 255)])
+    black, white = pixel_vectors(lambda rows: pictures[rows], np.arange(2))
     assert np.linalg.norm(black - white) == pytest.approx(1.0)
+    assert len(black) == 3 * min(side, 64) ** 2
 
 
 def test_draws_spread_as_the_pictures_do(tmp_path: Path) -> None:
