@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
 _ORDER, _BATCH = 0, 1  # keys of the random streams
+_CHUNK = 8192  # embeddings in memory at once
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,16 @@ class TrainingPictures:
         drawn = rng.integers(0, self.caption_counts[chosen])
         found: Integers = self._captions[self._caption_starts[chosen] + drawn]
         return found
+
+    @property
+    def captions(self) -> Integers:
+        """Utterances of all these pictures."""
+        return np.concatenate(
+            [
+                self._captions[start : start + count]
+                for start, count in zip(self._caption_starts, self.caption_counts, strict=True)
+            ]
+        )
 
     def first_utterances(self, chosen: Integers) -> Integers:
         """Return the first caption of each picture: positions ``(N,)`` → utterances ``(N,)``."""
@@ -176,6 +187,21 @@ class BatchStream:
                 if step + 1 < last:
                     pending = pool.submit(self.__getitem__, step + 1)
                 yield batch
+
+    def speech_statistics(self) -> tuple[Floats, float]:
+        """Return the mean ``(E,)`` of the training captions' embeddings, and the deviation from it.
+
+        The deviation is the root mean square over captions and dimensions.
+        """
+        captions = np.sort(self.pictures.captions)
+        total, squares = np.zeros(self.speech.shape[1]), 0.0
+        for start in range(0, len(captions), _CHUNK):
+            rows = np.asarray(self.speech[captions[start : start + _CHUNK]], np.float64)
+            total += rows.sum(axis=0)
+            squares += float(np.square(rows).sum())
+        mean = total / len(captions)
+        variance = squares / (len(captions) * len(mean)) - float(np.square(mean).mean())
+        return mean.astype(np.float32), max(variance, 1e-12) ** 0.5
 
     def _chosen(self, step: int) -> Integers:
         # Epoch after epoch, each in an order of its own; a batch may reach into the next epoch.

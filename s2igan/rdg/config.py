@@ -40,6 +40,10 @@ class RdgConfig(Section):
         "code, where a stage's input joins its output before upsampling"
     )
 
+    standardise_speech: bool = Field(
+        description="whether F_ca sees speech embeddings centred and scaled to unit variance over "
+        "the training captions, which a short training needs (paper: false)"
+    )
     condition_on: Literal["mu", "sample"] = Field(
         description="what the discriminators see of the speech: the mean of F_ca(A), as in the "
         "authors' code, or a sample of it, as in eqs. (10) and (12)"

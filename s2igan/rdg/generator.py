@@ -42,7 +42,7 @@ class FirstStage(nn.Module):
     def forward(self, noise: Tensor, condition: Tensor) -> Tensor:
         """``(N, z)`` and ``(N, ca)`` → ``(N, gf, B, B)``."""
         hidden = glu(self.norm(self.linear(torch.cat([condition, noise], dim=1))))
-        hidden = hidden.unflatten(1, (-1, FIRST_SIDE, FIRST_SIDE))  # (N, width, 4, 4)
+        hidden = hidden.view(len(hidden), -1, FIRST_SIDE, FIRST_SIDE)  # (N, width, 4, 4)
         hidden = hidden.contiguous(memory_format=torch.channels_last)
         out: Tensor = self.up(hidden)
         return out

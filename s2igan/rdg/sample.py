@@ -66,7 +66,7 @@ def sample(
     )
     first: list[Picture] = []
     with fresh_folder(out) as partial:
-        progress: Bar[int] = bar(len(rows), "sample")
+        progress: Bar[None] = bar(len(rows), "sample")
         with ArrayWriter(partial / "images.npy", np.uint8, (side, side, 3)) as writer, progress:
             for pictures in batches:
                 writer.append(pictures)

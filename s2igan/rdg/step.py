@@ -19,6 +19,7 @@ from s2igan.engine.seeding import torch_generator
 from s2igan.rdg import losses
 from s2igan.rdg.augment import augment
 from s2igan.rdg.batches import Batch
+from s2igan.rdg.conditioning import Condition
 from s2igan.rdg.config import RdgConfig
 from s2igan.rdg.discriminator import Discriminator, Verdict
 from s2igan.rdg.generator import Generated, Generator
@@ -161,18 +162,23 @@ class RdgStep:
 
     @torch.no_grad()
     def _wrong_condition(self, batch: Batch) -> Tensor:
-        condition = self.generator.conditioning(
+        condition: Condition = self.generator.conditioning(
             self._tensor(batch.wrong_speech), self._tensor(batch.condition_noise)
         )
         return condition.mu if self.config.condition_on == "mu" else condition.sample
 
     def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
-        host: Tensor = torch.from_numpy(array)
-        return host.to(self.device, non_blocking=True)
+        tensor: Tensor = torch.from_numpy(array).to(self.device, non_blocking=True)
+        return tensor
 
     def _adam(self, module: nn.Module, rate: float) -> torch.optim.Adam:
         betas = (self.config.betas[0], self.config.betas[1])
         return torch.optim.Adam(module.parameters(), lr=rate, betas=betas, fused=True)
+
+    def standardise_speech(self, mean: Tensor, deviation: float) -> None:
+        """See :meth:`ConditioningAugmentation.standardise`."""
+        for generator in (self.generator, self.averaged_generator):
+            generator.conditioning.standardise(mean, deviation)
 
     @property
     def averaged_generator(self) -> Generator:

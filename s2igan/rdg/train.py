@@ -151,6 +151,9 @@ class RdgTraining:
             embed_image=embed_image,
             device=session.device,
         )
+        if config.standardise_speech:
+            mean, deviation = stream.speech_statistics()
+            self.update.standardise_speech(torch.from_numpy(mean), deviation)
         self.step = 0
         self.curves = Curves()
         self._shown = self._choose_shown()

@@ -30,6 +30,7 @@ RDG: dict[str, Any] = {
     "condition_dim": 5,
     "residual_blocks": 1,
     "dense": "paper",
+    "standardise_speech": False,
     "condition_on": "mu",
     "wrong_pairs": "speech",
     "uncond_weight": 1.0,

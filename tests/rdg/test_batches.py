@@ -139,3 +139,12 @@ def test_mixed_conditions_lie_between_two_captions(inputs: dict[str, Path]) -> N
         between += int((shares > 1e-3).all())
         assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
     assert between > 0
+
+
+def test_speech_statistics_are_those_of_the_training_captions(inputs: dict[str, Path]) -> None:
+    batches = stream(inputs)
+    train = [row for row, number in enumerate(CLASSES) if number <= 2]
+    rows = np.concatenate([batches.speech[r * CAPTIONS : (r + 1) * CAPTIONS] for r in train])
+    mean, deviation = batches.speech_statistics()
+    np.testing.assert_allclose(mean, rows.mean(axis=0), atol=1e-6)
+    assert deviation == pytest.approx(np.sqrt(np.square(rows - rows.mean(axis=0)).mean()))

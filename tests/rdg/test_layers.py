@@ -46,16 +46,16 @@ def test_residual_block_adds_its_input() -> None:
 
 
 def test_initialisation_is_orthogonal() -> None:
-    module = nn.Sequential(nn.Conv2d(3, 4, 2), nn.BatchNorm2d(400), nn.Linear(5, 9))
-    initialise(module)
-    rows = module[0].weight.flatten(1)
+    conv, norm, linear = nn.Conv2d(3, 4, 2), nn.BatchNorm2d(400), nn.Linear(5, 9)
+    initialise(nn.Sequential(conv, norm, linear))
+    rows = conv.weight.flatten(1)
     torch.testing.assert_close(rows @ rows.T, torch.eye(4), atol=1e-5, rtol=0)
-    columns = module[2].weight
+    columns = linear.weight
     torch.testing.assert_close(columns.T @ columns, torch.eye(5), atol=1e-5, rtol=0)
-    scales = module[1].weight.detach()
+    scales = norm.weight.detach()
     assert float(scales.mean()) == pytest.approx(1, abs=0.01)
     assert float(scales.std()) == pytest.approx(0.02, abs=0.005)
-    assert not module[2].bias.any()
+    assert not linear.bias.any()
 
 
 def test_conditioning_samples_the_gaussian_it_reports() -> None:
@@ -69,3 +69,15 @@ def test_conditioning_samples_the_gaussian_it_reports() -> None:
     torch.testing.assert_close(layer(embedding, torch.zeros(3, 4)).sample, mu)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         torch.testing.assert_close(layer(embedding, noise).sample, sample)
+
+
+def test_standardised_speech_is_centred_and_scaled_before_anything_else() -> None:
+    torch.manual_seed(0)
+    plain = ConditioningAugmentation(6, 4)
+    scaled = ConditioningAugmentation(6, 4)
+    scaled.load_state_dict(plain.state_dict())
+    mean, deviation = torch.randn(6), 0.25
+    scaled.standardise(mean, deviation)
+    embedding, noise = torch.randn(3, 6), torch.randn(3, 4)
+    expected = plain((embedding - mean) / deviation, noise)
+    torch.testing.assert_close(scaled(embedding, noise), expected)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from s2igan.rdg.discriminator import Discriminator
-from s2igan.rdg.generator import Generator
+from s2igan.rdg.generator import Generator, NextStage
 from s2igan.rdg.relation import RelationSupervisor
 from tests.rdg.makers import EMBEDDING_DIM, small_generator
 
@@ -83,6 +83,7 @@ def test_released_stacking_joins_the_input_past_the_residual_blocks() -> None:
     generator = small_generator(dense="released")
     stage = generator.later[0]
     h0 = torch.randn(2, 8, 8, 8, requires_grad=True)
+    assert isinstance(stage, NextStage)
     stage.joint.register_forward_hook(lambda _module, _inputs, out: out.detach())
     stage([h0], torch.randn(2, 5)).square().sum().backward()
     assert h0.grad is not None

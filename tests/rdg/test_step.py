@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from s2igan.rdg.batches import Batch
+from s2igan.rdg.generator import NextStage
 from s2igan.rdg.step import RdgStep, to_scales
 from tests.rdg.makers import EMBEDDING_DIM, random_batch, rdg_config
 
@@ -93,6 +94,7 @@ def test_no_gradient_of_the_discriminators_reaches_the_conditioning_through_mu()
     step = make(kl_weight=0.0, condition_on="mu")
     torch.nn.init.zeros_(step.generator.first.linear.weight)
     for stage in step.generator.later:
+        assert isinstance(stage, NextStage)
         torch.nn.init.zeros_(stage.joint.weight)
     before = step.generator.conditioning.linear.weight.detach().clone()
     step(0, random_batch(step.config))

@@ -125,7 +125,8 @@ def test_curves_average_what_was_there(tmp_path: Path) -> None:
 def test_calibration_measures_the_statistics_of_its_inputs() -> None:
     generator = small_generator()
     drawn = torch.Generator().manual_seed(0)
-    batch = tuple(torch.randn(64, dim, generator=drawn) for dim in (6, 4, 5))
+    first, second, third = (torch.randn(64, dim, generator=drawn) for dim in (6, 4, 5))
+    batch = first, second, third
     measured = calibrated(
         generator, [batch, batch], device=torch.device("cpu"), precision="float32"
     )
