@@ -1,0 +1,161 @@
+"""What a stage does around its one function."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from s2igan.engine.checkpoint import CheckpointStore
+from s2igan.engine.folders import fresh_folder
+from s2igan.engine.section import Section
+from s2igan.engine.session import Session
+from s2igan.engine.stage import Paths, Stage, disk_is_full
+from s2igan.errors import UserError
+
+
+class Sen(Section):
+    steps: int = 3
+
+
+class Experiment(Section):
+    sen: Sen = Sen()
+
+
+def read(path: Path) -> Experiment:
+    return Experiment(sen=Sen(steps=int(path.read_text())))
+
+
+Run = Callable[[Experiment, Paths, Session], None]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    (tmp_path / "params.yaml").write_text("5")
+    (tmp_path / "corpus").mkdir()
+    return tmp_path
+
+
+def start(workplace: Path, run: Run, *, corpus: str = "corpus") -> int:
+    stage = Stage("train_sen", "sen", ["corpus"], ["sen", "curves"], read, run, resumes=True)
+    arguments = {"params": "params.yaml", "corpus": corpus, "sen": "sen", "curves": "c.tsv"}
+    argv = [part for name, path in arguments.items() for part in (f"--{name}", workplace / path)]
+    return stage.main([str(part) for part in argv])
+
+
+def test_the_function_gets_parameters_paths_and_a_session(workplace: Path) -> None:
+    seen: list[tuple[int, str, int]] = []
+
+    def run(params: Experiment, paths: Paths, session: Session) -> None:
+        seen.append((params.sen.steps, paths["corpus"].name, session.workers))
+
+    assert start(workplace, run) == 0
+    assert seen == [(5, "corpus", len(os.sched_getaffinity(0)))]
+
+
+def test_bad_input_is_one_line_and_exit_code_2(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(_params: Experiment, _paths: Paths, _session: Session) -> None:
+        raise UserError("caption 3 of 'image_7'", got="'{}'\nagain", expected="words")
+
+    assert start(workplace, run) == 2
+    assert capsys.readouterr().err == (
+        "train_sen: caption 3 of 'image_7'; got '{}' again; expected words\n"
+    )
+
+
+def test_a_missing_input_is_told_before_anything_runs(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert start(workplace, lambda *_: pytest.fail("it ran"), corpus="absent") == 2
+    told = capsys.readouterr().err
+    assert "absent" in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [28, 122])
+def test_a_full_disk_is_told_and_leaves_nothing_half_written(
+    workplace: Path, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    def run(_params: Experiment, paths: Paths, _session: Session) -> None:
+        paths["curves"].write_text("step\tlo")
+        with fresh_folder(paths["sen"]) as out:
+            (out / "half").write_text("x")
+            raise RuntimeError("writing failed") from OSError(number, os.strerror(number))
+
+    assert start(workplace, run) == 2
+    assert "the disk is full" in capsys.readouterr().err
+    assert sorted(path.name for path in workplace.iterdir()) == [".s2igan", "corpus", "params.yaml"]
+
+
+def test_a_file_of_an_earlier_run_that_was_not_touched_stays(workplace: Path) -> None:
+    (workplace / "c.tsv").write_text("step\n")
+
+    def run(*_: object) -> None:
+        raise UserError("nothing to do")
+
+    assert start(workplace, run) == 2
+    assert (workplace / "c.tsv").read_text() == "step\n"
+
+
+def test_an_error_of_the_program_keeps_its_trace(workplace: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        start(workplace, lambda *_: print(1 // 0))  # noqa: T201
+
+
+def test_a_terminated_stage_cleans_up(workplace: Path) -> None:
+    def run(_params: Experiment, paths: Paths, _session: Session) -> None:
+        with fresh_folder(paths["sen"]):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as caught:
+        start(workplace, run)
+    assert caught.value.code == 143
+    assert not list(workplace.glob("*sen*"))
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_an_interrupted_run_resumes_and_success_deletes_its_checkpoint(workplace: Path) -> None:
+    loaded: list[object] = []
+
+    def run(_params: Experiment, _paths: Paths, session: Session) -> None:
+        loaded.append(session.checkpoints.load())
+        if len(loaded) == 1:
+            session.checkpoints.save({"step": 2})
+            raise UserError("stopped")
+
+    assert [start(workplace, run) for _ in range(3)] == [2, 0, 0]
+    assert loaded == [None, {"step": 2}, None]
+
+
+@pytest.mark.parametrize("change", ["parameter", "input"])
+def test_what_has_changed_starts_at_step_0(workplace: Path, change: str) -> None:
+    loaded: list[object] = []
+
+    def run(_params: Experiment, _paths: Paths, session: Session) -> None:
+        loaded.append(session.checkpoints.load())
+        session.checkpoints.save({"step": 2})
+        raise UserError("stopped")
+
+    start(workplace, run)
+    path = {"parameter": "params.yaml", "input": "corpus/index.parquet"}[change]
+    (workplace / path).write_text("6")
+    start(workplace, run)
+    assert loaded == [None, None]
+
+
+def test_checkpoints_are_kept_only_where_a_stage_resumes(workplace: Path) -> None:
+    stores: list[CheckpointStore] = []
+    stage = Stage("tts", "sen", [], [], read, lambda *all_: stores.append(all_[2].checkpoints))
+    assert stage.main(["--params", str(workplace / "params.yaml")]) == 0
+    stores[0].save({"step": 1})
+    assert stores[0].load() is None
+
+
+def test_a_full_disk_is_recognised_in_the_words_of_libraries() -> None:
+    assert disk_is_full(RuntimeError('IoError: Os { code: 28, "No space left on device" }'))
+    assert disk_is_full(OSError(28, "No space left on device"))
+    assert not disk_is_full(OSError(2, "No such file or directory"))

@@ -1,0 +1,194 @@
+"""Runs in MLflow: where they lie, how they nest, how they end."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from s2igan.engine import tracking
+from s2igan.engine.showcase import show_all
+from s2igan.engine.tracking import RunIdentity, Tracker, identify, metric_name, open_tracker
+
+# MLflow's own use of its libraries is warned about, and is not ours to mend.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("repository")
+
+
+@pytest.fixture
+def client(root: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed")
+    monkeypatch.setenv("DVC_ROOT", str(root))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return mlflow.MlflowClient(tracking.tracking_uri())
+
+
+def identity(stage: str, variant: str = "no-rs") -> RunIdentity:
+    return RunIdentity(stage, variant, {"dvc.stage": stage, "dvc.exp_name": variant})
+
+
+def run_of(client: Any, tracker: Tracker) -> Any:
+    assert isinstance(tracker, tracking.MlflowTracker)
+    return client.get_run(tracker.run_id)
+
+
+def test_everything_arrives_under_the_repository(client: Any, root: Path, tmp_path: Path) -> None:
+    model = tmp_path / "generator.safetensors"
+    model.write_bytes(b"weights")
+    with open_tracker(identity("train_rdg")) as tracker:
+        tracker.params({"rdg.steps": 3, "rdg.betas": [0.5, 0.999], "rdg.dense": "paper"})
+        tracker.log(1, {"loss/g": 2.0, "R@1": 0.5})
+        tracker.log(2, {"loss/g": 1.0})
+        tracker.picture("grid", np.zeros((8, 8, 3), np.uint8), 2)
+        tracker.file(model, "model")
+    run = run_of(client, tracker)
+    assert run.info.status == "FINISHED"
+    assert run.info.artifact_uri.startswith((root / "mlruns").as_uri())
+    assert run.data.params == {
+        "rdg.steps": "3",
+        "rdg.betas": "[0.5, 0.999]",
+        "rdg.dense": "paper",
+    }
+    assert run.data.metrics == {"loss/g": 1.0, "R_at_1": 0.5}
+    assert [m.step for m in client.get_metric_history(run.info.run_id, "loss/g")] == [1, 2]
+    paths = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert paths == {"images", "model"}
+
+
+def test_stages_of_one_variant_share_a_parent(client: Any) -> None:
+    runs = {}
+    for variant, stage in [("a", "train_rdg"), ("a", "evaluate"), ("b", "evaluate")]:
+        with open_tracker(identity(stage, variant)) as tracker:
+            runs[variant, stage] = run_of(client, tracker)
+    parents = {key: run.data.tags["mlflow.parentRunId"] for key, run in runs.items()}
+    assert parents["a", "train_rdg"] == parents["a", "evaluate"] != parents["b", "evaluate"]
+    tags = runs["a", "evaluate"].data.tags
+    assert tags["run.train_rdg"] == runs["a", "train_rdg"].info.run_id
+    assert client.get_run(parents["a", "evaluate"]).info.run_name == "a"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ValueError, "FAILED"), (SystemExit, "KILLED"), (OSError, "FAILED")]
+)
+def test_a_run_ends_as_its_block_ends(client: Any, error: type[BaseException], status: str) -> None:
+    trackers: list[Tracker] = []
+
+    def fail() -> None:
+        with open_tracker(identity("tts")) as tracker:
+            trackers.append(tracker)
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert run_of(client, trackers[0]).info.status == status
+
+
+def test_run_ids_are_kept_outside_of_outputs(client: Any, root: Path) -> None:
+    with open_tracker(identity("sample", "odd/name")) as tracker:
+        pass
+    ids = json.loads((root / ".s2igan" / "runs" / "odd_name.json").read_text())
+    assert ids["sample"] == run_of(client, tracker).info.run_id
+
+
+@pytest.mark.usefixtures("client")
+def test_a_tracker_that_fails_warns_and_gives_up_after_three(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    calls = []
+
+    class Broken:
+        def log_batch(self, *_: object, **__: object) -> None:
+            calls.append(1)
+            raise ConnectionError("server\ngone")
+
+    tracker = tracking.MlflowTracker(Broken(), "run")
+    for step in range(5):
+        tracker.log(step, {"loss": 1.0})
+    assert len(calls) == 3
+    assert capsys.readouterr().err.splitlines() == [
+        "tracking: server gone",
+        "tracking: server gone",
+        "tracking: server gone; tracking stops",
+    ]
+
+
+def test_a_database_that_cannot_be_reached_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense://x")
+    with open_tracker(identity("tts")) as tracker:
+        tracker.log(1, {"loss": 1.0})
+    assert type(tracker) is Tracker
+    assert capsys.readouterr().err.startswith("tracking: not tracked")
+
+
+def test_without_mlflow_the_run_goes_on(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.modules['mlflow'] = None\n"
+        "from s2igan.engine.tracking import identify, open_tracker\n"
+        "with open_tracker(identify('tts', 'key')) as tracker: tracker.log(1, {'loss': 1.0})\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "DVC_ROOT": str(tmp_path)},
+    )
+    assert done.stderr == "tracking: not tracked, mlflow is not installed\n"
+
+
+def test_tracking_can_be_left_out(root: Path) -> None:
+    with open_tracker(identity("tts"), enabled=False) as tracker:
+        assert type(tracker) is Tracker
+    assert root.exists()
+
+
+def test_an_experiment_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_EXP_NAME", "no-rs")
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "abc")
+    found = identify("train_rdg", "key")
+    assert found.variant == "no-rs"
+    assert found.tags["dvc.baseline_rev"] == "abc"
+    assert found.tags["s2igan.inputs"] == "key"
+    monkeypatch.delenv("DVC_EXP_NAME")
+    assert identify("train_rdg", "key").variant.startswith("workspace@")
+
+
+def test_names_keep_to_the_characters_that_are_allowed() -> None:
+    assert metric_name("retrieval/R@1 (all)") == "retrieval/R_at_1 _all_"
+
+
+def test_the_last_run_shows_the_whole_variant(tmp_path: Path) -> None:
+    class Recorder(Tracker):
+        def __init__(self) -> None:
+            self.files: list[str] = []
+            self.values: dict[str, float] = {}
+
+        def file(self, path: Path, folder: str = "") -> None:
+            self.files.append(f"{folder}/{path.name}")
+
+        def summary(self, values: Any) -> None:
+            self.values |= values
+
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "plots").mkdir()
+    figures = {"speech_to_image": {"mAP": {"value": 0.5, "protocol": ["all"]}}}
+    (tmp_path / "metrics" / "retrieval.json").write_text(json.dumps(figures))
+    (tmp_path / "metrics" / "generation.json").write_text('{"FID": {"value": 9}}')
+    for name in ("grid.png", "curves.tsv", "notes.txt"):
+        (tmp_path / "plots" / name).touch()
+    recorder = Recorder()
+    show_all(recorder, tmp_path / "metrics" / "generation.json", tmp_path / "plots")
+    assert recorder.values == {"retrieval/speech_to_image/mAP": 0.5}
+    assert recorder.files == ["plots/curves.tsv", "plots/grid.png"]
