@@ -22,16 +22,23 @@ def species(repository: Path) -> Labels:
     return training.test_species_labels(repository / "data" / "minibirds.yaml")
 
 
+@pytest.fixture(scope="module")
+def fresh(species: Labels) -> tuple[training.Drawings, Labels]:
+    labels = species.repeat(6, axis=0)
+    return np.stack(list(draw_all(labels, seed=99, workers=1))), labels
+
+
+@pytest.mark.parametrize("side", [64, 32])
 @pytest.mark.parametrize("name", ["reader", "compact"])
-def test_attributes_of_test_species_are_read(name: str, species: Labels, tmp_path: Path) -> None:
-    labels = species.repeat(8, axis=0)
-    drawings = np.stack(list(draw_all(labels, seed=99, workers=1)))
+def test_attributes_of_test_species_are_read(
+    name: str, side: int, fresh: tuple[training.Drawings, Labels], tmp_path: Path
+) -> None:
     backbone = load_backbone(name, tmp_path)
     assert isinstance(backbone, AttributeBackbone)
-    figures = training.accuracy(backbone.network, drawings, labels, side=64)
+    figures = training.accuracy(backbone.network, *fresh, side)
     unread = {part: figures[part] for part in COLOUR_PARTS if figures[part] < 0.95}
     assert unread == {}
-    assert min(figures.values()) >= 0.85, figures
+    assert min(figures.values()) >= 0.9, figures
 
 
 def test_a_drawing_is_what_the_features_stage_packs() -> None:
@@ -127,9 +134,9 @@ def test_training_learns_and_repeats() -> None:
     drawings = np.stack(list(draw_all(labels, seed=2, workers=1)))
     first, second = (trained(2, labels, drawings).state_dict() for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    network = trained(30, labels, drawings)
+    network = trained(20, labels, drawings)
     with torch.no_grad():
         _, logits = network(as_images(drawings[:, 6:70, 6:70]) * 2 - 1)
     untrained = np.mean([np.log(len(values)) for values in VALUES.values()])
     learned = training.attribute_loss(logits, torch.from_numpy(labels)).item()
-    assert learned < 0.75 * untrained
+    assert learned < 0.9 * untrained
