@@ -28,6 +28,11 @@ class RdgConfig(Section):
     )
     gf: int = Field(ge=4, multiple_of=4, description="channels of h0, halved per scale (paper: 64)")
     df: int = Field(ge=4, description="channels of the discriminators' first layer (paper: 64)")
+    d_widest: int | None = Field(
+        ge=4,
+        description="most channels of any map of a discriminator; null = they double at every "
+        "halving (paper: null, 2,048 at 256 px)",
+    )
     noise_dim: int = Field(ge=1, description="dimension of the noise z (paper: 100)")
     condition_dim: int = Field(
         ge=1, description="dimension of the augmented condition F_ca(A) (paper: 128)"

@@ -10,6 +10,7 @@ import itertools
 import math
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -41,6 +42,12 @@ def _same(in_channels: int, out_channels: int) -> nn.Sequential:
     )
 
 
+def _logits(layer: nn.Linear, maps: Tensor) -> Tensor:
+    with torch.autocast(maps.device.type, enabled=False):
+        logits: Tensor = layer(maps.flatten(1).float())  # (N, width, 4, 4) → (N, 1)
+    return logits.squeeze(1)
+
+
 class Discriminator(nn.Module):
     """D_i for pictures of ``size`` px.
 
@@ -48,14 +55,17 @@ class Discriminator(nn.Module):
         size: side of the pictures, px, a power of two, at least ``base_size``.
         base_size: side of the first scale's pictures, which sets the width of the last map.
         df: channels after the first convolution.
+        widest: most channels of any map; None leaves them as the paper's code has them.
         condition_dim: dimension of the condition.
     """
 
-    def __init__(self, *, size: int, base_size: int, df: int, condition_dim: int) -> None:
+    def __init__(
+        self, *, size: int, base_size: int, df: int, condition_dim: int, widest: int | None = None
+    ) -> None:
         super().__init__()
         downs = int(math.log2(size // LAST_SIDE))
-        width = df * 2 ** (int(math.log2(base_size // LAST_SIDE)) - 1)
-        widths = [df * 2**i for i in range(downs)]
+        widths = [min(df * 2**i, widest or df * 2**i) for i in range(downs)]
+        width = widths[int(math.log2(base_size // LAST_SIDE)) - 1]
         trunk = [_down(3, df, norm=False)]
         trunk += [_down(narrow, wide) for narrow, wide in itertools.pairwise(widths)]
         channels = widths[-1]
@@ -65,7 +75,7 @@ class Discriminator(nn.Module):
         self.trunk = nn.Sequential(*trunk)
         self.joint = ConditionedConv(condition_dim, width, width)
         self.joint_norm = nn.BatchNorm2d(width)
-        # A 4×4 convolution of a 4×4 map is a linear layer, and faster as one.
+        # A 4×4 convolution of a 4×4 map is a linear layer, and faster as one, in float32.
         self.conditional = nn.Linear(width * LAST_SIDE**2, 1)
         self.unconditional = nn.Linear(width * LAST_SIDE**2, 1)
         initialise(self)
@@ -78,13 +88,13 @@ class Discriminator(nn.Module):
     def conditional_logits(self, features: Tensor, condition: Tensor) -> Tensor:
         """``(N, width, 4, 4)`` features beside ``(N, condition_dim)`` → ``(N,)`` float32."""
         joint = F.leaky_relu(self.joint_norm(self.joint(features, condition)), SLOPE)
-        logits: Tensor = self.conditional(joint.flatten(1)).squeeze(1)  # (N, 1) → (N,)
-        return logits.float()
+        return _logits(self.conditional, joint)
 
     def verdict(self, features: Tensor, condition: Tensor) -> Verdict:
         """Both logits of pictures whose :meth:`features` are known."""
-        unconditional: Tensor = self.unconditional(features.flatten(1)).squeeze(1)  # (N, 1) → (N,)
-        return Verdict(self.conditional_logits(features, condition), unconditional.float())
+        return Verdict(
+            self.conditional_logits(features, condition), _logits(self.unconditional, features)
+        )
 
     def forward(self, images: Tensor, condition: Tensor) -> Verdict:
         """Both logits of ``(N, 3, size, size)`` pictures under ``(N, condition_dim)``."""

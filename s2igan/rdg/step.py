@@ -231,6 +231,7 @@ def build_discriminators(config: RdgConfig) -> list[Discriminator]:
             base_size=config.base_size,
             df=config.df,
             condition_dim=config.condition_dim,
+            widest=config.d_widest,
         )
         for scale in (1, 2, 4)
     ]

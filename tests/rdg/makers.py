@@ -26,6 +26,7 @@ RDG: dict[str, Any] = {
     "crop": 32,
     "gf": 8,
     "df": 8,
+    "d_widest": None,
     "noise_dim": 4,
     "condition_dim": 5,
     "residual_blocks": 1,

@@ -107,6 +107,14 @@ def test_discriminator_judges_any_base_size(size: int, base_size: int) -> None:
     assert verdict.conditional.shape == verdict.unconditional.shape == (3,)
 
 
+def test_width_of_a_discriminator_can_be_limited() -> None:
+    wide = Discriminator(size=64, base_size=16, df=8, condition_dim=5)
+    narrow = Discriminator(size=64, base_size=16, df=8, condition_dim=5, widest=12)
+    assert max(m.out_channels for m in wide.modules() if isinstance(m, nn.Conv2d)) == 64
+    assert max(m.out_channels for m in narrow.modules() if isinstance(m, nn.Conv2d)) == 12
+    assert narrow.features(torch.randn(2, 3, 64, 64)).shape == (2, 12, 4, 4)
+
+
 def test_only_the_conditional_logits_see_the_condition() -> None:
     judge = Discriminator(size=16, base_size=8, df=4, condition_dim=5).eval()
     images, condition = torch.randn(3, 3, 16, 16), torch.randn(3, 5)
