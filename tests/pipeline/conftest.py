@@ -1,0 +1,96 @@
+"""A fresh clone of this repository in which the smoke preset has run."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A repository in a folder of its own, with the environment that its commands see."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    def run(self, *command: str, check: bool = True, **variables: str) -> str:
+        """Run a command and return what it said, on stdout and stderr together."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**self.environment, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0 or not check, done.stdout[-4000:]
+        return done.stdout
+
+    def changed(self) -> set[str]:
+        """Return what `git status` lists."""
+        lines = self.run("git", "status", "--porcelain", "-uall").splitlines()
+        return {line[3:] for line in lines}
+
+    def commit(self, message: str) -> None:
+        """Commit everything that is not ignored."""
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-qm", message)
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return an environment without any machine's settings and with this Python first."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("S2IGAN_", "DVC_", "MLFLOW_"))}
+    return {
+        **kept,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(home),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_AUTHOR_NAME": "A",
+        "GIT_AUTHOR_EMAIL": "a@example.org",
+        "GIT_COMMITTER_NAME": "A",
+        "GIT_COMMITTER_EMAIL": "a@example.org",
+        "DVC_NO_ANALYTICS": "true",
+        "DVC_SITE_CACHE_DIR": str(home / "dvc"),
+        "OMP_NUM_THREADS": "1",
+        "S2IGAN_DEVICE": "cpu",
+        "S2IGAN_TRACKING": "off",
+        "S2IGAN_WORKERS": "2",
+    }
+
+
+def clone_into(folder: Path) -> Clone:
+    """Copy what is committed or would be, with the smoke preset as its parameters."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    shutil.copyfile(ROOT / "presets" / "smoke.yaml", folder / "params.yaml")
+    home = folder.with_name(f"{folder.name}_home")
+    home.mkdir()
+    clone = Clone(folder, environment(home))
+    clone.run("git", "init", "-qb", "main")
+    clone.commit("A fresh clone")
+    return clone
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A fresh clone in which `dvc repro` has run once."""
+    clone = clone_into(tmp_path_factory.mktemp("spoken") / "clone")
+    clone.run("dvc", "repro")
+    return clone

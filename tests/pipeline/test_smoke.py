@@ -1,0 +1,198 @@
+"""The whole pipeline in a fresh clone: once, again, as experiments, and without any text."""
+
+import io
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+
+from s2igan.corpora.index import Corpus
+from s2igan.corpora.recorded import write_index
+from s2igan.engine.tables import read_table
+from tests.pipeline.conftest import Clone, clone_into
+
+SMALL = {
+    "metrics/retrieval.json",
+    "metrics/generation.json",
+    "plots/sen_curves.tsv",
+    "plots/rdg_curves.tsv",
+    "plots/training_grid.png",
+    "plots/samples_grid.png",
+    "plots/swap_grid.png",
+}
+FOLDERS = ("corpus", "weights", "speech", "features", "sen", "embeddings", "rdg", "samples")
+
+
+def hashes(clone: Clone) -> dict[str, dict[str, str]]:
+    lock = yaml.safe_load((clone.folder / "dvc.lock").read_text())
+    return {
+        name: {out["path"]: out["md5"] for out in stage["outs"]}
+        for name, stage in lock["stages"].items()
+    }
+
+
+def stages_that_ran(output: str) -> list[str]:
+    return re.findall(r"Running stage '(\w+)'", output)
+
+
+def test_a_fresh_clone_gets_every_output_and_stays_clean(fresh: Clone) -> None:
+    for name in FOLDERS:
+        assert any((fresh.folder / "artifacts" / name).iterdir())
+    assert fresh.changed() <= {"dvc.lock", *SMALL}
+    assert all((fresh.folder / path).stat().st_size for path in SMALL)
+    assert "up to date" in fresh.run("dvc", "repro")
+
+
+def test_two_forced_runs_give_the_same_bytes_whatever_the_workers(fresh: Clone) -> None:
+    before = hashes(fresh)
+    fresh.run("dvc", "repro", "--force", S2IGAN_WORKERS="1")
+    assert hashes(fresh) == before
+
+
+def test_the_report_prints_both_files_of_figures(fresh: Clone) -> None:
+    printed = fresh.run("python", "-m", "s2igan.cli", "report")
+    assert "mAP" in printed
+    assert "FID" in printed
+    shown = json.loads(fresh.run("dvc", "metrics", "show", "--json"))
+    assert set(shown[""]["data"]) == {path for path in SMALL if path.startswith("metrics/")}
+
+
+@pytest.mark.parametrize(
+    ("path", "stages"),
+    [
+        ("s2igan/evaluation/keywords.py", {"evaluate"}),
+        ("s2igan/sen/losses.py", {"train_sen"}),
+        ("s2igan/speech/espeak.py", {"tts"}),
+        ("s2igan/engine/tracking.py", set()),
+        ("s2igan/config.py", set()),
+    ],
+)
+def test_a_touched_line_reruns_what_it_can_change(
+    fresh: Clone, path: str, stages: set[str]
+) -> None:
+    source = fresh.folder / path
+    before = source.read_text()
+    source.write_text(before + "\n# touched\n")
+    try:
+        status = json.loads(fresh.run("dvc", "status", "--json"))
+    finally:
+        source.write_text(before)
+    own = {
+        name
+        for name, changes in status.items()
+        if any(path in change.get("changed deps", {}) for change in changes if change)
+    }
+    assert own == stages
+
+
+def test_an_ablation_in_a_temporary_copy_is_tracked_in_this_repository(fresh: Clone) -> None:
+    fresh.commit("Outputs")
+    output = fresh.run(
+        *("dvc", "exp", "run", "--temp", "-n", "no-rs", "-S", "rdg.use_rs=false"),
+        S2IGAN_TRACKING="mlflow",
+    )
+    assert stages_that_ran(output) == ["train_rdg", "sample", "evaluate"]
+    assert fresh.changed() == set()
+    assert "no-rs" in fresh.run("dvc", "exp", "list", "--all-commits")
+    evaluated = evaluate_run(fresh.folder)
+    assert evaluated["status"] == "FINISHED"
+    assert evaluated["params"]["rdg.use_rs"] == "false"
+    assert evaluated["params"]["corpus.kind"] == "minibirds"
+    assert {"retrieval", "fidelity"} <= {name.split("/")[0] for name in evaluated["metrics"]}
+    assert evaluated["place"].startswith((fresh.folder / "mlruns").as_uri())
+
+
+def evaluate_run(folder: Path) -> dict[str, Any]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("s2igan")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id], "tags.`dvc.stage` = 'evaluate'")
+    assert len(runs) == 1
+    run = runs[0]
+    return {
+        "status": run.info.status,
+        "params": run.data.params,
+        "metrics": run.data.metrics,
+        "place": run.info.artifact_uri,
+    }
+
+
+def test_a_queued_experiment_runs_the_queued_code(fresh: Clone) -> None:
+    stage = fresh.folder / "stages" / "evaluate.py"
+    before = stage.read_text()
+    marked = 'paths["metrics"].write_text(\'{"queued": {"value": 1.0}}\')'
+    stage.write_text(before.replace("    show_all(", f"    {marked}\n    show_all("))
+    try:
+        fresh.run("dvc", "exp", "run", "--queue", "-n", "queued", "-S", "evaluate.seed=2")
+    finally:
+        stage.write_text(before)
+    fresh.run("dvc", "queue", "start")
+    deadline = time.monotonic() + 300
+    while "Success" not in (status := fresh.run("dvc", "queue", "status")):
+        assert "Failed" not in status, fresh.run("dvc", "queue", "logs", "queued", check=False)
+        assert time.monotonic() < deadline, status
+        time.sleep(1)
+    listed = fresh.run("git", "for-each-ref", "--format=%(refname)", "refs/exps/*/*/queued")
+    experiment = listed.strip()
+    assert '"queued"' in fresh.run("git", "show", f"{experiment}:metrics/generation.json")
+    assert "queued" not in (fresh.folder / "metrics" / "generation.json").read_text()
+
+
+def record(corpus: Path, speech: Path, folder: Path) -> None:
+    """Prepare a folder of pictures with recordings alone, at rates and channels of their own."""
+    source = Corpus(corpus)
+    shards = [read_table(path) for path in sorted(speech.glob("*.parquet"))]
+    clips = {u: f for shard in shards for u, f in zip(shard.utterance, shard.flac, strict=True)}
+    rows: list[dict[str, object]] = []
+    for image, picture in source.images.iterrows():
+        number = int(str(image))
+        said = source.descriptions.query("image == @number and role == 'caption'").index[:2]
+        if not len(said):
+            continue
+        name = f"{number:03d}.jpg"
+        (folder / name).write_bytes(source.picture_bytes(number))
+        spoken = []
+        for utterance in said:
+            wave, rate = soundfile.read(io.BytesIO(clips[utterance]))
+            stereo = np.stack([wave, wave], axis=1)
+            soundfile.write(folder / f"{utterance}.wav", stereo, rate * 2 if number % 2 else rate)
+            spoken.append({"text": None, "recording": f"{utterance}.wav"})
+        split = "test" if picture["split"] == "test" else "train"
+        row = {"image": name, "class": picture["class_name"], "split": split}
+        rows.append({**row, "descriptions": spoken})
+    write_index(folder, rows)
+
+
+def test_recordings_without_any_text_go_all_the_way(
+    fresh: Clone, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    archives = tmp_path_factory.mktemp("archives")
+    folder = archives / "recorded" / "field_notes"
+    folder.mkdir(parents=True)
+    record(fresh.folder / "artifacts/corpus", fresh.folder / "artifacts/speech", folder)
+    clone = clone_into(tmp_path_factory.mktemp("recorded") / "clone")
+    params = (clone.folder / "params.yaml").read_text()
+    for before, after in [
+        ("kind: minibirds", "kind: recorded"),
+        ("edition: drawn", "edition: field_notes"),
+        ("engine: espeak", "engine: recorded"),
+    ]:
+        assert before in params
+        params = params.replace(before, after)
+    (clone.folder / "params.yaml").write_text(params)
+    clone.run("dvc", "repro", S2IGAN_ARCHIVES=str(archives))
+    corpus = Corpus(clone.folder / "artifacts" / "corpus")
+    assert not corpus.has_text
+    figures = json.loads((clone.folder / "metrics" / "generation.json").read_text())
+    assert figures["keywords"]["absent"]
+    assert figures["swap"]["absent"]
+    assert figures["consistency"]
+    assert clone.changed() <= {"dvc.lock", "params.yaml", *SMALL}
