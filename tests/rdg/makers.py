@@ -39,6 +39,7 @@ RDG: dict[str, Any] = {
     "use_rs": False,
     "rs_weight": 1.0,
     "rs_every": 1,
+    "matching_weight": 0.0,
     "augment": [],
     "embedding_mix": 0.0,
     "steps": 6,
