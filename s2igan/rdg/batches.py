@@ -31,6 +31,7 @@ class Batch:
     Attributes:
         real: ``(N, crop, crop, 3)`` uint8, the ground truth.
         wrong: ``(N, crop, crop, 3)`` uint8, a picture of another class, or None.
+        labels: ``(N,)`` int64, class of the ground truth.
         speech: ``(N, E)`` float32, a caption's speech embedding.
         wrong_speech: ``(N, E)`` float32, that of the picture of another class.
         truth_seen: ``(N, E)`` float32, image embedding of a view of the ground truth.
@@ -43,6 +44,7 @@ class Batch:
 
     real: npt.NDArray[np.uint8]
     wrong: npt.NDArray[np.uint8] | None
+    labels: Integers
     speech: Floats
     wrong_speech: Floats
     truth_seen: Floats
@@ -169,6 +171,7 @@ class BatchStream:
         return Batch(
             real=self.pixels.crops(images[chosen], self.crop, rng),
             wrong=self.pixels.crops(images[wrong], self.crop, rng) if self.wrong_pictures else None,
+            labels=self.pictures.classes[chosen],
             speech=self._speech(chosen, rng),
             wrong_speech=self.speech[self.pictures.utterances(wrong, rng)],
             truth_seen=self.seen[images[chosen], truth_view],

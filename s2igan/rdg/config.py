@@ -65,6 +65,11 @@ class RdgConfig(Section):
     rs_every: int = Field(
         ge=1, description="steps between two updates with the relation supervisor (paper: 1)"
     )
+    matching_weight: float = Field(
+        ge=0,
+        description="weight of SEN's matching loss, eqs. (1) to (4), between generated pictures "
+        "and the speech they were drawn from (paper: 0)",
+    )
 
     augment: list[Augmentation] = Field(
         description="random transforms applied alike to real and generated pictures before the "

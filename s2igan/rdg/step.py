@@ -24,6 +24,9 @@ from s2igan.rdg.config import RdgConfig
 from s2igan.rdg.discriminator import Discriminator, Verdict
 from s2igan.rdg.generator import Generated, Generator
 from s2igan.rdg.supervision import ImageEmbedding, Supervision
+from s2igan.sen.losses import matching_loss
+
+BETA = 10.0  # scale of the cosine similarity in eq. (1)
 
 _WEIGHTS, _AUGMENTATION = 2, 3  # keys of the random streams, beside those of the batches
 
@@ -35,7 +38,8 @@ class RdgStep:
         config: the section ``rdg``.
         embedding_dim: dimension of speech and image embeddings.
         embed_image: ``(N, 3, S, S)`` pictures in [0, 1] → ``(N, E)`` image embeddings,
-            differentiable and frozen; None leaves the relation supervisor out.
+            differentiable and frozen; only read by the relation supervisor and the matching loss,
+            and None where neither takes part.
         device: where to compute.
     """
 
@@ -47,12 +51,12 @@ class RdgStep:
         embed_image: ImageEmbedding | None,
         device: torch.device,
     ) -> None:
-        self.config, self.device = config, device
+        self.config, self.device, self.embed_image = config, device, embed_image
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(torch_generator(config.seed, _WEIGHTS).initial_seed())
             self.generator = build_generator(config, embedding_dim)
             self.discriminators = build_discriminators(config)
-            self.supervision = self._supervision(embed_image, embedding_dim)
+            self.supervision = self._supervision(embedding_dim) if config.use_rs else None
         for module in (self.generator, *self.discriminators):
             _to_channels_last(module.to(device))
         self._judges = list(zip(self.discriminators, self.generator.sizes, strict=True))
@@ -73,14 +77,8 @@ class RdgStep:
         condition = generated.condition
         seen = (condition.mu if config.condition_on == "mu" else condition.sample).detach()
         terms = self._update_discriminators(batch, shown, seen, draws)
-        relation_loss = None
-        if self.supervision is not None and step % config.rs_every == 0:
-            seen_reals = (batch.truth_seen, batch.same_seen, batch.wrong_seen)
-            own_loss, relation_loss = self.supervision.update(
-                generated.images[-1], *(self._tensor(values) for values in seen_reals)
-            )
-            terms |= {"RS": own_loss, "G_RS": relation_loss.detach()}
-        self._update_generator(generated, shown, seen, relation_loss, terms)
+        guidance = self._guidance(step, batch, generated.images[-1], terms)
+        self._update_generator(generated, shown, seen, guidance, terms)
         self.ema.update(self.generator)
         return terms
 
@@ -116,39 +114,55 @@ class RdgStep:
         generated: Generated,
         shown: list[Tensor],
         seen: Tensor,
-        relation_loss: Tensor | None,
+        guidance: Tensor,
         terms: dict[str, Tensor],
     ) -> None:
         config = self.config
         self._judging(False)
         kl = losses.kl_loss(generated.condition.mu, generated.condition.logvar)
-        total = config.kl_weight * kl
+        total = config.kl_weight * kl + guidance
         for image, (judge, size) in zip(shown, self._judges, strict=True):
             with autocast(self.device, config.precision):
                 fake = judge(image, seen)
             loss = losses.generator_loss(fake, config.uncond_weight)
             total = total + loss
             terms[f"G_{size}"] = loss.detach()
-        if relation_loss is not None:
-            total = total + config.rs_weight * relation_loss
         self._adam_g.zero_grad(set_to_none=True)
         torch.autograd.backward(total)
         self._adam_g.step()
         self._judging(True)
         terms["KL"] = kl.detach()
 
-    def _supervision(
-        self, embed_image: ImageEmbedding | None, embedding_dim: int
-    ) -> Supervision | None:
-        if embed_image is None:
-            return None
+    def _guidance(
+        self, step: int, batch: Batch, images: Tensor, terms: dict[str, Tensor]
+    ) -> Tensor:
+        # What the SEN's image encoder tells the generator: relations, and the match with speech.
+        config, total = self.config, torch.zeros((), device=self.device)
+        relates = self.supervision is not None and step % config.rs_every == 0
+        if self.embed_image is None or not (relates or config.matching_weight):
+            return total
+        with autocast(self.device, config.precision):
+            fake = self.embed_image((images + 1) / 2).float()  # (N, E)
+        if self.supervision is not None and relates:
+            seen_reals = (batch.truth_seen, batch.same_seen, batch.wrong_seen)
+            own_loss, relation_loss = self.supervision.update(
+                fake, *(self._tensor(values) for values in seen_reals)
+            )
+            terms |= {"RS": own_loss, "G_RS": relation_loss.detach()}
+            total = total + config.rs_weight * relation_loss
+        if config.matching_weight:
+            speech, labels = self._tensor(batch.speech), self._tensor(batch.labels)
+            match = matching_loss(F.normalize(speech, dim=1), fake, labels, BETA)
+            terms["G_match"] = match.detach()
+            total = total + config.matching_weight * match
+        return total
+
+    def _supervision(self, embedding_dim: int) -> Supervision:
         return Supervision(
-            embed_image,
             embedding_dim=embedding_dim,
             lr=self.config.lr_d,
             betas=(self.config.betas[0], self.config.betas[1]),
             device=self.device,
-            precision=self.config.precision,
         )
 
     def _judging(self, learns: bool) -> None:

@@ -1,4 +1,7 @@
-"""How the relation supervisor learns, and what the generator hears from it (paper §2.3.2)."""
+"""How the relation supervisor learns, and what the generator hears from it (paper §2.3.2).
+
+Pictures come as image embeddings of the SEN, as in the authors' code.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from s2igan.engine.device import Precision, autocast
 from s2igan.rdg import losses
 from s2igan.rdg.relation import RelationSupervisor
 
@@ -14,49 +16,41 @@ ImageEmbedding = Callable[[Tensor], Tensor]
 
 
 class Supervision:
-    """The relation supervisor, its optimiser and the frozen image encoder in front of it.
+    """The relation supervisor and its optimiser.
 
     Args:
-        embed_image: ``(N, 3, S, S)`` pictures in [0, 1] → ``(N, E)`` image embeddings,
-            differentiable and frozen.
         embedding_dim: E.
         lr: Adam's rate.
         betas: Adam's decay rates.
         device: where to compute.
-        precision: of the image encoder.
     """
 
     def __init__(
         self,
-        embed_image: ImageEmbedding,
         *,
         embedding_dim: int,
         lr: float,
         betas: tuple[float, float],
         device: torch.device,
-        precision: Precision,
     ) -> None:
-        self.embed_image, self.device, self.precision = embed_image, device, precision
         self.relation = RelationSupervisor(embedding_dim).to(device)
         self._adam = torch.optim.Adam(self.relation.parameters(), lr=lr, betas=betas, fused=True)
 
     def update(
-        self, images: Tensor, truth: Tensor, same: Tensor, wrong: Tensor
+        self, fake: Tensor, truth: Tensor, same: Tensor, wrong: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Update the supervisor by eq. (8).
 
         Args:
-            images: ``(N, 3, S, S)`` generated pictures of the last scale, in [-1, 1].
+            fake: ``(N, E)`` image embeddings of the generated pictures of the last scale.
             truth: ``(N, E)`` image embeddings of the ground truth.
             same: ``(N, E)``, another real picture of the same class.
             wrong: ``(N, E)``, a real picture of another class.
 
         Returns:
             The supervisor's loss, detached, and the generator's loss after the update, whose
-            gradient reaches the pictures.
+            gradient reaches ``fake``.
         """
-        with autocast(self.device, self.precision):
-            fake = self.embed_image((images + 1) / 2).float()
         self.relation.requires_grad_(True)
         loss = losses.relation_loss(*self.relation(truth, same, wrong, fake.detach()))
         self._adam.zero_grad(set_to_none=True)

@@ -53,7 +53,7 @@ def train_rdg(
         features: ``artifacts/features``.
         embeddings: ``artifacts/embeddings``.
         sen: ``artifacts/sen``.
-        weights: ``artifacts/weights``, read where the relation supervisor takes part.
+        weights: ``artifacts/weights``, read where generated pictures are embedded.
         out: ``artifacts/rdg``.
         curves: TSV of every loss term over the steps.
         grid: PNG of fixed captions and noise over the steps.
@@ -70,7 +70,7 @@ def train_rdg(
         )
     stream = open_stream(config, corpus, features, embeddings)
     embed_image = None
-    if config.use_rs:
+    if config.use_rs or config.matching_weight:
         embed_image = load_image_embedding(features, weights, sen, session.device)
     training = RdgTraining(config, stream, embed_image, session)
     training.fit()

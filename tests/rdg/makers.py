@@ -107,6 +107,7 @@ def random_batch(config: RdgConfig, seed: int = 0) -> Batch:
     return Batch(
         real=pictures(),
         wrong=pictures() if config.wrong_pairs == "pictures" else None,
+        labels=np.arange(count),
         speech=unit(),
         wrong_speech=unit(),
         truth_seen=unit(),
