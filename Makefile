@@ -45,7 +45,7 @@ test: $(READY)  ## run the tests
 check: $(READY)  ## ruff and mypy
 	ruff check .
 	ruff format --check .
-	mypy
+	mypy s2igan stages tests $(wildcard bench/*.py)
 
 .PHONY: deps
 deps: $(READY)  ## write the source files among the deps of dvc.yaml

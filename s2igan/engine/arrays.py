@@ -45,11 +45,11 @@ class ArrayWriter:
 
     def close(self) -> None:
         """Write the final shape into the header and make the file durable."""
-        self._file.seek(0)
-        self._write_header()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        with self._file:
+            self._file.seek(0)
+            self._write_header()
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def _write_header(self) -> None:
         # NumPy pads the header for a growing first axis, so both headers have one length.
