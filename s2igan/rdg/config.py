@@ -63,7 +63,9 @@ class RdgConfig(Section):
     use_rs: bool = Field(description="whether the relation supervisor takes part (paper: true)")
     rs_weight: float = Field(gt=0, description="weight of the generator's relation loss (paper: 1)")
     rs_every: int = Field(
-        ge=1, description="steps between two updates with the relation supervisor (paper: 1)"
+        ge=1,
+        description="steps between two looks of the SEN's image encoder at generated pictures, for "
+        "the relation supervisor and the matching loss (paper: 1)",
     )
     matching_weight: float = Field(
         ge=0,

@@ -138,12 +138,11 @@ class RdgStep:
     ) -> Tensor:
         # What the SEN's image encoder tells the generator: relations, and the match with speech.
         config, total = self.config, torch.zeros((), device=self.device)
-        relates = self.supervision is not None and step % config.rs_every == 0
-        if self.embed_image is None or not (relates or config.matching_weight):
+        if self.embed_image is None or step % config.rs_every:
             return total
         with autocast(self.device, config.precision):
             fake = self.embed_image((images + 1) / 2).float()  # (N, E)
-        if self.supervision is not None and relates:
+        if self.supervision is not None:
             seen_reals = (batch.truth_seen, batch.same_seen, batch.wrong_seen)
             own_loss, relation_loss = self.supervision.update(
                 fake, *(self._tensor(values) for values in seen_reals)
