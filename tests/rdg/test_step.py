@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from s2igan.rdg.generator import NextStage
 from s2igan.rdg.step import RdgStep, to_scales
@@ -14,15 +15,17 @@ CPU = torch.device("cpu")
 
 
 def embed_image(images: Tensor) -> Tensor:
-    """A frozen linear image encoder: mean colours, repeated."""
-    return images.mean(dim=(2, 3)).repeat(1, EMBEDDING_DIM // 3)
+    """A frozen image encoder: mean colours, repeated, of unit length."""
+    return F.normalize(images.mean(dim=(2, 3)).repeat(1, EMBEDDING_DIM // 3), dim=1)
 
 
 def make(supervised: bool = False, **changes: Any) -> RdgStep:
+    config = rdg_config(use_rs=supervised, **changes)
+    looks = config.use_rs or config.matching_weight > 0
     return RdgStep(
-        rdg_config(use_rs=supervised, **changes),
+        config,
         embedding_dim=EMBEDDING_DIM,
-        embed_image=embed_image if supervised else None,
+        embed_image=embed_image if looks else None,
         device=CPU,
     )
 
@@ -69,6 +72,30 @@ def test_the_supervisor_reaches_the_generator() -> None:
     plain(0, batch)
     supervised(0, batch)
     assert not torch.equal(generator_weights(plain), generator_weights(supervised))
+
+
+def test_without_matching_weight_no_matching_loss_is_left() -> None:
+    batch = random_batch(rdg_config())
+    plain, supervised, matching = make(), make(supervised=True), make(matching_weight=2.0)
+    assert "G_match" not in supervised(0, batch)
+    plain(0, batch)
+    terms = matching(0, batch)
+    assert "G_match" in terms
+    assert not {"RS", "G_RS"} & set(terms)
+    assert not torch.equal(generator_weights(plain), generator_weights(matching))
+
+
+def test_matching_loss_is_that_of_the_sen_on_generated_pictures() -> None:
+    step = make(matching_weight=1.0)
+    batch = random_batch(step.config)
+    inputs = (batch.speech, batch.noise, batch.condition_noise)
+    with torch.no_grad():
+        images = step.generator(*(torch.from_numpy(value) for value in inputs)).images[-1]
+    seen = embed_image((images + 1) / 2)
+    scores = 10 * torch.from_numpy(batch.speech) @ seen.T
+    expected = -scores.log_softmax(dim=1).diagonal().mean()
+    expected -= scores.log_softmax(dim=0).diagonal().mean()
+    torch.testing.assert_close(step(0, batch)["G_match"], expected)
 
 
 def test_the_supervisor_may_come_every_other_step() -> None:
