@@ -67,7 +67,7 @@ def test_the_report_prints_both_files_of_figures(fresh: Clone) -> None:
     ("path", "stages"),
     [
         ("s2igan/evaluation/keywords.py", {"evaluate"}),
-        ("s2igan/sen/losses.py", {"train_sen"}),
+        ("s2igan/sen/schedule.py", {"train_sen"}),
         ("s2igan/speech/espeak.py", {"tts"}),
         ("s2igan/engine/tracking.py", set()),
         ("s2igan/config.py", set()),
