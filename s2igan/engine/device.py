@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 
+from s2igan.engine.allocator import keep_freed_memory
 from s2igan.engine.runtime import read_runtime
 from s2igan.errors import UserError
 
@@ -27,7 +28,7 @@ def choose_device(request: str | None = None) -> torch.device:
     wanted = request or read_runtime().device
     if wanted == "cpu":
         present = " (a GPU is present; the device setting says cpu)" if gpu_is_present() else ""
-        return _announce(torch.device("cpu"), present)
+        return _cpu(present)
     device = torch.device(_cuda_name(wanted))
     problem = cuda_problem(device)
     if problem is None:
@@ -35,7 +36,7 @@ def choose_device(request: str | None = None) -> torch.device:
     if wanted != "auto":
         raise UserError(f"device {wanted!r}", got=problem, expected="a usable CUDA device")
     reason = f" (a GPU is present but unusable: {problem})" if gpu_is_present() else ""
-    return _announce(torch.device("cpu"), reason)
+    return _cpu(reason)
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
@@ -73,6 +74,11 @@ def _cuda_name(wanted: str) -> str:
 def _one_line(text: str, limit: int = 200) -> str:
     line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _cpu(remark: str) -> torch.device:
+    keep_freed_memory()
+    return _announce(torch.device("cpu"), remark)
 
 
 def _announce(device: torch.device, remark: str) -> torch.device:

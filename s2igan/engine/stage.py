@@ -142,9 +142,11 @@ def disk_is_full(error: BaseException) -> bool:
 def _device(*, chosen: bool) -> "torch.device":
     import torch
 
+    if not chosen:
+        return torch.device("cpu")
     from s2igan.engine.device import choose_device
 
-    return choose_device() if chosen else torch.device("cpu")
+    return choose_device()
 
 
 def _flat(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:

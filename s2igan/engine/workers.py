@@ -46,10 +46,9 @@ def _context(fn: Callable[..., object]) -> multiprocessing.context.ForkServerCon
     # Forking a process that holds threads or CUDA is unsafe; the fork server holds neither. It
     # imports once what each of its children would import again.
     context = multiprocessing.get_context("forkserver")
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
     function = fn.func if isinstance(fn, partial) else fn
-    modules = [function.__module__, *([spec.name] if spec else [])]
-    context.set_forkserver_preload(modules)
+    own = [name for name in sys.modules if name.startswith("s2igan.")]
+    context.set_forkserver_preload([function.__module__, *own])
     return context
 
 

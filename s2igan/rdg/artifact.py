@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from s2igan.engine.tables import write_json
+from s2igan.engine.weights import write_weights
 from s2igan.errors import UserError
 from s2igan.rdg.generator import Generator
 
@@ -28,10 +29,7 @@ def save_generator(
         generator: usually the averaged one.
         training: figures about the run that do not differ between identical runs.
     """
-    weights = {
-        name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()
-    }
-    save_file(weights, folder / WEIGHTS)
+    write_weights(folder / WEIGHTS, generator.state_dict())
     write_json(
         folder / DESCRIPTION,
         {"generator": generator.architecture, "training": dict(training or {})},

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
 from s2igan.engine.tables import write_json
+from s2igan.engine.weights import write_weights
 from s2igan.errors import UserError
 from s2igan.sen.image_encoder import ImageEncoder
 from s2igan.sen.speech_encoder import SpeechEncoder
@@ -36,8 +37,8 @@ def save_sen(
         mel: the content of ``mel.json``, needed to speak to the encoder.
         training: figures about the run that do not differ between identical runs.
     """
-    _save_weights(folder / SPEECH_WEIGHTS, speech_encoder)
-    _save_weights(folder / IMAGE_WEIGHTS, image_encoder)
+    write_weights(folder / SPEECH_WEIGHTS, speech_encoder.state_dict())
+    write_weights(folder / IMAGE_WEIGHTS, image_encoder.state_dict())
     write_json(
         folder / DESCRIPTION,
         {
@@ -99,13 +100,6 @@ def load_image_encoder(sen: Path) -> ImageEncoder:
     encoder = ImageEncoder(**read_description(sen)["image_encoder"])
     _load_weights(sen / IMAGE_WEIGHTS, encoder)
     return encoder.eval()
-
-
-def _save_weights(path: Path, module: nn.Module) -> None:
-    weights = {
-        name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()
-    }
-    save_file(weights, path)
 
 
 def _load_weights(path: Path, module: nn.Module) -> None:

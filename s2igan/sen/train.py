@@ -176,24 +176,29 @@ class SenTraining:
         if logs or watches:
             self._log(watches)
         if self.step % config.checkpoint_every_steps == 0 and not last:
+            self._require_finite()
             self.session.checkpoints.save(self.state())
 
     def _log(self, watches: bool) -> None:
         since = self.rows[-1]["step"] if self.rows else 0
+        self._require_finite()
         row = {name: float(value) / (self.step - since) for name, value in self._sums.items()}
-        if not math.isfinite(row["loss"]):
-            raise UserError(
-                f"loss of SEN at step {self.step}",
-                got=row["loss"],
-                expected="a finite number",
-                fix="lower sen.lr or set sen.precision to float32",
-            )
         row["lr"] = self.optimizer.param_groups[0]["lr"]
         if watches:
             row["val_mAP"] = self._watch()
         self.rows.append({"step": self.step, **row})
         self._sums = {}
         self.session.tracker.log(self.step, row)
+
+    def _require_finite(self) -> None:
+        loss = float(self._sums.get("loss", 0.0))
+        if not math.isfinite(loss):
+            raise UserError(
+                f"loss of SEN at step {self.step}",
+                got=loss,
+                expected="a finite number",
+                fix="lower sen.lr or set sen.precision to float32",
+            )
 
     def _watch(self) -> float:
         self.model.eval()

@@ -45,11 +45,15 @@ def shard_path(folder: Path, shard: int) -> Path:
 
 
 def write_shard(path: Path, spoken: Iterable[Spoken], rate_hz: int) -> int:
-    """Encode and write up to :data:`SHARD_SIZE` utterances; returns how many."""
-    rows = [
+    """Encode and write up to :data:`SHARD_SIZE` utterances, given in any order.
+
+    Returns:
+        How many there were.
+    """
+    rows = sorted(
         (item.utterance, item.voice, item.rate_wpm, item.pitch, encode_flac(item.pcm, rate_hz))
         for item in spoken
-    ]
+    )
     columns = zip(*rows, strict=True)
     table = pa.table(
         [pa.array(column, field.type) for column, field in zip(columns, _SCHEMA, strict=True)],

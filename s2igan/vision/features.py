@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from numpy.lib.format import open_memmap
-from safetensors.torch import save_file
 
 from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import ArrayWriter
@@ -23,6 +22,7 @@ from s2igan.engine.device import Precision, autocast
 from s2igan.engine.pictures import Picture
 from s2igan.engine.progress import bar
 from s2igan.engine.tables import write_json
+from s2igan.engine.weights import write_weights
 from s2igan.engine.workers import parallel_map
 from s2igan.errors import UserError
 from s2igan.vision.backbones import Backbone, BackboneOutput, load_backbone
@@ -178,7 +178,7 @@ def _describe(out: Path, backbones: Sequence[Backbone], mean: Features, std: Fea
             },
         },
     )
-    save_file(
-        {"mean": torch.from_numpy(mean), "std": torch.from_numpy(std)},
+    write_weights(
         out / "backbone.safetensors",
+        {"mean": torch.from_numpy(mean), "std": torch.from_numpy(std)},
     )

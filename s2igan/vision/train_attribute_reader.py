@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,6 +25,7 @@ from s2igan.corpora.attributes import ATTRIBUTES, VALUES
 from s2igan.corpora.minibirds.species import read_species
 from s2igan.engine.progress import bar
 from s2igan.engine.seeding import numpy_generator
+from s2igan.engine.weights import write_weights
 from s2igan.vision.attribute_networks import (
     CompactNetwork,
     ReaderNetwork,
@@ -150,8 +150,7 @@ def initialised(network: type[Network], seed: int) -> Network:
 
 def save(network: nn.Module, path: Path) -> None:
     """Write the weights as float16, which loses nothing that a reading depends on."""
-    tensors = {name: value.half().contiguous() for name, value in network.state_dict().items()}
-    save_file(tensors, path)
+    write_weights(path, {name: value.half() for name, value in network.state_dict().items()})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

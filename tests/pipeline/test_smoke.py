@@ -91,6 +91,8 @@ def test_a_touched_line_reruns_what_it_can_change(
     assert own == stages
 
 
+# MLflow's own use of its libraries is warned about when its records are read.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_an_ablation_in_a_temporary_copy_is_tracked_in_this_repository(fresh: Clone) -> None:
     fresh.commit("Outputs")
     output = fresh.run(

@@ -184,3 +184,23 @@ def test_features_of_another_corpus_are_refused(inputs: Path, tmp_path: Path) ->
     write_synthetic(tmp_path / "other", images_per_class=2)
     with pytest.raises(UserError, match=r"utterances in mel\.npy; got 97; expected 193"):
         SenData(inputs / "corpus", tmp_path / "other" / "features")
+
+
+def test_a_diverged_run_stops_before_it_is_saved(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore(tmp_path / "state.pt", saves=0)
+    config = sen_config(steps=9, checkpoint_every_steps=3, log_every_steps=7)
+    training = SenTraining(
+        config, SenData(inputs / "corpus", inputs / "features"), session_with(store)
+    )
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda *_: _spoil(training))
+    with pytest.raises(UserError, match="loss of SEN at step 3; got nan"):
+        training.fit()
+    assert store.load() is None
+
+
+def _spoil(training: SenTraining) -> None:
+    with torch.no_grad():
+        for parameter in training.model.parameters():
+            parameter.fill_(torch.nan)

@@ -21,7 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written = tmp_path_factory.mktemp("speech")
     for shard, stop in enumerate((SHARD_SIZE, SHARD_SIZE + 37)):
         rows = range(shard * SHARD_SIZE, stop)
-        spoken = (Spoken(row, "en-us", 170, None, _pcm(row)) for row in rows)
+        spoken = (Spoken(row, "en-us", 170, None, _pcm(row)) for row in reversed(rows))
         assert write_shard(shard_path(written, shard), spoken, RATE) == len(rows)
     return written
 
