@@ -9,6 +9,7 @@ from s2igan.engine.section import Section
 
 EDITIONS: Final[dict[str, tuple[str, ...]]] = {
     "minibirds": ("drawn",),
+    "cub": ("published",),
     "oxford102": ("published", "304px"),
 }
 """Editions of the corpora that the manifests list; a recorded corpus names its own."""
@@ -21,20 +22,33 @@ class CorpusConfig(Section):
     so that all presets have the same keys.
     """
 
-    kind: Literal["minibirds", "oxford102", "recorded"] = Field(
-        description="minibirds: drawn from a seed; oxford102: photographs and captions of flowers; "
-        "recorded: a prepared folder of pictures with spoken or written descriptions"
+    kind: Literal["minibirds", "cub", "oxford102", "recorded"] = Field(
+        description="minibirds: drawn from a seed; cub, oxford102: photographs and captions of "
+        "birds and flowers; recorded: a folder of pictures with spoken or written descriptions"
     )
     edition: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        description="which copy, named beside every figure: drawn (minibirds); published or 304px "
-        "(oxford102); the name of the prepared folder (recorded)",
+        description="which copy, named beside every figure: drawn (minibirds); published (cub); "
+        "published or 304px (oxford102); the name of the folder (recorded)",
     )
     seed: int = Field(
         ge=0, description="draws the validation classes and, for minibirds, pictures and captions"
     )
     val_classes: int = Field(
         ge=0, description="classes held out of the training classes for choices; paper 0"
+    )
+    test_share: float = Field(
+        gt=0,
+        lt=1,
+        description="share of the classes that become test where a recorded folder names no split",
+    )
+    on_broken: Literal["stop", "skip"] = Field(
+        description="what a picture that does not decode or lacks its captions does: stop the "
+        "stage, or be left out and listed in corpus.json"
+    )
+    authors_speech: bool = Field(
+        description="take the speech that the paper's authors published (oxford102); "
+        "tts.engine is recorded then"
     )
     minibirds: MinibirdsConfig = Field(description="how much is drawn")
 

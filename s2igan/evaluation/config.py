@@ -1,18 +1,26 @@
 """The section ``evaluate`` of ``params.yaml`` (paper §2.4 and Fig. 3)."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from s2igan.engine.section import Section
+from s2igan.vision.names import check_judge
+
+JudgeName = Annotated[str, AfterValidator(check_judge)]
 
 
 class EvaluateConfig(Section):
     """How generated pictures are judged."""
 
-    backbone: Literal["reader", "squeezenet1_1/keras"] = Field(
-        description="the judge: IS, FID, KID, precision, recall, GAN mAP and diversity are taken "
-        "in its features; `reader` for MiniBirds (paper: Inception-v3)"
+    backbone: JudgeName = Field(
+        description="the judge: keywords, GAN mAP and diversity are taken in its features; "
+        "`reader` for MiniBirds (paper inception_v3/torchvision)"
+    )
+    fidelity_backbone: JudgeName | None = Field(
+        description="the network of IS, FID, KID, precision and recall: torch_fidelity/2048 as "
+        "published figures have it, torch_fidelity/768 for few pictures, or any backbone; "
+        "null = the judge"
     )
     precision: Literal["float32", "bfloat16"] = Field(
         description="arithmetic of the judge's convolutions"

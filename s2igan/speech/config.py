@@ -52,21 +52,53 @@ class Pitch(IntegerRange):
     high: int = Field(ge=0, le=100, description="highest pitch drawn")
 
 
+class RecordingsConfig(Section):
+    """What is done to a recording before anything else hears it."""
+
+    trim_db: float | None = Field(
+        gt=0,
+        description="silence at both ends is cut where frames lie this far below the loudest, dB; "
+        "null = never",
+    )
+    keep_ms: float = Field(ge=0, description="silence left at both ends, milliseconds")
+    level_dbfs: float | None = Field(
+        le=0,
+        description="root mean square that every recording is brought to, dB of full scale; "
+        "null = as recorded",
+    )
+
+
+class Tacotron2Config(Section):
+    """Tacotron2 and the vocoder behind it, as torchaudio publishes them."""
+
+    vocoder: Literal["griffinlim", "wavernn"] = Field(
+        description="spectrogram to audio; the paper's WaveGlow is not published in torchaudio"
+    )
+    batch: int = Field(ge=1, description="sentences of similar length spoken at once")
+    max_frames: int = Field(
+        ge=100, description="spectrogram frames, 256 / 22050 s each, after which speech is cut off"
+    )
+    precision: Literal["float32", "bfloat16"] = Field(description="arithmetic of both networks")
+
+
 class TtsConfig(Section):
     """How a description becomes audio.
 
     Voice, rate and pitch are drawn for every utterance by ``seed`` and belong to the engine
-    ``espeak``; recordings are passed through as they were spoken.
+    ``espeak``.
     """
 
-    engine: Literal["espeak", "recorded"] = Field(
-        description="espeak: synthesise the text; recorded: take the recordings of the corpus"
+    engine: Literal["espeak", "tacotron2", "recorded"] = Field(
+        description="espeak, tacotron2 (the paper's): synthesise the text; recorded: take the "
+        "recordings of the corpus"
     )
-    seed: int = Field(ge=0, description="seed of voice, rate and pitch")
+    seed: int = Field(ge=0, description="seed of voice, rate and pitch, and of Tacotron2's dropout")
     sample_rate_hz: int = Field(ge=8000, le=48000, description="rate of all audio, Hz; paper 22050")
     voices: list[Voice] = Field(min_length=1, description="espeak-ng voices to draw from")
     rate_wpm: SpeakingRate = Field(description="speaking rate, words per minute")
     pitch: Pitch = Field(description="base pitch, 0 to 100")
+    tacotron2: Tacotron2Config = Field(description="the engine tacotron2")
+    recordings: RecordingsConfig = Field(description="the engine recorded")
 
 
 class MelConfig(Section):

@@ -1,19 +1,21 @@
 """Settings of pixels and backbone features: the picture half of section `features`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from s2igan.engine.section import Section
+from s2igan.vision.names import check_backbone
 
 
 class VisionConfig(Section):
     """How pictures are cropped, packed and looked at by pretrained networks."""
 
-    backbones: list[Literal["compact", "squeezenet1_1/keras"]] = Field(
+    backbones: list[Annotated[str, AfterValidator(check_backbone)]] = Field(
         min_length=1,
-        description="pretrained networks whose standardised features are joined, in this order; "
-        "the judge `reader` is refused here",
+        description="pretrained networks, each with its origin and layers, whose standardised "
+        "features are joined in this order: compact, squeezenet1_1/keras, "
+        "inception_v3/torchvision, inception_v3/fid2015/Mixed_6e+Mixed_7a … (paper inception_v3/torchvision)",
     )
     views: int = Field(
         ge=1,
