@@ -15,7 +15,8 @@ class VisionConfig(Section):
         min_length=1,
         description="pretrained networks, each with its origin and layers, whose standardised "
         "features are joined in this order: compact, squeezenet1_1/keras, "
-        "inception_v3/torchvision, inception_v3/fid2015/Mixed_6e+Mixed_7a … (paper inception_v3/torchvision)",
+        "inception_v3/torchvision, inception_v3/fid2015/Mixed_6e+Mixed_7a … "
+        "(paper inception_v3/torchvision)",
     )
     views: int = Field(
         ge=1,
