@@ -8,6 +8,7 @@ import shutil
 import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from s2igan.corpora.manifest import PublishedFile
@@ -20,15 +21,35 @@ _GZIP = b"\x1f\x8b"
 _CHUNK_BYTES = 2**20
 
 
-def locate(files: Sequence[PublishedFile], kind: str, archives: Path | None) -> dict[str, Path]:
-    """Find ``files`` in the folder of archives and verify each.
+@dataclass(frozen=True)
+class Archives:
+    """Where published files and prepared folders lie on this machine.
 
-    A file is looked for at ``<archives>/<kind>/<name>``, then at ``<archives>/<name>``.
+    Attributes:
+        folders: looked through in this order; none of them needs to exist.
+        store: where fetched files go; looked through last unless it is among ``folders``.
+    """
+
+    folders: tuple[Path, ...]
+    store: Path
+
+    def find(self, kind: str, name: str) -> Path | None:
+        """Return ``<folder>/<kind>/<name>`` or ``<folder>/<name>``, a file or folder, or None."""
+        places = (
+            place
+            for folder in (*self.folders, self.store)
+            for place in (folder / kind / name, folder / name)
+        )
+        return next((place for place in places if place.exists()), None)
+
+
+def locate(files: Sequence[PublishedFile], kind: str, archives: Archives) -> dict[str, Path]:
+    """Find ``files`` in the archives and verify each.
 
     Args:
         files: what to find.
         kind: name of the corpus, or ``weights``.
-        archives: folder of archives; None where the machine names none.
+        archives: where to look.
 
     Returns:
         Path of every file, by its name.
@@ -37,21 +58,11 @@ def locate(files: Sequence[PublishedFile], kind: str, archives: Path | None) -> 
         UserError: naming all files that are missing and where they are published, or all whose size
             or checksum is wrong.
     """
-    if not files:
-        return {}
-    if archives is None:
-        raise UserError(
-            f"archives of {kind}",
-            got="no folder of archives",
-            expected=f"a folder with {'; '.join(map(_wanted, files))}",
-            fix="name it in S2IGAN_ARCHIVES or as `archives` in runtime.yaml",
-        )
-    found = {file.name: _find(archives, kind, file.name) for file in files}
+    found = {file.name: archives.find(kind, file.name) for file in files}
     if missing := [file for file in files if found[file.name] is None]:
         raise UserError(
-            f"archives of {kind}: missing in {str(archives)!r}",
-            got=None if archives.is_dir() else "no such folder",
-            fix=f"put into {str(archives / kind)!r}: {'; '.join(map(_wanted, missing))}",
+            f"archives of {kind}: missing",
+            fix=f"put into {str(archives.store / kind)!r}: {'; '.join(map(_wanted, missing))}",
         )
     paths = {name: path for name, path in found.items() if path is not None}
     if wrong := [text for file in files if (text := _difference(file, paths[file.name]))]:
@@ -127,11 +138,6 @@ def _open_stream(path: Path) -> gzip.GzipFile | io.BufferedReader:
     with path.open("rb") as file:
         compressed = file.read(len(_GZIP)) == _GZIP
     return gzip.open(path, "rb") if compressed else path.open("rb")
-
-
-def _find(archives: Path, kind: str, name: str) -> Path | None:
-    places = (archives / kind / name, archives / name)
-    return next((place for place in places if place.is_file()), None)
 
 
 def _wanted(file: PublishedFile) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from s2igan.corpora import oxford102, recorded
+from s2igan.corpora import cub, oxford102, recorded
+from s2igan.corpora.archives import Archives
 from s2igan.corpora.config import CorpusConfig, conflicts
 from s2igan.corpora.minibirds import build as minibirds
 from s2igan.corpora.weights import copy_weights, locate_weights
@@ -16,7 +17,7 @@ def download(
     *,
     weights: Sequence[str],
     manifests: Path,
-    archives: Path | None,
+    archives: Archives,
     out_corpus: Path,
     out_weights: Path,
     workers: int,
@@ -29,7 +30,7 @@ def download(
         config: section ``corpus``.
         weights: pretrained networks, such as ``squeezenet1_1/keras``.
         manifests: the folder ``data/``.
-        archives: folder of archives, prepared folders and weight files; None where there is none.
+        archives: where published files, prepared folders and weight files lie or go to.
         out_corpus: the corpus folder to (re)place.
         out_weights: the folder of weights to (re)place; it is there even if it stays empty.
         workers: processes for host work; no influence on the result.
@@ -47,7 +48,7 @@ def download(
 
 
 def _build_corpus(
-    config: CorpusConfig, manifests: Path, archives: Path | None, out: Path, workers: int
+    config: CorpusConfig, manifests: Path, archives: Archives, out: Path, workers: int
 ) -> None:
     match config.kind:
         case "minibirds":
@@ -59,6 +60,17 @@ def _build_corpus(
                 out,
                 workers,
             )
+        case "cub":
+            cub.build(
+                manifests / "cub.yaml",
+                config.edition,
+                archives=archives,
+                seed=config.seed,
+                val_classes=config.val_classes,
+                on_broken=config.on_broken,
+                out=out,
+                workers=workers,
+            )
         case "oxford102":
             oxford102.build(
                 manifests / "oxford102.yaml",
@@ -66,6 +78,8 @@ def _build_corpus(
                 archives=archives,
                 seed=config.seed,
                 val_classes=config.val_classes,
+                on_broken=config.on_broken,
+                authors_speech=config.authors_speech,
                 out=out,
                 workers=workers,
             )
@@ -75,6 +89,8 @@ def _build_corpus(
                 archives=archives,
                 seed=config.seed,
                 val_classes=config.val_classes,
+                test_share=config.test_share,
+                on_broken=config.on_broken,
                 out=out,
                 workers=workers,
             )

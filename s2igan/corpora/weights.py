@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from pydantic import model_validator
 
-from s2igan.corpora.archives import locate, require_space
+from s2igan.corpora.archives import Archives, locate, require_space
 from s2igan.corpora.manifest import PublishedFile, Source, check_sources, read_manifest
 from s2igan.engine.section import Section
 from s2igan.errors import UserError
@@ -28,13 +28,13 @@ class WeightsManifest(Section):
         return self
 
 
-def locate_weights(names: Sequence[str], manifest: Path, archives: Path | None) -> dict[str, Path]:
+def locate_weights(names: Sequence[str], manifest: Path, archives: Archives) -> dict[str, Path]:
     """Find and verify the weight files of ``names``.
 
     Args:
         names: networks such as ``squeezenet1_1/keras``; shipped ones need no file.
         manifest: ``data/weights.yaml``.
-        archives: folder of archives, looked through as by :func:`archives.locate`.
+        archives: where weight files lie.
 
     Returns:
         Path of every file, by its file name.
