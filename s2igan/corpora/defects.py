@@ -4,6 +4,7 @@ import io
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from PIL import Image, UnidentifiedImageError
 
@@ -16,22 +17,44 @@ _DRAFT = (32, 32)  # the smallest scale of a JPEG decodes several times faster a
 class Defects:
     """Defects of one corpus, in the order in which they were found.
 
+    A defect of one picture can be mended by leaving the picture out; a defect of the corpus as a
+    whole cannot.
+
     Args:
         corpus: how the error names the corpus.
         fix: what the reader can do about them.
+        on_broken: what a defect of one picture does: ``stop`` tells it with all others, ``skip``
+            leaves the picture out.
     """
 
-    def __init__(self, corpus: str, fix: str) -> None:
+    def __init__(
+        self, corpus: str, fix: str, *, on_broken: Literal["stop", "skip"] = "stop"
+    ) -> None:
         self.corpus = corpus
         self.fix = fix
+        self.on_broken = on_broken
         self.found: list[str] = []
+        self.broken: dict[str, list[str]] = {}
 
     def add(self, defect: str) -> None:
-        """Note one defect."""
+        """Note one defect of the corpus as a whole."""
         self.found.append(defect)
 
+    def add_picture(self, picture: str, problem: str) -> None:
+        """Note what is wrong with one picture or what belongs to it, whether or not it stops."""
+        self.broken.setdefault(picture, []).append(problem)
+        if self.on_broken == "stop":
+            self.found.append(f"{picture}: {problem}")
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Why each picture is left out, by its name; empty where a defect stops."""
+        if self.on_broken == "stop":
+            return {}
+        return {picture: "; ".join(self.broken[picture]) for picture in sorted(self.broken)}
+
     def raise_any(self) -> None:
-        """Tell all defects in one line.
+        """Tell in one line all defects that stop.
 
         Raises:
             UserError: if there is any.
@@ -41,13 +64,10 @@ class Defects:
             raise UserError(f"{self.corpus}: {number}", got="; ".join(self.found), fix=self.fix)
 
 
-def picture_defect(picture: tuple[str, bytes]) -> str | None:
-    """Say why a picture file does not decode, or None.
-
-    Args:
-        picture: name and content of the file.
-    """
-    name, data = picture
+def picture_problem(data: bytes) -> str | None:
+    """Say why a picture file does not decode, or None."""
+    if not data:
+        return "no bytes"
     try:
         with Image.open(io.BytesIO(data)) as image:
             image.draft(None, _DRAFT)
@@ -61,8 +81,39 @@ def picture_defect(picture: tuple[str, bytes]) -> str | None:
         zlib.error,
     ) as error:
         reason = "not a picture" if isinstance(error, UnidentifiedImageError) else error
-        return f"{name}: {len(data)} bytes that do not decode ({reason})"
+        return f"{len(data)} bytes that do not decode ({reason})"
     return None
+
+
+def picture_defect(picture: tuple[str, bytes]) -> str | None:
+    """Say which picture file does not decode and why, or None.
+
+    Args:
+        picture: name and content of the file.
+    """
+    name, data = picture
+    problem = picture_problem(data)
+    return None if problem is None else f"{name}: {problem}"
+
+
+def checked(
+    pictures: Iterable[tuple[str, bytes]], workers: int
+) -> Iterator[tuple[str, bytes, str | None]]:
+    """Decode every picture file and pass it on with what is wrong with it, or None.
+
+    Args:
+        pictures: name and content of each file; a few are held at a time.
+        workers: processes that decode; no influence on the result.
+    """
+    waiting: deque[tuple[str, bytes]] = deque()
+
+    def contents() -> Iterator[bytes]:
+        for name, data in pictures:
+            waiting.append((name, data))
+            yield data
+
+    for problem in parallel_map(picture_problem, contents(), workers):
+        yield (*waiting.popleft(), problem)
 
 
 def decodable(
@@ -75,14 +126,7 @@ def decodable(
         defects: where to note them.
         workers: processes that decode; no influence on the result.
     """
-    waiting: deque[bytes] = deque()
-
-    def handed_over() -> Iterator[tuple[str, bytes]]:
-        for name, data in pictures:
-            waiting.append(data)
-            yield name, data
-
-    for defect in parallel_map(picture_defect, handed_over(), workers):
-        if defect is not None:
-            defects.add(defect)
-        yield waiting.popleft()
+    for name, data, problem in checked(pictures, workers):
+        if problem is not None:
+            defects.add_picture(name, problem)
+        yield data
