@@ -77,6 +77,11 @@ class Corpus:
         return set(ATTRIBUTES) <= set(self.images.columns)
 
     @property
+    def has_classes(self) -> bool:
+        """Whether pictures belong to classes; else every picture is a class of its own."""
+        return bool(self.info.get("has_classes", True))
+
+    @property
     def has_text(self) -> bool:
         """Whether at least one description is written."""
         return bool(self.descriptions["text"].notna().any())
@@ -123,8 +128,9 @@ def write_corpus(
         picture_bytes: one encoded picture per row of ``images``, taken one at a time.
         descriptions: columns of :data:`DESCRIPTION_SCHEMA`; an absent column is null throughout.
         recordings: encoded audio files, in the order that ``descriptions["recording"]`` numbers.
-        info: ``kind``, ``edition`` and what else the corpus wants to say of itself; the number of
-            classes, and of images and utterances (captions, without swaps) per split, are added.
+        info: ``kind``, ``edition`` and what else the corpus wants to say of itself, such as
+            ``has_classes: false``; the number of classes, where there are any, and of images and
+            utterances (captions, without swaps) per split are added.
 
     Raises:
         UserError: if pictures, recordings and tables do not fit together.
@@ -145,7 +151,11 @@ def write_corpus(
         write_table(partial / "descriptions.parquet", description_table)
         write_json(
             partial / "corpus.json",
-            {**info, **_counts(image_table.to_pandas(), description_table.to_pandas())},
+            {
+                **info,
+                **({"classes": _classes(image_table)} if info.get("has_classes", True) else {}),
+                **_counts(image_table.to_pandas(), description_table.to_pandas()),
+            },
         )
 
 
@@ -184,13 +194,16 @@ def _expect(what: str, got: int, expected: int) -> None:
         raise UserError(f"{what} of the corpus", got=got, expected=f"{expected}, as in its table")
 
 
+def _classes(images: pa.Table) -> int:
+    return len(images["class_id"].unique())
+
+
 def _counts(images: pd.DataFrame, descriptions: pd.DataFrame) -> dict[str, object]:
     captions = descriptions[descriptions["role"] == "caption"]
     splits = images["split"].to_numpy()
     utterances = pd.Series(splits[captions["image"].to_numpy()])
     swaps = len(descriptions) - len(captions)
     return {
-        "classes": int(images["class_id"].nunique()),
         "images": _per_split(images["split"]),
         "utterances": _per_split(utterances),
         **({"swaps": swaps} if swaps else {}),

@@ -1,262 +1,234 @@
-"""A folder of pictures with recorded or written descriptions, prepared by its user.
+"""A folder of pictures and of recordings that describe them, prepared by its user.
 
-The folder holds ``index.parquet`` and the files that it names; ``docs/corpora.md`` shows how to
-make one. No text is needed anywhere: a description may be a recording alone.
+The folder holds ``index.csv`` and the files that it names; ``docs/your-own-corpus.md`` shows how to
+make one. No text is needed anywhere, and no classes: without them every picture is a class of its
+own, as in the paper authors' code for Flickr8k.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal, Self
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from s2igan.corpora.archives import digest, require_space
-from s2igan.corpora.defects import Defects, decodable
+from s2igan.corpora.archives import Archives, digest, require_space
+from s2igan.corpora.defects import Defects
 from s2igan.corpora.index import write_corpus
-from s2igan.corpora.splits import split_of_classes
-from s2igan.engine.progress import bar
-from s2igan.engine.section import Section
-from s2igan.engine.tables import write_table
+from s2igan.corpora.recorded_csv import ListedPicture, read_index
+from s2igan.corpora.recorded_files import check_pictures, check_recordings, find_file
+from s2igan.corpora.splits import draw_test, split_of_classes
 from s2igan.errors import UserError
 
 KIND = "recorded"
+INDEX = "index.csv"
 
-INDEX_SCHEMA = pa.schema(
-    [
-        ("image", pa.string()),
-        ("class", pa.string()),
-        ("split", pa.string()),
-        ("box", pa.list_(pa.float32())),
-        ("descriptions", pa.list_(pa.struct([("text", pa.string()), ("recording", pa.string())]))),
-    ]
-)
-"""Columns of the prepared ``index.parquet``, one row per picture; ``box`` may be absent."""
-
-
-def _inside(path: str) -> str:
-    parts = PurePosixPath(path)
-    if not path or parts.is_absolute() or ".." in parts.parts:
-        raise ValueError(f"{path!r} is no path inside the prepared folder")
-    return path
-
-
-InnerPath = Annotated[str, AfterValidator(_inside)]
-
-
-class Description(Section):
-    """One description: written, spoken, or both."""
-
-    text: str | None = None
-    recording: InnerPath | None = None
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if self.text is not None and not any(map(str.isalnum, self.text)):
-            raise ValueError(f"text {self.text!r} has no words")
-        if self.text is None and self.recording is None:
-            raise ValueError("neither text nor recording")
-        return self
-
-
-class PreparedPicture(Section):
-    """One row of the prepared index; ``box`` is (x, y, width, height) in px."""
-
-    image: InnerPath
-    class_name: str = Field(alias="class", min_length=1)
-    split: Literal["train", "val", "test"]
-    box: list[float] | None = Field(None, min_length=4, max_length=4)
-    descriptions: list[Description] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _box_has_an_area(self) -> Self:
-        if self.box is not None and min(self.box[2:]) <= 0:
-            raise ValueError(f"box {self.box} has no area")
-        return self
-
-
-def write_index(folder: Path, pictures: Sequence[Mapping[str, object]]) -> None:
-    """Write ``index.parquet`` into a folder that holds the files.
-
-    Args:
-        folder: the prepared folder.
-        pictures: one mapping per picture with the keys of :data:`INDEX_SCHEMA`; absent keys are
-            null.
-    """
-    write_table(folder / "index.parquet", pa.Table.from_pylist([*pictures], schema=INDEX_SCHEMA))
+Splits = Mapping[str, str]
+"""Split of every class, by its name; of every picture, by its path, where there are no classes."""
 
 
 def build(
-    edition: str, *, archives: Path | None, seed: int, val_classes: int, out: Path, workers: int
+    edition: str,
+    *,
+    archives: Archives,
+    seed: int,
+    val_classes: int,
+    test_share: float,
+    on_broken: Literal["stop", "skip"],
+    out: Path,
+    workers: int,
 ) -> None:
     """Build the corpus folder from a prepared folder.
 
     Args:
         edition: name of the folder, at ``<archives>/recorded/<edition>`` or
             ``<archives>/<edition>``.
-        archives: folder of archives.
-        seed: draws the validation classes.
+        archives: where to look.
+        seed: draws the test and the validation classes.
         val_classes: how many are drawn; 0 where the index names them itself.
+        test_share: share of the classes that become test where the index names no splits.
+        on_broken: stop at pictures and recordings that do not decode, or leave them out and list
+            them in ``corpus.json``.
         out: the corpus folder to (re)place.
-        workers: processes that check pictures; no influence on the result.
+        workers: processes that check the files; no influence on the result.
 
     Raises:
-        UserError: if the folder or its index is missing or unreadable; or naming, all at once,
-            every row that is wrong, missing or undecodable file, class in several splits or with
-            one picture, and split without pictures.
+        UserError: if the folder or its index is missing or unreadable; naming, all at once, every
+            row that is wrong and file that is missing or, unless it is skipped, broken; or if
+            fewer than two classes are left to train or to test on.
     """
-    folder = _find_folder(edition, archives)
-    defects = Defects(f"prepared folder {str(folder)!r}", fix="mend the files or index.parquet")
-    pictures = _read_index(folder / "index.parquet", defects)
-    _check_files(folder, pictures, defects)
-    _check_classes(pictures, defects)
-    contents = _sound_pictures(folder, pictures, defects, workers)
-    if defects.found:
-        # What is wrong with the pictures is told together with what is wrong with the index.
-        for _ in contents:
-            pass
+    index = _find_index(edition, archives)
+    folder = index.parent
+    defects = Defects(
+        f"prepared folder {str(folder)!r}", f"mend the files or {INDEX}", on_broken=on_broken
+    )
+    listed = read_index(index, defects)
+    _check_presence(folder, listed, defects)
+    _check_classes(listed, defects)
+    splits: Splits = {}
+    if not defects.found:  # what is drawn from a faulty index would mean nothing
+        splits = _splits(listed, test_share, val_classes, seed)
+        _check_leaks(listed, splits, defects)
+    check_pictures(folder, {picture.image: picture.line for picture in listed}, defects, workers)
+    check_recordings(folder, _recordings(listed), defects, workers)
+    defects.raise_any()
+    pictures = _leave_out(listed, defects)
+    _check_left(pictures, splits)
+    info = {"kind": KIND, "edition": edition, "index_sha256": digest(index, "sha256")}
+    _write(out, folder, pictures, splits, info, defects.skipped)
+
+
+def _write(
+    out: Path,
+    folder: Path,
+    pictures: Sequence[ListedPicture],
+    splits: Splits,
+    info: Mapping[str, object],
+    skipped: Mapping[str, str],
+) -> None:
     recordings = _recordings(pictures)
-    files = [*(picture.image for picture in pictures), *recordings]
-    require_space(out, sum((folder / name).stat().st_size for name in files))
+    images = [_path(folder, picture.image) for picture in pictures]
+    clips = [_path(folder, name) for name in recordings]
+    require_space(out, sum(path.stat().st_size for path in (*images, *clips)))
+    if skipped:
+        sys.stderr.write(f"corpus {info['edition']}: {len(skipped)} files skipped:\n")
+        sys.stderr.writelines(f"  {name}: {problem}\n" for name, problem in skipped.items())
     write_corpus(
         out,
-        _image_table(pictures, val_classes, seed),
-        contents,
-        _description_table(pictures, recordings),
-        ((folder / name).read_bytes() for name in recordings),
+        _image_table(pictures, splits),
+        (path.read_bytes() for path in images),
+        _description_table(pictures, {name: row for row, name in enumerate(recordings)}),
+        (path.read_bytes() for path in clips),
         info={
-            "kind": KIND,
-            "edition": edition,
-            "index_sha256": digest(folder / "index.parquet", "sha256"),
+            **info,
+            "has_classes": _has_classes(pictures),
+            **({"skipped": dict(skipped)} if skipped else {}),
         },
     )
 
 
-def _find_folder(edition: str, archives: Path | None) -> Path:
-    if archives is None:
+def _find_index(edition: str, archives: Archives) -> Path:
+    found = archives.find(KIND, f"{edition}/{INDEX}")
+    if found is None:
+        folders = dict.fromkeys((*archives.folders, archives.store))
+        places = [str(folder / KIND / edition / INDEX) for folder in folders]
         raise UserError(
             f"prepared folder {edition!r}",
-            got="no folder of archives",
-            expected="the folder that holds it",
-            fix="name it in S2IGAN_ARCHIVES or as `archives` in runtime.yaml",
+            got=f"no {INDEX}",
+            expected=" or ".join(map(repr, places)),
+            fix="prepare it as docs/your-own-corpus.md shows; S2IGAN_ARCHIVES names the folder of "
+            "archives",
         )
-    places = (archives / KIND / edition, archives / edition)
-    for place in places:
-        if (place / "index.parquet").is_file():
-            return place
-    raise UserError(
-        f"prepared folder {edition!r}",
-        got="no index.parquet",
-        expected=" or ".join(repr(str(place / "index.parquet")) for place in places),
-        fix="prepare it as docs/corpora.md shows",
-    )
+    return found
 
 
-def _read_index(path: Path, defects: Defects) -> list[PreparedPicture]:
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(
-            f"index {str(path)!r}", got=str(error).splitlines()[0], expected="a Parquet table"
-        ) from error
-    columns, known = set(table.column_names), set(INDEX_SCHEMA.names)
-    if columns - known or known - columns - {"box"}:
-        raise UserError(
-            f"columns of {str(path)!r}",
-            got=", ".join(table.column_names),
-            expected=", ".join(INDEX_SCHEMA.names),
-        )
-    pictures = []
-    for number, row in enumerate(table.to_pylist()):
-        try:
-            pictures.append(PreparedPicture.model_validate(row))
-        except ValidationError as error:
-            for problem in error.errors(include_url=False):
-                place = ".".join(map(str, problem["loc"]))
-                said = problem["msg"].removeprefix("Value error, ")
-                defects.add(f"row {number} ({row['image']!r}) {place}: {said}".replace(" :", ":"))
-    return pictures
-
-
-def _check_files(folder: Path, pictures: list[PreparedPicture], defects: Defects) -> None:
-    for image, count in Counter(picture.image for picture in pictures).items():
-        if count > 1:
-            defects.add(f"{image}: in {count} rows")
-        if not (folder / image).is_file():
-            defects.add(f"{image}: no such picture")
-    for name in _recordings(pictures):
-        path = folder / name
-        if not path.is_file():
-            defects.add(f"{name}: no such recording")
-        elif path.stat().st_size == 0:
-            defects.add(f"{name}: empty recording")
-
-
-def _check_classes(pictures: list[PreparedPicture], defects: Defects) -> None:
-    sizes = Counter(picture.class_name for picture in pictures)
-    splits: defaultdict[str, set[str]] = defaultdict(set)
+def _check_presence(folder: Path, pictures: Sequence[ListedPicture], defects: Defects) -> None:
     for picture in pictures:
-        splits[picture.class_name].add(picture.split)
-    for name in sorted(sizes):
-        if len(splits[name]) > 1:
-            defects.add(f"class {name!r}: in the splits {' and '.join(sorted(splits[name]))}")
-        if sizes[name] == 1:
-            defects.add(f"class {name!r}: 1 picture; at least 2 are needed to tell it from others")
-    for split in ("train", "test"):
-        if not any(split in found for found in splits.values()):
-            defects.add(f"split {split}: no pictures")
+        if find_file(folder, picture.image) is None:
+            defects.add(f"line {picture.line}: no such picture as {picture.image}")
+    for name, line in _recordings(pictures).items():
+        if find_file(folder, name) is None:
+            defects.add(f"line {line}: no such recording as {name}")
 
 
-def _sound_pictures(
-    folder: Path, pictures: list[PreparedPicture], defects: Defects, workers: int
-) -> Iterator[bytes]:
-    names = [picture.image for picture in pictures]
-    loaded = _loaded(folder, bar(names, f"{KIND} pictures"))
-    yield from decodable(loaded, defects, workers)
-    defects.raise_any()
+def _check_classes(pictures: Sequence[ListedPicture], defects: Defects) -> None:
+    first: dict[str, ListedPicture] = {}
+    for picture in pictures:
+        if picture.class_name is None:
+            continue
+        known = first.setdefault(picture.class_name, picture)
+        if known.split != picture.split:
+            defects.add(
+                f"line {picture.line}: class {picture.class_name!r} in the split {picture.split}, "
+                f"but in {known.split} on line {known.line}"
+            )
 
 
-def _loaded(folder: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    for name in names:
-        if (folder / name).is_file():  # where it is not, that is a defect already
-            yield name, (folder / name).read_bytes()
-
-
-def _recordings(pictures: list[PreparedPicture]) -> dict[str, int]:
-    """Number the recordings in the order in which they are first named."""
-    named = (d.recording for picture in pictures for d in picture.descriptions)
-    return {name: row for row, name in enumerate(dict.fromkeys(filter(None, named)))}
-
-
-def _image_table(pictures: list[PreparedPicture], val_classes: int, seed: int) -> pd.DataFrame:
-    names = sorted({picture.class_name for picture in pictures})
-    ids = {name: class_id for class_id, name in enumerate(names)}
-    listed = {ids[picture.class_name]: picture.split for picture in pictures}
-    if val_classes and "val" in listed.values():
+def _splits(
+    pictures: Sequence[ListedPicture], test_share: float, val_classes: int, seed: int
+) -> Splits:
+    """Take the splits that the index names, or draw them; validation is drawn from training."""
+    named = {_class_of(picture): picture.split for picture in pictures}
+    names = sorted(named)
+    if val_classes and "val" in named.values():
         raise UserError(
             "corpus.val_classes",
             got=val_classes,
             expected="0, since the index names validation classes itself",
         )
-    test = {class_id for class_id, split in listed.items() if split == "test"}
-    train = {class_id for class_id, split in listed.items() if split == "train"}
-    splits = listed | split_of_classes(train | test, test, val_classes, seed)
-    class_ids = [ids[picture.class_name] for picture in pictures]
+    if None in named.values():
+        drawn = draw_test(range(len(names)), test_share, seed)
+        named = {name: "test" if row in drawn else "train" for row, name in enumerate(names)}
+    rows = [row for row, name in enumerate(names) if named[name] != "val"]
+    test = {row for row in rows if named[names[row]] == "test"}
+    splits = split_of_classes(rows, test, val_classes, seed)
+    return {name: splits.get(row, "val") for row, name in enumerate(names)}
+
+
+def _check_leaks(pictures: Sequence[ListedPicture], splits: Splits, defects: Defects) -> None:
+    """Note recordings that would be heard in training and in test."""
+    heard: dict[str, str] = {}
+    for picture in pictures:
+        split = splits[_class_of(picture)]
+        for said in picture.descriptions:
+            if said.recording and heard.setdefault(said.recording, split) != split:
+                defects.add(
+                    f"line {said.line}: {said.recording} describes a picture of the split "
+                    f"{split}, but before one of {heard[said.recording]}"
+                )
+
+
+def _leave_out(pictures: Sequence[ListedPicture], defects: Defects) -> list[ListedPicture]:
+    """Return what is left without broken files; a picture without a description goes too."""
+    kept = []
+    for picture in pictures:
+        if picture.image in defects.broken:
+            continue
+        sound = [d for d in picture.descriptions if d.recording not in defects.broken]
+        if sound:
+            kept.append(replace(picture, descriptions=sound))
+        else:
+            defects.add_picture(picture.image, "none of its recordings is left")
+    return kept
+
+
+def _check_left(pictures: Sequence[ListedPicture], splits: Splits) -> None:
+    counts = Counter(splits[name] for name in {_class_of(picture) for picture in pictures})
+    unit = "classes" if _has_classes(pictures) else "pictures"
+    for split in ("train", "test"):
+        if counts[split] < 2:
+            raise UserError(
+                f"{unit} of the split {split}",
+                got=counts[split],
+                expected="at least 2, to be told from each other",
+                fix=f"list more {unit}, or change the splits of {INDEX}, corpus.test_share or "
+                "corpus.val_classes",
+            )
+
+
+def _image_table(pictures: Sequence[ListedPicture], splits: Splits) -> pd.DataFrame:
+    has_classes = _has_classes(pictures)
+    names = sorted({_class_of(picture) for picture in pictures})
+    ids = {name: class_id for class_id, name in enumerate(names)}
     return pd.DataFrame(
         {
             "name": [picture.image for picture in pictures],
-            "class_id": class_ids,
-            "class_name": [picture.class_name for picture in pictures],
-            "split": [splits[class_id] for class_id in class_ids],
+            "class_id": [
+                ids[_class_of(p)] if has_classes else row for row, p in enumerate(pictures)
+            ],
+            "class_name": [picture.class_name or "" for picture in pictures],
+            "split": [splits[_class_of(picture)] for picture in pictures],
             "box": [picture.box for picture in pictures],
         }
     )
 
 
-def _description_table(pictures: list[PreparedPicture], recordings: Mapping[str, int]) -> pa.Table:
+def _description_table(
+    pictures: Sequence[ListedPicture], recordings: Mapping[str, int]
+) -> pa.Table:
     return pa.Table.from_pylist(
         [
             {
@@ -270,3 +242,28 @@ def _description_table(pictures: list[PreparedPicture], recordings: Mapping[str,
             for position, said in enumerate(picture.descriptions)
         ]
     )
+
+
+def _recordings(pictures: Sequence[ListedPicture]) -> dict[str, int]:
+    """Return every recording once, in the order of the descriptions, with a line that names it."""
+    lines: dict[str, int] = {}
+    for picture in pictures:
+        for said in picture.descriptions:
+            if said.recording is not None:
+                lines.setdefault(said.recording, said.line)
+    return lines
+
+
+def _has_classes(pictures: Sequence[ListedPicture]) -> bool:
+    return any(picture.class_name is not None for picture in pictures)
+
+
+def _class_of(picture: ListedPicture) -> str:
+    return picture.class_name or picture.image
+
+
+def _path(folder: Path, name: str) -> Path:
+    path = find_file(folder, name)
+    if path is None:
+        raise UserError(f"file {name!r} of {str(folder)!r}", got="gone while it was being read")
+    return path

@@ -7,6 +7,30 @@ import numpy as np
 from s2igan.errors import UserError
 
 _VALIDATION_STREAM = 1  # apart from whatever else the corpus draws from its seed
+_TEST_STREAM = 2
+
+
+def draw_test(classes: Collection[int], share: float, seed: int) -> frozenset[int]:
+    """Draw test classes where nobody has named any: at least one, and never all.
+
+    What is drawn depends on the seed and the classes alone, so validation classes, which come out
+    of the rest, change nothing. With the same seed a larger ``share`` keeps the classes of a
+    smaller one.
+
+    Args:
+        classes: class ids; their order has no say.
+        share: of the classes, rounded to whole ones.
+        seed: seed of the corpus.
+
+    Raises:
+        UserError: if there are fewer than two classes.
+    """
+    if len(classes) < 2:
+        raise UserError(
+            "classes of the corpus", got=len(classes), expected="at least 2, to hold some out"
+        )
+    count = min(max(round(share * len(classes)), 1), len(classes) - 1)
+    return _draw(classes, count, (seed, _TEST_STREAM))
 
 
 def draw_validation(train: Collection[int], count: int, seed: int) -> frozenset[int]:
@@ -28,8 +52,7 @@ def draw_validation(train: Collection[int], count: int, seed: int) -> frozenset[
             got=count,
             expected=f"fewer than the {len(train)} training classes",
         )
-    order = np.random.default_rng((seed, _VALIDATION_STREAM)).permutation(sorted(train))
-    return frozenset(int(class_id) for class_id in order[:count])
+    return _draw(train, count, (seed, _VALIDATION_STREAM))
 
 
 def split_of_classes(
@@ -45,3 +68,8 @@ def split_of_classes(
         class_id: "test" if class_id in test else "val" if class_id in val else "train"
         for class_id in sorted(classes)
     }
+
+
+def _draw(classes: Collection[int], count: int, seed: tuple[int, int]) -> frozenset[int]:
+    order = np.random.default_rng(seed).permutation(sorted(classes))
+    return frozenset(int(class_id) for class_id in order[:count])

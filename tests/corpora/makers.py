@@ -1,5 +1,6 @@
 """Tiny published archives and prepared folders."""
 
+import csv
 import io
 import tarfile
 from collections.abc import Iterable, Mapping
@@ -7,11 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import soundfile
 import yaml
 from PIL import Image
 from scipy.io import savemat
-
-from s2igan.corpora.recorded import write_index
 
 CLASSES = 5
 TEST_CLASSES = [1, 2]
@@ -116,27 +116,40 @@ class Flowers:
         return manifest
 
 
-def prepared_rows(folder: Path, *, classes: int = 4) -> list[dict[str, object]]:
-    """Write two pictures per class with two recordings each; the last class is the test class."""
-    rows: list[dict[str, object]] = []
+def clip(hz: float, rate: int = 16000, seconds: float = 0.1, **form: str) -> bytes:
+    """A tone as an audio file, WAV unless ``format`` says otherwise."""
+    tone = 0.3 * np.sin(2 * np.pi * hz * np.arange(int(rate * seconds)) / rate)
+    file = io.BytesIO()
+    soundfile.write(file, tone, rate, **{"format": "WAV", **form})
+    return file.getvalue()
+
+
+def prepared_rows(folder: Path, *, classes: int = 5) -> list[dict[str, str]]:
+    """Write two pictures per class with two recordings each; the last two classes are test."""
+    rows: list[dict[str, str]] = []
     for number in range(2 * classes):
         (folder / f"picture_{number}.jpg").write_bytes(jpeg(number))
-        descriptions: list[Mapping[str, object]] = []
         for take in range(2):
             name = f"speech_{number}_{take}.wav"
-            (folder / name).write_bytes(f"sound {number} {take}".encode())
-            descriptions.append({"text": None, "recording": name})
-        class_number = number // 2
-        rows.append(
-            {
-                "image": f"picture_{number}.jpg",
-                "class": f"species {class_number}",
-                "split": "test" if class_number == classes - 1 else "train",
-                "box": None,
-                "descriptions": descriptions,
-            }
-        )
+            (folder / name).write_bytes(clip(200 + 10 * len(rows)))
+            rows.append(
+                {
+                    "image": f"picture_{number}.jpg",
+                    "recording": name,
+                    "class": f"species {number // 2}",
+                    "split": "test" if number // 2 >= classes - 2 else "train",
+                }
+            )
     return rows
+
+
+def write_index(folder: Path, rows: Iterable[Mapping[str, str]]) -> None:
+    """Write ``index.csv`` with the columns of its rows."""
+    listed = [*rows]
+    with (folder / "index.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(name for row in listed for name in row)))
+        writer.writeheader()
+        writer.writerows(listed)
 
 
 def prepare_folder(archives: Path, edition: str = "field_notes") -> Path:

@@ -1,0 +1,226 @@
+"""``index.csv`` of a recorded corpus: who describes which picture, line by line.
+
+One row per recording. ``docs/your-own-corpus.md`` shows what a person writes; everything that is
+wrong with it is noted with its line, so that it can be mended in one go.
+"""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from s2igan.corpora.defects import Defects
+from s2igan.errors import UserError
+
+COLUMNS = ("image", "recording", "class", "split", "text", "box")
+"""Columns that an index may have; ``image`` and one of ``recording`` and ``text`` are needed."""
+
+SPLITS = ("train", "val", "test")
+
+_DRIVE = re.compile(r"^[A-Za-z]:")  # C:/pictures is a place of one machine
+
+Box = tuple[float, float, float, float]
+Row = Mapping[str, str]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """One description of a picture: spoken, written, or both.
+
+    Attributes:
+        recording: path inside the folder, or None.
+        text: what is said, or None.
+        line: where it stands, from 1.
+    """
+
+    recording: str | None
+    text: str | None
+    line: int = field(compare=False)
+
+
+@dataclass(slots=True)
+class ListedPicture:
+    """A picture with all that its rows say of it.
+
+    Attributes:
+        image: path inside the folder.
+        line: where it was first named, from 1.
+        class_name: None where the index has no classes.
+        split: None where the index names no splits.
+        box: x, y, width and height in px, or None.
+        descriptions: in the order of their rows.
+    """
+
+    image: str
+    line: int
+    class_name: str | None
+    split: str | None
+    box: Box | None
+    descriptions: list[Description] = field(default_factory=list)
+
+
+def read_index(path: Path, defects: Defects) -> list[ListedPicture]:
+    """Read the pictures of an index in the order in which they are first named.
+
+    Args:
+        path: ``index.csv``: UTF-8 with or without byte order mark, commas or semicolons.
+        defects: receives every row that is wrong.
+
+    Raises:
+        UserError: if the file is not UTF-8 or no CSV, or its columns are not :data:`COLUMNS`.
+    """
+    pictures: dict[str, ListedPicture] = {}
+    for line, row in _rows(path, defects):
+        picture = _read_row(line, row, defects)
+        if picture is not None:
+            _join(pictures.setdefault(picture.image, picture), picture, defects)
+    listed = [*pictures.values()]
+    _check_all_or_none("class", [(p.line, p.class_name) for p in listed], defects)
+    _check_all_or_none("split", [(p.line, p.split) for p in listed], defects)
+    return listed
+
+
+def _rows(path: Path, defects: Defects) -> Iterator[tuple[int, Row]]:
+    """Yield the rows that are not blank, each with the number of the line it ends on."""
+    lines = io.StringIO(_decode(path), newline="")
+    # Spreadsheets write semicolons where the decimal mark is a comma. The header tells which, since
+    # no column is named with either.
+    delimiter = ";" if ";" in lines.readline() else ","
+    lines.seek(0)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    try:
+        columns = _columns(path, next(reader, []))
+        for cells in reader:
+            values = [cell.strip() for cell in cells]
+            if not any(values):
+                continue
+            if len(values) < len(columns) or any(values[len(columns) :]):
+                defects.add(f"line {reader.line_num}: {len(cells)} cells instead of {len(columns)}")
+            else:
+                yield reader.line_num, dict(zip(columns, values, strict=False))
+    except csv.Error as error:
+        raise UserError(
+            f"index {str(path)!r}, line {reader.line_num}",
+            got=str(error),
+            expected="values separated by commas or semicolons, each quote closed",
+        ) from error
+
+
+def _decode(path: Path) -> str:
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"index {str(path)!r}, line {line}",
+            got=f"the byte 0x{data[error.start]:02x}",
+            expected="UTF-8",
+            fix="save it again as `CSV UTF-8`",
+        ) from error
+
+
+def _columns(path: Path, cells: list[str]) -> list[str]:
+    names = [cell.strip().lower() for cell in cells]
+    while names and not names[-1]:  # a spreadsheet's empty columns
+        names.pop()
+    says_something = "image" in names and ("recording" in names or "text" in names)
+    if not says_something or set(names) - set(COLUMNS) or len(set(names)) < len(names):
+        raise UserError(
+            f"columns of {str(path)!r}",
+            got=", ".join(names) or "none",
+            expected="image and recording, and any of class, split, text, box; each once",
+        )
+    return names
+
+
+def _read_row(line: int, row: Row, defects: Defects) -> ListedPicture | None:
+    """Return what one row says of its picture, or None after noting all that is wrong."""
+    wrong: list[str] = []
+
+    def read(column: str, parse: Callable[[str], T]) -> T | None:
+        value = row.get(column)
+        try:
+            return parse(value) if value else None
+        except ValueError as error:
+            wrong.append(f"{column} {value!r} {error}")
+            return None
+
+    image, recording = read("image", _inner_path), read("recording", _inner_path)
+    text, split, box = read("text", _text), read("split", _split), read("box", _box)
+    if not row["image"]:
+        wrong.append("no image")
+    if not row.get("recording") and not row.get("text"):
+        wrong.append("neither recording nor text" if "text" in row else "no recording")
+    for problem in wrong:
+        defects.add(f"line {line}: {problem}")
+    if wrong or image is None:
+        return None
+    said = [Description(recording, text, line)]
+    return ListedPicture(image, line, row.get("class") or None, split, box, said)
+
+
+def _join(known: ListedPicture, again: ListedPicture, defects: Defects) -> None:
+    """Add a further row's description to its picture; what both say of it must agree."""
+    if again is known:
+        return
+    for name, before, now in (
+        ("class", known.class_name, again.class_name),
+        ("split", known.split, again.split),
+        ("box", known.box, again.box),
+    ):
+        if before != now:
+            defects.add(
+                f"line {again.line}: {again.image} has {name} {_shown(now)}, "
+                f"but {_shown(before)} on line {known.line}"
+            )
+    if again.descriptions[0] in known.descriptions:
+        defects.add(f"line {again.line}: the same description of {again.image} a second time")
+    known.descriptions += again.descriptions
+
+
+def _check_all_or_none(column: str, values: list[tuple[int, str | None]], defects: Defects) -> None:
+    without = [line for line, value in values if value is None]
+    if without and len(without) < len(values):
+        more = f" and {len(without) - 1} more pictures" if len(without) > 1 else ""
+        defects.add(f"line {without[0]}{more}: no {column}, though other pictures have one")
+
+
+def _inner_path(value: str) -> str:
+    path = PurePosixPath(value.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or _DRIVE.match(value) or not path.parts:
+        raise ValueError("is no path inside the folder")
+    return str(path)
+
+
+def _text(value: str) -> str:
+    if not any(map(str.isalnum, value)):
+        raise ValueError("has no words")
+    return value
+
+
+def _split(value: str) -> str:
+    if value not in SPLITS:
+        raise ValueError(f"is none of {', '.join(SPLITS)}")
+    return value
+
+
+def _box(value: str) -> Box:
+    try:
+        x, y, width, height = (float(part) for part in value.split())
+    except ValueError:
+        raise ValueError("is not `x y width height`") from None
+    if not all(map(math.isfinite, (x, y, width, height))) or min(width, height) <= 0:
+        raise ValueError("has no area")
+    return x, y, width, height
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return "'" + " ".join(f"{part:g}" for part in value) + "'"
+    return "none" if value is None else repr(value)
