@@ -93,9 +93,15 @@ def combination_problems(params: Params) -> list[str]:
             "expected 'last', or at least 2 classes to choose on",
         ),
         (
-            params.tts.engine == "recorded" and params.corpus.kind != "recorded",
-            f"tts.engine: got 'recorded' with corpus.kind {params.corpus.kind!r}; "
-            "expected 'espeak', or a corpus that has recordings",
+            params.tts.engine == "recorded"
+            and not (params.corpus.kind == "recorded" or params.corpus.authors_speech),
+            f"tts.engine: got 'recorded' with corpus.kind {params.corpus.kind!r}; expected another "
+            "engine, or a corpus that has recordings",
+        ),
+        (
+            params.corpus.authors_speech and params.tts.engine != "recorded",
+            f"tts.engine: got {params.tts.engine!r} with corpus.authors_speech true; expected "
+            "'recorded'",
         ),
     )
     return corpus_conflicts(params.corpus) + [message for wrong, message in checks if wrong]

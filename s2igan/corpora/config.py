@@ -55,10 +55,16 @@ class CorpusConfig(Section):
 
 def conflicts(config: CorpusConfig) -> list[str]:
     """Return what does not go together within a valid section, one line per conflict."""
-    known = EDITIONS.get(config.kind)
-    if known is None or config.edition in known:
-        return []
-    return [
-        f"corpus.edition: got {config.edition!r}; expected {' or '.join(known)} "
-        f"with corpus.kind {config.kind}"
-    ]
+    known = EDITIONS.get(config.kind, (config.edition,))
+    told = []
+    if config.edition not in known:
+        told.append(
+            f"corpus.edition: got {config.edition!r}; expected {' or '.join(known)} "
+            f"with corpus.kind {config.kind}"
+        )
+    if config.authors_speech and config.kind != "oxford102":
+        told.append(
+            f"corpus.authors_speech: got true with corpus.kind {config.kind}; "
+            "expected false, or oxford102"
+        )
+    return told

@@ -67,7 +67,7 @@ class Defects:
 def picture_problem(data: bytes) -> str | None:
     """Say why a picture file does not decode, or None."""
     if not data:
-        return "no bytes"
+        return "an empty file"
     try:
         with Image.open(io.BytesIO(data)) as image:
             image.draft(None, _DRAFT)

@@ -1,0 +1,124 @@
+"""Written captions as Reed et al. publish them: a text file per picture, a caption per line."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from s2igan.corpora.archives import read_members
+from s2igan.corpora.defects import Defects
+from s2igan.corpora.listing import ListedPicture
+from s2igan.corpora.published_manifest import CorpusManifest, E
+
+# Text in Latin-1 holds none of these.
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+
+
+class Caption(NamedTuple):
+    """One caption and its line, from 0."""
+
+    position: int
+    text: str
+
+
+def read_captions(path: Path, wanted: re.Pattern[str], defects: Defects) -> dict[str, bytes]:
+    """Read the caption files of an archive.
+
+    Args:
+        path: the archive.
+        wanted: searched for in names of files; its groups ``folder`` and ``picture`` are class
+            folder and picture.
+        defects: where to note files that are there twice.
+
+    Returns:
+        Content by ``<class folder>/<picture>``.
+
+    Raises:
+        UserError: if the archive is broken; or, with all defects so far, if no captions are inside.
+    """
+    files: dict[str, bytes] = {}
+    for match, content in read_members(path, wanted):
+        place = f"{match['folder']}/{match['picture']}"
+        if place in files:
+            defects.add(f"captions {place}: twice in {path.name}")
+        files[place] = content
+    if not files:
+        defects.add(f"{path.name}: no captions inside")
+        defects.raise_any()
+    return files
+
+
+def check_captions(
+    pictures: Sequence[ListedPicture],
+    files: Mapping[str, bytes],
+    facts: CorpusManifest[E],
+    defects: Defects,
+) -> dict[str, list[Caption]]:
+    """Return the captions of every picture, without those that the manifest drops.
+
+    Noted are pictures without captions, with another number of them, with a line without words or
+    with bytes that are not UTF-8; captions of no listed picture; and quirks that are not there.
+
+    Args:
+        pictures: what is listed.
+        files: content by ``<class folder>/<picture>``.
+        facts: the manifest.
+        defects: where to note what is wrong.
+
+    Returns:
+        Captions in the order of their lines, by name of the picture.
+    """
+    captions: dict[str, list[Caption]] = {}
+    quirks = facts.dropped_by_image()
+    for picture in pictures:
+        dropped = quirks.pop(picture.stem, {})
+        lines, problems = _lines_of(files.get(picture.place), facts.counts.captions_per_image)
+        captions[picture.name] = [
+            Caption(position, text)
+            for position, text in enumerate(lines)
+            if dropped.get(position) != text
+        ]
+        problems += [
+            f"caption {position} without words ({text!r})"
+            for position, text in captions[picture.name]
+            if not any(map(str.isalnum, text))
+        ]
+        for problem in problems:
+            defects.add_picture(picture.name, problem)
+        if not problems:
+            quirks[picture.stem] = _not_there(dropped, lines)
+    for image, lost in quirks.items():
+        for position, text in lost.items():
+            defects.add(f"{image}: caption {position} is not the {text!r} that the manifest drops")
+    places = {picture.place for picture in pictures}
+    for place in files:
+        if place not in places:
+            defects.add(f"captions {place}: of no picture that is listed there")
+    return captions
+
+
+def _lines_of(content: bytes | None, expected: int) -> tuple[list[str], list[str]]:
+    """Return the lines of one file and what is wrong with the file."""
+    if content is None:
+        return [], ["without captions"]
+    try:
+        text = content.decode("utf-8").strip("\n")
+    except UnicodeDecodeError as error:
+        return [], [_encoding_problem(content, error.start)]
+    lines = [line.strip() for line in text.split("\n")] if text else []
+    if len(lines) != expected:
+        return lines, [f"{len(lines)} captions instead of {expected}"]
+    return lines, []
+
+
+def _not_there(dropped: Mapping[int, str], lines: Sequence[str]) -> dict[int, str]:
+    there = dict(enumerate(lines))
+    return {place: text for place, text in dropped.items() if there.get(place) != text}
+
+
+def _encoding_problem(content: bytes, start: int) -> str:
+    line = content[content.rfind(b"\n", 0, start) + 1 :].split(b"\n")[0]
+    if _CONTROL.search(content):
+        return f"captions that are neither UTF-8 nor Latin-1 (byte 0x{content[start]:02x})"
+    shown = line.decode("latin-1")
+    return f"captions in Latin-1 instead of UTF-8 (byte 0x{content[start]:02x} in {shown!r})"

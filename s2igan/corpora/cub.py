@@ -1,0 +1,80 @@
+"""Caltech-UCSD Birds-200-2011 with Reed et al.'s captions, split by class as the paper does."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from s2igan.corpora.archives import Archives, read_members
+from s2igan.corpora.cub_lists import LISTS, read_lists
+from s2igan.corpora.defects import Defects
+from s2igan.corpora.listing import ListedPicture
+from s2igan.corpora.manifest import read_manifest
+from s2igan.corpora.published import Found, Task, build_published
+from s2igan.corpora.published_manifest import CorpusManifest, Edition, choose_edition
+
+KIND = "cub"
+
+# Parts, attributes and segmentations lie in the archive too. Names that begin with `._` hold what a
+# Mac knows of the file beside them.
+_WANTED = re.compile(
+    r"(?:^|/)CUB_200_2011/"
+    rf"(?:(?P<list>{'|'.join(LISTS)})\.txt|images/(?P<picture>[^/]+/(?!\._)[^/]+\.jpg))$"
+)
+_CAPTIONS = re.compile(r"(?:^|/)text_c10/(?P<folder>[^/]+)/(?P<picture>(?!\._)[^/]+)\.txt$")
+
+
+class CubManifest(CorpusManifest[Edition]):
+    """``data/cub.yaml``."""
+
+
+class _Layout:
+    kind = KIND
+    captions = _CAPTIONS
+
+    def __init__(self, edition: Edition) -> None:
+        self._edition = edition
+        self._lists: dict[str, bytes] = {}
+
+    def pictures(self, found: Found) -> Iterator[tuple[str, bytes]]:
+        for file in self._edition.photographs:
+            for match, data in read_members(found[file.name], _WANTED):
+                if match["list"]:
+                    self._lists[match["list"]] = data
+                else:
+                    yield match["picture"], data
+
+    def listed(self, found: Found, defects: Defects) -> list[ListedPicture]:
+        del found  # the lists lie among the pictures and have passed with them
+        return read_lists(self._lists, defects)
+
+
+def build(
+    manifest: Path,
+    edition: str,
+    *,
+    archives: Archives,
+    seed: int,
+    val_classes: int,
+    on_broken: Literal["stop", "skip"],
+    out: Path,
+    workers: int,
+) -> None:
+    """Build the corpus folder from the archives of one edition.
+
+    Args:
+        manifest: ``data/cub.yaml``.
+        edition: a key of its editions.
+        archives: where published files lie.
+        seed: draws the validation classes.
+        val_classes: how many are drawn.
+        on_broken: whether a broken picture stops or is left out.
+        out: the corpus folder to (re)place.
+        workers: processes that check pictures; no influence on the result.
+
+    Raises:
+        UserError: as :func:`published.build_published` does.
+    """
+    facts = read_manifest(manifest, CubManifest)
+    task = Task(manifest, edition, archives, seed, val_classes, on_broken, out, workers)
+    build_published(task, facts, _Layout(choose_edition(facts, edition, manifest)))
