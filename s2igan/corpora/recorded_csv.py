@@ -80,6 +80,8 @@ def read_index(path: Path, defects: Defects) -> list[ListedPicture]:
         if picture is not None:
             _join(pictures.setdefault(picture.image, picture), picture, defects)
     listed = [*pictures.values()]
+    if not listed:
+        defects.add("no row names a picture")
     _check_all_or_none("class", [(p.line, p.class_name) for p in listed], defects)
     _check_all_or_none("split", [(p.line, p.split) for p in listed], defects)
     return listed

@@ -91,6 +91,23 @@ def test_a_corpus_without_any_text_says_so(tmp_path: Path) -> None:
     assert not Corpus(tmp_path / "c").has_text
 
 
+def test_a_corpus_without_classes_says_so_and_counts_none(tmp_path: Path) -> None:
+    assert write(tmp_path / "with").has_classes
+    table = images().assign(class_id=[0, 1, 2], class_name="")
+    write_corpus(
+        tmp_path / "c",
+        table,
+        [b""] * 3,
+        descriptions(),
+        [b"a", b"b"],
+        info={**INFO, "has_classes": False},
+    )
+
+    corpus = Corpus(tmp_path / "c")
+    assert not corpus.has_classes
+    assert "classes" not in corpus.info
+
+
 def test_attributes_are_kept_where_they_are_known(tmp_path: Path) -> None:
     table = images().assign(**dict.fromkeys(ATTRIBUTES, "red"))
     write_corpus(tmp_path / "c", table, [b""] * 3, descriptions(), iter([b"a", b"b"]), info=INFO)

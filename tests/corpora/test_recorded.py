@@ -1,27 +1,31 @@
+import io
+import json
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
 import pytest
+import soundfile
 
 from s2igan.corpora import recorded
+from s2igan.corpora.archives import Archives
 from s2igan.corpora.index import Corpus
 from s2igan.errors import UserError
 
-from .makers import folder_bytes, jpeg, prepare_folder, prepared_rows
+from .makers import clip, folder_bytes, jpeg, prepare_folder, prepared_rows, write_index
 
-Rows = list[dict[str, Any]]
+Rows = list[dict[str, str]]
 
 
-def build(archives: Path, *, val_classes: int = 0, workers: int = 1) -> Corpus:
+def build(archives: Path, **changes: Any) -> Corpus:
+    options = {"seed": 0, "val_classes": 0, "test_share": 0.4, "on_broken": "stop", "workers": 1}
     recorded.build(
         "field_notes",
-        archives=archives,
-        seed=0,
-        val_classes=val_classes,
+        archives=Archives((archives,), archives),
         out=archives / "corpus",
-        workers=workers,
+        **{**options, **changes},
     )
     return Corpus(archives / "corpus")
 
@@ -33,76 +37,149 @@ def prepare(archives: Path, change: Callable[[Rows, Path], None] | None = None) 
     rows: Rows = prepared_rows(folder)
     if change is not None:
         change(rows, folder)
-    recorded.write_index(folder, rows)
+    write_index(folder, rows)
     return folder
 
 
+def without(*columns: str) -> Callable[[Rows, Path], None]:
+    def change(rows: Rows, _: Path) -> None:
+        for row in rows:
+            for column in columns:
+                del row[column]
+
+    return change
+
+
 def test_recordings_stand_in_for_text(tmp_path: Path) -> None:
-    prepare_folder(tmp_path)
+    folder = prepare_folder(tmp_path)
     corpus = build(tmp_path)
     assert not corpus.has_text
+    assert corpus.has_classes
     assert corpus.descriptions["text"].isna().all()
-    assert corpus.descriptions["recording"].tolist() == list(range(16))
-    assert corpus.recording_bytes(3) == b"sound 1 1"
+    assert corpus.descriptions["recording"].tolist() == list(range(20))
+    assert corpus.descriptions["position"].tolist() == [0, 1] * 10
+    assert corpus.recording_bytes(3) == (folder / "speech_1_1.wav").read_bytes()
     assert corpus.picture_bytes(5) == jpeg(5)
+    assert corpus.images["class_id"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert (corpus.info["kind"], corpus.info["edition"]) == ("recorded", "field_notes")
-    assert corpus.info["images"] == {"train": 6, "test": 2}
-    assert corpus.info["utterances"] == {"train": 12, "test": 4}
+    assert (corpus.info["has_classes"], corpus.info["classes"]) == (True, 5)
+    assert corpus.info["images"] == {"train": 6, "test": 4}
+    assert corpus.info["utterances"] == {"train": 12, "test": 8}
+    assert "skipped" not in corpus.info
 
 
 def test_the_common_folder_is_looked_through_too(tmp_path: Path) -> None:
     folder = prepare_folder(tmp_path)
     folder.rename(tmp_path / "field_notes")
-    assert len(build(tmp_path).images) == 8
+    assert len(build(tmp_path).images) == 10
 
 
-def test_text_recordings_and_boxes_are_kept(tmp_path: Path) -> None:
-    def write_some(rows: Rows, _: Path) -> None:
-        rows[0]["box"] = [1, 2, 10, 11]
-        rows[0]["descriptions"] = [
-            {"text": "a red bird", "recording": "speech_0_0.wav"},
-            {"text": "a bird", "recording": None},
-            {"text": None, "recording": "speech_0_0.wav"},
-        ]
+def test_text_boxes_and_rows_in_any_order_are_kept(tmp_path: Path) -> None:
+    def shuffle(rows: Rows, _: Path) -> None:
+        for row in rows:
+            row["box"] = "1 2 10.5 11" if row["image"] == "picture_0.jpg" else ""
+            row["text"] = ""
+        rows[0]["text"] = "ein roter Vogel"
+        rows.append(rows.pop(1))  # the first picture's second recording comes last
+        rows.append({**rows[0], "recording": "", "text": "nur geschrieben"})
 
-    prepare(tmp_path, write_some)
+    prepare(tmp_path, shuffle)
     corpus = build(tmp_path)
-    assert corpus.images["box"][0].tolist() == [1, 2, 10, 11]
+    assert corpus.images["box"][0].tolist() == [1, 2, 10.5, 11]
     assert corpus.images["box"][1] is None
     first = corpus.descriptions[corpus.descriptions["image"] == 0]
-    assert first["text"].tolist()[:2] == ["a red bird", "a bird"]
-    assert first["position"].tolist() == [0, 1, 2]
-    # One file, one recording, however often it is named.
-    assert first["recording"].fillna(-1).tolist() == [0, -1, 0]
-    assert corpus.recording_bytes(1) == b"sound 1 0"
+    assert first.index.tolist() == [0, 1, 2]  # captions of one picture are consecutive
+    assert first["text"].fillna("-").tolist() == ["ein roter Vogel", "-", "nur geschrieben"]
+    assert first["recording"].fillna(-1).tolist() == [0, 1, -1]
 
 
-def test_an_index_written_by_pandas_without_optional_columns_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_an_index_of_any_spreadsheet_is_read(
+    tmp_path: Path, encoding: str, delimiter: str, end: str
+) -> None:
     folder = prepare(tmp_path)
-    rows = [
-        {
-            "image": f"picture_{number}.jpg",
-            "class": f"species {number // 2}",
-            "split": "test" if number > 5 else "train",
-            "descriptions": [{"recording": f"speech_{number}_0.wav"}],
-        }
-        for number in range(8)
-    ]
-    pd.DataFrame(rows).to_parquet(folder / "index.parquet")
+    names = [f"class {number};, é" for number in range(5)]
+    lines = [["Image ", "RECORDING", "class", "split", ""]]
+    for number in range(10):
+        split = "test" if number > 5 else "train"
+        row = [f".\\picture_{number}.jpg", f"speech_{number}_0.wav"]
+        lines.append([*row, f'"{names[number // 2]}"', split, ""])
+    lines.append([""] * 5)
+    text = end.join(delimiter.join(line) for line in lines) + end
+    (folder / "index.csv").write_bytes(text.encode(encoding))
     corpus = build(tmp_path)
-    assert corpus.info["utterances"] == {"train": 6, "test": 2}
-    assert corpus.images["class_id"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert corpus.info["utterances"] == {"train": 6, "test": 4}
+    assert corpus.images["name"][3] == "picture_3.jpg"
+    assert corpus.images["class_name"][3] == "class 1;, é"
+
+
+def test_a_name_is_found_however_its_letters_are_composed(tmp_path: Path) -> None:
+    def decompose(rows: Rows, folder: Path) -> None:
+        (folder / "picture_0.jpg").rename(folder / unicodedata.normalize("NFD", "né.jpg"))
+        for row in rows[:2]:
+            row["image"] = unicodedata.normalize("NFC", "né.jpg")
+
+    prepare(tmp_path, decompose)
+    assert build(tmp_path).picture_bytes(0) == jpeg(0)
+
+
+def test_a_split_is_drawn_by_class_where_none_is_named(tmp_path: Path) -> None:
+    prepare(tmp_path, without("split"))
+    corpus = build(tmp_path)
+    test = set(corpus.images.query("split == 'test'")["class_name"])
+    assert corpus.info["images"] == {"train": 6, "test": 4}
+    assert not test & set(corpus.images.query("split == 'train'")["class_name"])
+    watched = build(tmp_path, val_classes=1)
+    assert watched.info["images"] == {"train": 4, "val": 2, "test": 4}
+    assert set(watched.images.query("split == 'test'")["class_name"]) == test
+    drawn = [tuple(build(tmp_path, seed=seed).images["split"]) for seed in range(6)]
+    assert len(set(drawn)) > 1
+
+
+def test_without_classes_every_picture_is_its_own(tmp_path: Path) -> None:
+    prepare(tmp_path, without("class", "split"))
+    corpus = build(tmp_path, val_classes=2)
+    assert not corpus.has_classes
+    assert corpus.info["has_classes"] is False
+    assert "classes" not in corpus.info
+    assert corpus.images["class_id"].tolist() == list(range(10))
+    assert set(corpus.images["class_name"]) == {""}
+    assert corpus.info["images"] == {"train": 4, "val": 2, "test": 4}
+
+
+def test_without_classes_the_split_may_be_named(tmp_path: Path) -> None:
+    def mixed(rows: Rows, folder: Path) -> None:
+        without("class")(rows, folder)
+        for row in rows:
+            row["split"] = "test" if row["image"] in ("picture_0.jpg", "picture_3.jpg") else "train"
+
+    prepare(tmp_path, mixed)
+    splits = build(tmp_path).images["split"].tolist()
+    assert [row for row, split in enumerate(splits) if split == "test"] == [0, 3]
+
+
+def test_the_draw_does_not_depend_on_the_order_of_rows(tmp_path: Path) -> None:
+    prepare(tmp_path, without("class", "split"))
+    first = build(tmp_path).images.set_index("name")["split"].to_dict()
+    write = tmp_path / "other"
+    write.mkdir()
+    prepare(
+        write, lambda rows, folder: (without("class", "split")(rows, folder), rows.reverse())[1]
+    )
+    assert build(write).images.set_index("name")["split"].to_dict() == first
 
 
 def test_the_index_may_name_validation_classes_or_have_them_drawn(tmp_path: Path) -> None:
     prepare(tmp_path)
-    assert build(tmp_path, val_classes=1).info["images"] == {"train": 4, "val": 2, "test": 2}
+    assert build(tmp_path, val_classes=1).info["images"] == {"train": 4, "val": 2, "test": 4}
 
     named = tmp_path / "named"
     named.mkdir()
 
     def name_them(rows: Rows, _: Path) -> None:
-        for row in rows[:2]:
+        for row in rows[:4]:
             row["split"] = "val"
 
     prepare(named, name_them)
@@ -111,11 +188,11 @@ def test_the_index_may_name_validation_classes_or_have_them_drawn(tmp_path: Path
         build(named, val_classes=1)
 
 
-def test_two_builds_give_the_same_bytes(tmp_path: Path) -> None:
-    prepare_folder(tmp_path)
+def test_two_builds_give_the_same_bytes_whatever_the_workers(tmp_path: Path) -> None:
+    prepare(tmp_path, without("split"))
     build(tmp_path, val_classes=1)
     first = folder_bytes(tmp_path / "corpus")
-    build(tmp_path, val_classes=1)
+    build(tmp_path, val_classes=1, workers=2)
     assert folder_bytes(tmp_path / "corpus") == first
 
 
@@ -135,79 +212,68 @@ def empty_recording(_: Rows, folder: Path) -> None:
     (folder / "speech_2_1.wav").write_bytes(b"")
 
 
-def lone_picture(rows: Rows, _: Path) -> None:
-    del rows[2]
+def noise_for_a_recording(_: Rows, folder: Path) -> None:
+    (folder / "speech_2_1.wav").write_bytes(b"not audio at all")
 
 
-def outside(rows: Rows, _: Path) -> None:
-    rows[2]["image"] = "../picture.jpg"
+def silent_recording(_: Rows, folder: Path) -> None:
+    soundfile.write(folder / "speech_2_1.wav", np.zeros((900, 2)), 8000)
 
 
-def absolute(rows: Rows, _: Path) -> None:
-    rows[2]["descriptions"][0]["recording"] = "/etc/passwd"
+def no_sample(_: Rows, folder: Path) -> None:
+    soundfile.write(folder / "speech_2_1.wav", np.zeros(0), 8000)
 
 
-def two_splits(rows: Rows, _: Path) -> None:
-    rows[2]["split"] = "test"
+def cell(column: str, value: str, row: int = 4) -> Callable[[Rows, Path], None]:
+    def change(rows: Rows, _: Path) -> None:
+        rows[row][column] = value
+
+    return change
 
 
-def other_split(rows: Rows, _: Path) -> None:
-    rows[2]["split"] = "validation"
+def one_description_twice(rows: Rows, _: Path) -> None:
+    rows[5] = dict(rows[4])
 
 
-def no_description(rows: Rows, _: Path) -> None:
-    rows[2]["descriptions"] = []
+def heard_in_both(rows: Rows, _: Path) -> None:
+    rows[19]["recording"] = rows[0]["recording"]
 
 
-def nothing_said(rows: Rows, _: Path) -> None:
-    rows[2]["descriptions"] = [{"text": None, "recording": None}]
-
-
-def blank_text(rows: Rows, _: Path) -> None:
-    rows[2]["descriptions"] = [{"text": " ", "recording": None}]
-
-
-def flat_box(rows: Rows, _: Path) -> None:
-    rows[2]["box"] = [1.0, 2.0, 3.0, 0.0]
-
-
-def half_box(rows: Rows, _: Path) -> None:
-    rows[2]["box"] = [1.0, 2.0]
-
-
-def twice(rows: Rows, _: Path) -> None:
-    rows[3]["image"] = "picture_2.jpg"
-
-
-def no_test(rows: Rows, _: Path) -> None:
-    for row in rows:
-        row["split"] = "train"
-
-
-def no_class(rows: Rows, _: Path) -> None:
-    rows[2]["class"] = None
+BROKEN = [
+    (cut_picture, "picture_2.jpg: ", "that do not decode"),
+    (empty_recording, "speech_2_1.wav: ", "an empty file"),
+    (noise_for_a_recording, "speech_2_1.wav: ", "16 bytes that do not decode"),
+    (silent_recording, "speech_2_1.wav: ", "nothing but silence"),
+    (no_sample, "speech_2_1.wav: ", "no sample"),
+]
 
 
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (missing_picture, "picture_2.jpg: no such picture"),
-        (cut_picture, "picture_2.jpg: "),
-        (missing_recording, "speech_2_1.wav: no such recording"),
-        (empty_recording, "speech_2_1.wav: empty recording"),
-        (lone_picture, "class 'species 1': 1 picture"),
-        (outside, "row 2 ('../picture.jpg') image: '../picture.jpg' is no path inside"),
-        (absolute, "row 2 ('picture_2.jpg') descriptions.0.recording: '/etc/passwd' is no path"),
-        (two_splits, "class 'species 1': in the splits test and train"),
-        (other_split, "row 2 ('picture_2.jpg') split: "),
-        (no_description, "row 2 ('picture_2.jpg') descriptions: "),
-        (nothing_said, "row 2 ('picture_2.jpg') descriptions.0: neither text nor recording"),
-        (blank_text, "row 2 ('picture_2.jpg') descriptions.0: text ' ' has no words"),
-        (flat_box, "row 2 ('picture_2.jpg'): box [1.0, 2.0, 3.0, 0.0] has no area"),
-        (half_box, "row 2 ('picture_2.jpg') box: "),
-        (twice, "picture_2.jpg: in 2 rows"),
-        (no_test, "split test: no pictures"),
-        (no_class, "row 2 ('picture_2.jpg') class: "),
+        (missing_picture, "line 6: no such picture as picture_2.jpg"),
+        (missing_recording, "line 7: no such recording as speech_2_1.wav"),
+        (cell("image", "../picture.jpg"), "line 6: image '../picture.jpg' is no path inside"),
+        (cell("image", ""), "line 6: no image"),
+        (cell("recording", "/etc/passwd"), "line 6: recording '/etc/passwd' is no path inside"),
+        (cell("recording", "C:\\a.wav"), "line 6: recording 'C:\\\\a.wav' is no path inside"),
+        (cell("recording", "..\\a.wav"), "line 6: recording '..\\\\a.wav' is no path inside"),
+        (cell("recording", ""), "line 6: no recording"),
+        (cell("split", "test", 6), "line 9: picture_3.jpg has split 'train', but 'test' on line 8"),
+        (cell("split", "validation"), "line 6: split 'validation' is none of train, val, test"),
+        (
+            cell("class", "wren"),
+            "line 7: picture_2.jpg has class 'species 1', but 'wren' on line 6",
+        ),
+        (cell("box", "1 2 3 0"), "line 6: box '1 2 3 0' has no area"),
+        (cell("box", "1 2 nan 4"), "line 6: box '1 2 nan 4' has no area"),
+        (cell("box", "1 2"), "line 6: box '1 2' is not `x y width height`"),
+        (cell("box", "1 2 3 4"), "line 7: picture_2.jpg has box none, but '1 2 3 4' on line 6"),
+        (cell("text", " ... "), "line 6: text '...' has no words"),
+        (one_description_twice, "line 7: the same description of picture_2.jpg a second time"),
+        (heard_in_both, "line 21: speech_0_0.wav describes a picture of the split test"),
+        *((spoil, f"{name}") for spoil, name, _ in BROKEN),
+        *((spoil, f"{problem}") for spoil, _, problem in BROKEN),
     ],
 )
 def test_a_defect_is_named_and_nothing_is_written(
@@ -221,35 +287,182 @@ def test_a_defect_is_named_and_nothing_is_written(
     assert [path.name for path in tmp_path.iterdir()] == ["recorded"]
 
 
+def test_a_class_of_two_splits_is_told_by_both_lines(tmp_path: Path) -> None:
+    def move(rows: Rows, _: Path) -> None:
+        for row in rows[6:8]:
+            row["split"] = "test"
+
+    prepare(tmp_path, move)
+    with pytest.raises(
+        UserError, match="line 8: class 'species 1' in the split test, but in train on line 6"
+    ):
+        build(tmp_path)
+
+
+@pytest.mark.parametrize("column", ["class", "split"])
+def test_classes_and_splits_are_for_all_or_for_none(tmp_path: Path, column: str) -> None:
+    def blank(rows: Rows, _: Path) -> None:
+        for row in rows[4:8]:
+            row[column] = ""
+
+    prepare(tmp_path, blank)
+    told = f"line 6 and 1 more pictures: no {column}, though other pictures have one"
+    with pytest.raises(UserError, match=told):
+        build(tmp_path)
+
+
 def test_defects_of_index_and_files_are_told_at_once(tmp_path: Path) -> None:
     def spoil(rows: Rows, folder: Path) -> None:
         missing_recording(rows, folder)
         cut_picture(rows, folder)
-        rows[6]["box"] = [0.0, 0.0, -1.0, 5.0]
+        noise_for_a_recording(rows, folder)
+        (folder / "speech_3_0.wav").unlink()
+        rows[12]["box"] = "0 0 -1 5"
 
     prepare(tmp_path, spoil)
     with pytest.raises(UserError) as error:
         build(tmp_path)
-    for told in ("picture_2.jpg", "speech_2_1.wav", "row 6 ('picture_6.jpg'): box"):
+    for told in (
+        ": 4 defects; ",
+        "line 14: box '0 0 -1 5'",
+        "line 8: no such recording as speech_3_0.wav",
+        "picture_2.jpg: ",
+        "(line 6)",
+        "speech_2_1.wav: 16 bytes",
+        "(line 7)",
+    ):
         assert told in str(error.value)
 
 
-def test_an_index_with_other_columns_is_told(tmp_path: Path) -> None:
-    folder = prepare_folder(tmp_path)
-    pd.DataFrame({"image": ["a.jpg"], "caption": ["a bird"]}).to_parquet(folder / "index.parquet")
-    with pytest.raises(UserError, match="got image, caption; expected image, class, split, box"):
+@pytest.mark.parametrize(("spoil", "name", "problem"), BROKEN)
+def test_what_is_broken_may_be_left_out_and_is_listed(
+    tmp_path: Path,
+    spoil: Callable[[Rows, Path], None],
+    name: str,
+    problem: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    prepare(tmp_path, spoil)
+    corpus = build(tmp_path, on_broken="skip")
+    broken = name.removesuffix(": ")
+    assert list(corpus.info["skipped"]) == [broken]
+    assert problem in corpus.info["skipped"][broken]
+    assert f"1 files skipped:\n  {name}" in capsys.readouterr().err
+    utterances = {"picture_2.jpg": 10, "speech_2_1.wav": 11}[broken]
+    assert corpus.info["utterances"] == {"train": utterances, "test": 8}
+    left = corpus.images["name"].tolist()
+    for utterance, row in corpus.descriptions.iterrows():
+        number = int(left[row["image"]].removeprefix("picture_").removesuffix(".jpg"))
+        clip_file = tmp_path / "recorded/field_notes" / f"speech_{number}_{row['position']}.wav"
+        assert corpus.recording_bytes(row["recording"]) == clip_file.read_bytes(), utterance
+    assert corpus.picture_bytes(len(left) - 1) == jpeg(9)
+
+
+def test_a_picture_whose_recordings_are_all_broken_goes_too(tmp_path: Path) -> None:
+    def silence(_: Rows, folder: Path) -> None:
+        for take in range(2):
+            (folder / f"speech_4_{take}.wav").write_bytes(b"")
+
+    prepare(tmp_path, silence)
+    corpus = build(tmp_path, on_broken="skip")
+    assert list(corpus.info["skipped"]) == ["picture_4.jpg", "speech_4_0.wav", "speech_4_1.wav"]
+    assert "picture_4.jpg" not in set(corpus.images["name"])
+    assert corpus.images["class_id"].nunique() == 5  # its class has another picture
+
+
+def test_a_file_that_is_not_there_stops_even_where_broken_ones_are_skipped(tmp_path: Path) -> None:
+    prepare(tmp_path, missing_recording)
+    with pytest.raises(UserError, match=r"line 7: no such recording as speech_2_1\.wav"):
+        build(tmp_path, on_broken="skip")
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_two_classes_must_be_left_to_train_and_to_test_on(tmp_path: Path, split: str) -> None:
+    def concentrate(rows: Rows, _: Path) -> None:
+        for row in rows:
+            other = "test" if split == "train" else "train"
+            row["split"] = split if row["class"] == "species 0" else other
+
+    prepare(tmp_path, concentrate)
+    with pytest.raises(UserError, match=f"classes of the split {split}; got 1; expected at least"):
         build(tmp_path)
 
 
-def test_an_index_that_is_no_parquet_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("header", "got"),
+    [
+        ("image,caption", "got image, caption"),
+        ("image,class", "got image, class"),
+        ("recording,class", "got recording, class"),
+        ("image,recording,image", "got image, recording, image"),
+        ("", "got none"),
+    ],
+)
+def test_an_index_with_other_columns_is_told(tmp_path: Path, header: str, got: str) -> None:
     folder = prepare_folder(tmp_path)
-    (folder / "index.parquet").write_bytes(b"image,class\n")
-    with pytest.raises(UserError, match="expected a Parquet table"):
+    (folder / "index.csv").write_text(f"{header}\na.jpg,b.wav,c\n", encoding="utf-8")
+    with pytest.raises(UserError, match=f"{got}; expected image and recording, and any of class"):
         build(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("image,recording\na.jpg,b.wav\n".encode("utf-16"), "line 1; got the byte 0xff"),
+        ("image,recording\na.jpg,é.wav\n".encode("latin-1"), "line 2; got the byte 0xe9"),
+        (b'image,recording\na.jpg,"b.wav\n', "line 2; got unexpected end of data"),
+        (b"image,recording\na.jpg\n", "line 2: 1 cells instead of 2"),
+        (b"image,recording\na.jpg,b.wav,c\n", "line 2: 3 cells instead of 2"),
+    ],
+)
+def test_an_index_that_is_no_utf8_csv_is_told_by_its_line(
+    tmp_path: Path, content: bytes, told: str
+) -> None:
+    folder = prepare_folder(tmp_path)
+    (folder / "index.csv").write_bytes(content)
+    with pytest.raises(UserError, match=told):
+        build(tmp_path)
+
+
+def test_an_index_without_rows_is_told(tmp_path: Path) -> None:
+    folder = prepare_folder(tmp_path)
+    (folder / "index.csv").write_text("image,recording\n", encoding="utf-8")
+    with pytest.raises(UserError, match="got no row names a picture"):
+        build(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("form", "channels", "rate"),
+    [("WAV", 2, 44100), ("FLAC", 1, 48000), ("OGG", 2, 22050), ("MP3", 1, 32000)],
+)
+def test_audio_of_every_format_is_taken(
+    tmp_path: Path, form: str, channels: int, rate: int
+) -> None:
+    def rewrite(rows: Rows, folder: Path) -> None:
+        for row in rows:
+            tone, _ = soundfile.read(io.BytesIO(clip(300, rate)))
+            (folder / row["recording"]).unlink()
+            row["recording"] = row["recording"].replace(".wav", f".{form.lower()}")
+            stereo = np.repeat(tone[:, None], channels, axis=1)
+            soundfile.write(folder / row["recording"], stereo, rate, format=form)
+
+    folder = prepare(tmp_path, rewrite)
+    corpus = build(tmp_path)
+    name = f"speech_1_0.{form.lower()}"
+    assert corpus.recording_bytes(2) == (folder / name).read_bytes()
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"'field_notes'; got no index\.parquet"):
+    with pytest.raises(UserError, match=r"'field_notes'; got no index\.csv") as error:
         build(tmp_path)
-    with pytest.raises(UserError, match="S2IGAN_ARCHIVES"):
-        recorded.build("field_notes", archives=None, seed=0, val_classes=0, out=tmp_path, workers=1)
+    assert "recorded/field_notes/index.csv" in str(error.value)
+    assert "S2IGAN_ARCHIVES" in str(error.value)
+
+
+def test_the_summary_names_the_index_by_its_checksum(tmp_path: Path) -> None:
+    prepare_folder(tmp_path)
+    before = build(tmp_path).info["index_sha256"]
+    index = tmp_path / "recorded" / "field_notes" / "index.csv"
+    index.write_bytes(index.read_bytes() + b"\r\n")
+    assert build(tmp_path).info["index_sha256"] != before
+    assert json.loads((tmp_path / "corpus" / "corpus.json").read_text())["kind"] == "recorded"

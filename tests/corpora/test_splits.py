@@ -1,6 +1,6 @@
 import pytest
 
-from s2igan.corpora.splits import draw_validation, split_of_classes
+from s2igan.corpora.splits import draw_test, draw_validation, split_of_classes
 from s2igan.errors import UserError
 
 TRAIN = range(20, 102)
@@ -38,3 +38,27 @@ def test_every_training_class_is_drawn_about_equally_often() -> None:
     for class_id in range(4):
         share = sum(class_id in val for val in drawn) / 400
         assert 0.17 < share < 0.33  # four standard deviations of a share of 400 draws
+
+
+def test_test_classes_are_the_asked_share_but_at_least_one_and_never_all() -> None:
+    assert len(draw_test(range(50), 0.2, seed=0)) == 10
+    assert len(draw_test(range(50), 0.001, seed=0)) == 1
+    assert len(draw_test(range(3), 0.999, seed=0)) == 2
+    assert len(draw_test(range(2), 0.5, seed=0)) == 1
+    with pytest.raises(UserError, match="got 1; expected at least 2"):
+        draw_test([7], 0.5, seed=0)
+
+
+def test_test_classes_follow_the_seed_and_not_the_order() -> None:
+    assert draw_test(TRAIN, 0.2, seed=3) == draw_test([*TRAIN][::-1], 0.2, seed=3)
+    assert draw_test(TRAIN, 0.2, seed=3) != draw_test(TRAIN, 0.2, seed=4)
+    assert draw_test(TRAIN, 0.1, seed=0) < draw_test(TRAIN, 0.3, seed=0)
+
+
+def test_validation_is_drawn_apart_from_test() -> None:
+    # The same stream for both would make the first validation classes the last test classes.
+    test = draw_test(range(40), 0.25, seed=0)
+    assert test != draw_validation(range(40), 10, seed=0)
+    few = split_of_classes(range(40), test, 3, seed=0)
+    many = split_of_classes(range(40), test, 9, seed=0)
+    assert {c for c in few if few[c] == "test"} == {c for c in many if many[c] == "test"} == test
