@@ -25,9 +25,10 @@ from s2igan.engine.tables import write_json
 from s2igan.engine.weights import write_weights
 from s2igan.engine.workers import parallel_map
 from s2igan.errors import UserError
-from s2igan.vision.backbones import Backbone, BackboneOutput, load_backbone
+from s2igan.vision.backbones import load_backbone
 from s2igan.vision.config import VisionConfig
 from s2igan.vision.crops import CENTRE, draw_views
+from s2igan.vision.interface import Backbone, BackboneOutput
 from s2igan.vision.pixels import PixelWriter
 from s2igan.vision.preparation import Geometry, Source, prepare
 
@@ -149,17 +150,29 @@ def standardise(path: Path, train: npt.NDArray[np.bool_]) -> tuple[Features, Fea
     Returns:
         Mean and standard deviation, ``(D,)`` float32 each.
     """
-    packed = open_memmap(path, mode="r+")
-    count = int(train.sum()) * packed.shape[1]
-    blocks = [slice(start, start + _ROWS) for start in range(0, len(packed), _ROWS)]
-    mean = sum(packed[rows][train[rows]].sum((0, 1), np.float64) for rows in blocks) / count
-    spread = sum(((packed[rows][train[rows]] - mean) ** 2).sum((0, 1)) for rows in blocks) / count
-    std = np.sqrt(spread)
+    views = open_memmap(path, mode="r").shape[1]
+    count = int(train.sum()) * views
+    total = sum(block[train[rows]].sum((0, 1), np.float64) for rows, block in _blocks(path))
+    mean = total / count
+    spread = sum(((block[train[rows]] - mean) ** 2).sum((0, 1)) for rows, block in _blocks(path))
+    std = np.sqrt(spread / count)
     std[std < _STILL] = 1.0
-    for rows in blocks:
-        packed[rows] = (packed[rows] - mean) / std
-    packed.flush()
+    for _, block in _blocks(path):
+        block[:] = (block - mean) / std
     return mean.astype(np.float32), std.astype(np.float32)
+
+
+def _blocks(path: Path) -> Iterator[tuple[slice, Features]]:
+    """Map ``(n, V, D)`` float32 on disk block by block, writable, as ``(rows, block)``.
+
+    The pages of a map count as this process's memory until it is closed, so none is longer than a
+    block.
+    """
+    whole = open_memmap(path, mode="r")
+    for start in range(0, len(whole), _ROWS):
+        rows = slice(start, min(start + _ROWS, len(whole)))
+        offset = whole.offset + start * whole.strides[0]
+        yield rows, np.memmap(path, np.float32, "r+", offset, whole[rows].shape)
 
 
 def _describe(out: Path, backbones: Sequence[Backbone], mean: Features, std: Features) -> None:
@@ -173,6 +186,7 @@ def _describe(out: Path, backbones: Sequence[Backbone], mean: Features, std: Fea
                 backbone.name: [end - backbone.dimension, end]
                 for backbone, end in zip(backbones, ends, strict=True)
             },
+            "weights": {backbone.name: backbone.file for backbone in backbones},
             "layers_without_weights": {
                 backbone.name: list(backbone.missing) for backbone in backbones
             },

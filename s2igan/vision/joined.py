@@ -8,7 +8,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from s2igan.errors import UserError
-from s2igan.vision.backbones import Backbone, load_backbone
+from s2igan.vision.backbones import load_backbone
+from s2igan.vision.interface import Backbone
 
 
 class JoinedBackbone(nn.Module):

@@ -7,21 +7,27 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 from torchvision.models import squeezenet1_1
+from torchvision.transforms.functional import normalize
 
 from s2igan.corpora.attributes import ATTRIBUTES, VALUES
 from s2igan.errors import UserError
-from s2igan.vision.backbones import (
-    BACKBONES,
-    DOWNLOADED_FILES,
-    SHIPPED_WEIGHTS,
-    load_backbone,
-    load_weights,
-)
+from s2igan.vision.backbones import SHIPPED_WEIGHTS, load_backbone
+from s2igan.vision.interface import CLASSES
+from s2igan.vision.weight_files import WEIGHT_FILES, load_weights
 
-SQUEEZENET = DOWNLOADED_FILES["squeezenet1_1/keras"]
+SQUEEZENET = WEIGHT_FILES["squeezenet1_1/keras"][0]
+TORCHVISION = WEIGHT_FILES["squeezenet1_1/torchvision"][0]
+SMALL = ("compact", "reader", "squeezenet1_1/keras", "squeezenet1_1/torchvision")
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+class Runs:
+    """An object whose unpickling calls a function."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.cwd, ())
+
+
+@pytest.mark.parametrize("name", SMALL)
 def test_features_do_not_depend_on_the_batch(name: str, weights: Path) -> None:
     backbone = load_backbone(name, weights)
     images = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -35,7 +41,7 @@ def test_features_do_not_depend_on_the_batch(name: str, weights: Path) -> None:
     torch.testing.assert_close(permuted, together[order], rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", SMALL)
 def test_gradients_reach_every_pixel_and_no_weight(name: str, weights: Path) -> None:
     backbone = load_backbone(name, weights).train()
     assert not any(module.training for module in backbone.modules())
@@ -75,6 +81,28 @@ def test_squeezenet_sees_bgr_minus_the_mean(weights: Path) -> None:
     torch.testing.assert_close(output.features, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_torchvisions_squeezenet_sees_standardised_rgb_and_has_logits(weights: Path) -> None:
+    network = squeezenet1_1(weights=None).eval()
+    network.load_state_dict(torch.load(weights / TORCHVISION, weights_only=True))
+    images = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    transformed = normalize(images, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    with torch.no_grad():
+        output = load_backbone("squeezenet1_1/torchvision", weights)(images)
+        features = network.features(transformed).flatten(2).mean(dim=2)
+        logits = network(transformed)
+    assert output.logits is not None
+    torch.testing.assert_close(output.features, features, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(output.logits[CLASSES], logits, rtol=1e-4, atol=1e-4)
+
+
+def test_the_description_tells_weights_and_transform(weights: Path) -> None:
+    assert load_backbone("reader", weights).description == "reader, 96 features"
+    told = load_backbone("squeezenet1_1/torchvision", weights).description
+    assert told.startswith("squeezenet1_1/torchvision, 512 features; ")
+    assert "resized to 224 px" in told
+    assert told.endswith(f"weights {TORCHVISION}")
+
+
 def test_other_sizes_are_resized_smoothly(weights: Path) -> None:
     backbone = load_backbone("compact", weights)
     images = F.interpolate(torch.rand(1, 3, 8, 8), (256, 256), mode="bicubic").clamp(0, 1)
@@ -87,6 +115,14 @@ def test_missing_layers_are_told(weights: Path, caplog: pytest.LogCaptureFixture
         backbone = load_backbone("squeezenet1_1/keras", weights)
     assert backbone.missing == ("classifier.1.weight", "classifier.1.bias")
     assert "without classifier.1.weight, classifier.1.bias" in caplog.text
+
+
+def test_torchvisions_squeezenet_may_lack_nothing(weights: Path, tmp_path: Path) -> None:
+    tensors = torch.load(weights / TORCHVISION, weights_only=True)
+    del tensors["classifier.1.bias"]
+    torch.save(tensors, tmp_path / TORCHVISION)
+    with pytest.raises(UserError, match=r"got no classifier\.1\.bias;"):
+        load_backbone("squeezenet1_1/torchvision", tmp_path)
 
 
 def test_an_unlisted_missing_layer_is_refused(weights: Path, tmp_path: Path) -> None:
@@ -113,6 +149,30 @@ def test_broken_and_absent_files_are_named(weights: Path, tmp_path: Path) -> Non
         load_backbone("squeezenet1_1/keras", tmp_path)
 
 
+@pytest.mark.parametrize("content", [b"", b"no archive", None])
+def test_a_pth_file_that_is_broken_or_runs_code_is_refused(
+    content: bytes | None, tmp_path: Path
+) -> None:
+    if content is None:
+        torch.save(Runs(), tmp_path / TORCHVISION)
+    else:
+        (tmp_path / TORCHVISION).write_bytes(content)
+    with pytest.raises(UserError, match=f"{TORCHVISION}'; got a broken file") as caught:
+        load_backbone("squeezenet1_1/torchvision", tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pth_file_of_other_objects_is_refused(tmp_path: Path) -> None:
+    torch.save([torch.zeros(2)], tmp_path / TORCHVISION)
+    with pytest.raises(UserError, match="got other objects; expected named tensors"):
+        load_backbone("squeezenet1_1/torchvision", tmp_path)
+
+
 def test_an_unknown_backbone_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="got 'vgg16'; expected one of compact, reader, squeeze"):
+    with pytest.raises(UserError, match="unknown network 'vgg16'; known are compact, reader"):
         load_backbone("vgg16", tmp_path)
+
+
+def test_the_librarys_extractor_is_kept_for_evaluation(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="got 'torch_fidelity/768'; expected one of compact"):
+        load_backbone("torch_fidelity/768", tmp_path)

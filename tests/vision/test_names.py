@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from s2igan.vision.backbones import BACKBONES
+from s2igan.vision.inception import EDITIONS
+from s2igan.vision.names import LAYERS, check_backbone, check_judge, parse_backbone
+from s2igan.vision.weight_files import WEIGHT_FILES
+
+
+@pytest.mark.parametrize(
+    ("name", "network", "layers", "shortest"),
+    [
+        ("compact", "compact", ("pool",), "compact"),
+        ("inception_v3/fid2015", "inception_v3/fid2015", ("pool",), "inception_v3/fid2015"),
+        ("inception_v3/fid2015/pool", "inception_v3/fid2015", ("pool",), "inception_v3/fid2015"),
+        (
+            "inception_v3/torchvision/Mixed_7a+Mixed_6e",
+            "inception_v3/torchvision",
+            ("Mixed_7a", "Mixed_6e"),
+            "inception_v3/torchvision/Mixed_7a+Mixed_6e",
+        ),
+        ("torch_fidelity/768", "torch_fidelity", ("768",), "torch_fidelity/768"),
+        ("torch_fidelity", "torch_fidelity", ("2048",), "torch_fidelity"),
+    ],
+)
+def test_names_are_taken_apart_and_put_together(
+    name: str, network: str, layers: tuple[str, ...], shortest: str
+) -> None:
+    parsed = parse_backbone(name)
+    assert parsed == (network, layers)
+    assert str(parsed) == shortest
+    assert parse_backbone(shortest) == parsed
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "vgg16",
+        "inception_v3",
+        "inception_v3/fid2015/",
+        "inception_v3/fid2015/Mixed_5d",
+        "inception_v3/fid2015/Mixed_6e+",
+        "inception_v3/fid2015/Mixed_6e+Mixed_6e",
+        "torch_fidelity/64",
+    ],
+)
+def test_wrong_names_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"unknown network|names layers other than"):
+        parse_backbone(name)
+
+
+def test_training_looks_through_no_judge() -> None:
+    for name in ("reader", "torch_fidelity/768"):
+        assert check_judge(name) == name
+        with pytest.raises(ValueError, match="judges in evaluation"):
+            check_backbone(name)
+    assert check_backbone("inception_v3/fid2015/pool") == "inception_v3/fid2015"
+
+
+def test_every_name_has_a_network_and_every_network_a_file() -> None:
+    assert {*BACKBONES, "torch_fidelity"} == LAYERS.keys()
+    assert {"compact", "reader", *WEIGHT_FILES} == LAYERS.keys()
+    assert EDITIONS.keys() <= LAYERS.keys()
+
+
+def test_the_manifest_lists_the_files_of_every_network_in_the_same_order(repository: Path) -> None:
+    networks = yaml.safe_load((repository / "data" / "weights.yaml").read_text("utf-8"))["networks"]
+    for network, files in WEIGHT_FILES.items():
+        assert [file["name"] for file in networks[network]] == list(files), network
