@@ -29,7 +29,8 @@ _ROW_GROUP = 16
 class Spoken(NamedTuple):
     """One spoken description.
 
-    ``voice``, ``rate_wpm`` and ``pitch`` are ``None`` for a recording; ``pcm`` is ``(n,)`` int16.
+    ``voice`` is ``None`` for a recording, ``rate_wpm`` and ``pitch`` are where they were not drawn;
+    ``pcm`` is ``(n,)`` int16.
     """
 
     utterance: int
@@ -68,6 +69,31 @@ def write_shard(path: Path, spoken: Iterable[Spoken], rate_hz: int) -> int:
         write_statistics=False,
     )
     return len(rows)
+
+
+def check_shards(folder: Path, utterances: int) -> None:
+    """Verify that the shards of ``folder`` hold every utterance, once and in order.
+
+    Raises:
+        UserError: if they do not; what they hold is told.
+    """
+    count = 0
+    for path in sorted(folder.glob("speech-*.parquet")):
+        held = pq.read_table(path, columns=["utterance"])["utterance"].to_pylist()
+        if held != list(range(count, count + len(held))):
+            raise _wrong(path.name, f"other utterances than those from {count} on", utterances)
+        count += len(held)
+    if count != utterances:
+        raise _wrong("speech", f"{count} utterances", utterances)
+
+
+def _wrong(what: str, got: str, utterances: int) -> UserError:
+    return UserError(
+        what,
+        got=got,
+        expected=f"{utterances} utterances, one per description",
+        fix="run the stage tts again",
+    )
 
 
 class SpeechShards:

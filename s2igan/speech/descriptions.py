@@ -1,0 +1,86 @@
+"""The descriptions of a corpus as things to speak: texts or recordings, shard by shard."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from s2igan.corpora.index import Corpus
+from s2igan.errors import UserError
+from s2igan.speech.shards import SHARD_SIZE
+
+
+class Description(NamedTuple):
+    """One description: its row, how an error names it, and the text or the audio file."""
+
+    utterance: int
+    name: str
+    content: str | bytes
+
+
+class Descriptions:
+    """Every description of a corpus, each with what an engine needs.
+
+    Args:
+        corpus: the corpus folder.
+        engine: of the section ``tts``; ``recorded`` needs recordings, the others need text.
+
+    Raises:
+        UserError: if descriptions lack what the engine needs; the first is named.
+    """
+
+    def __init__(self, corpus: Path, engine: str) -> None:
+        self._source = Corpus(corpus)
+        self._column = "recording" if engine == "recorded" else "text"
+        self._pictures = self._source.images["name"].to_numpy()
+        self._image = self._source.descriptions["image"].to_numpy()
+        self._position = self._source.descriptions["position"].to_numpy()
+        self._check()
+
+    def __len__(self) -> int:
+        return len(self._source.descriptions)
+
+    @property
+    def shards(self) -> int:
+        """The number of shards."""
+        return -(-len(self) // SHARD_SIZE)
+
+    def shard(self, shard: int) -> list[Description]:
+        """Return the descriptions of one shard, in order."""
+        rows = range(shard * SHARD_SIZE, min((shard + 1) * SHARD_SIZE, len(self)))
+        contents = self._source.descriptions[self._column].iloc[rows.start : rows.stop].tolist()
+        if self._column == "recording":
+            contents = [self._source.recording_bytes(recording) for recording in contents]
+        return [
+            Description(row, self._name(row), content)
+            for row, content in zip(rows, contents, strict=True)
+        ]
+
+    def _name(self, utterance: int) -> str:
+        picture, position = self._pictures[self._image[utterance]], self._position[utterance]
+        return f"utterance {utterance} (picture {picture!r}, description {position})"
+
+    def _check(self) -> None:
+        contents = self._source.descriptions[self._column]
+        missing = contents.isna() if self._column == "recording" else _blank(contents)
+        if not missing.any():
+            return
+        first = int(missing.to_numpy().argmax())
+        raise UserError(
+            f"{self._column} of {self._name(first)}",
+            got="none" if pd.isna(contents.iloc[first]) else "no words",
+            expected=f"a {self._column} for every description; "
+            f"{missing.sum()} of {len(missing)} lack it",
+            fix=self._fix(),
+        )
+
+    def _fix(self) -> str:
+        other, engine = ("recording", "recorded") if self._column == "text" else ("text", "espeak")
+        fix = "take the description out of the corpus"
+        if self._source.descriptions[other].notna().any():
+            return f"set tts.engine to {engine}, or {fix}"
+        return fix
+
+
+def _blank(texts: "pd.Series[str]") -> "pd.Series[bool]":
+    return texts.isna() | (texts.fillna("").str.strip() == "")

@@ -1,0 +1,181 @@
+"""The engine ``tacotron2``: a whole corpus, in batches by length, on the device."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from s2igan.engine.checkpoint import checkpoint_key
+from s2igan.engine.closure import import_closure
+from s2igan.engine.folders import fresh_folder
+from s2igan.engine.progress import Bar, bar
+from s2igan.engine.seeding import torch_generator
+from s2igan.errors import UserError
+from s2igan.speech.audio import Samples, resample, to_pcm
+from s2igan.speech.config import TtsConfig
+from s2igan.speech.descriptions import Description, Descriptions
+from s2igan.speech.finished import FinishedShards, finished_shards, place
+from s2igan.speech.narrator import Failed, Narrator
+from s2igan.speech.normalisation import speakable
+from s2igan.speech.shards import Spoken, check_shards, shard_path
+from s2igan.speech.tacotron2 import LISTED, load_narrator
+from s2igan.speech.vocoders import RATE_HZ
+
+VOICE: Final = "ljspeech"
+"""The one voice, as the table of utterances names it."""
+
+# A sentence alone with other random numbers, this often, before it counts as failed.
+_RETRIES: Final = 3
+# Failed sentences that an error names one by one.
+_NAMED: Final = 10
+
+
+def narrate_corpus(
+    config: TtsConfig,
+    descriptions: Descriptions,
+    *,
+    weights: Path,
+    out: Path,
+    device: torch.device,
+    kept: Path,
+) -> None:
+    """Speak ``descriptions`` with Tacotron2 into the folder of shards ``out``, all or nothing.
+
+    Within its shard a sentence shares a batch with those of its length, and every batch draws from
+    a seed of its own: two runs on one CPU give the same bytes, and a shard depends on no other.
+
+    Args:
+        config: the section ``tts``.
+        descriptions: what to say.
+        weights: the folder of verified weights.
+        out: folder of shards to (re)place.
+        device: where to compute.
+        kept: folder under which finished shards outlive a kill.
+
+    Raises:
+        UserError: if weights are missing or damaged, a text holds nothing that can be said, or
+            sentences fail, alone with other seeds too; all are counted, the first ones named.
+    """
+    _check(descriptions)
+    narrator = load_narrator(config.tacotron2, weights, device)
+    folder = kept / f"speech-{_key(config, weights)}"
+    with finished_shards(folder) as finished, fresh_folder(out) as partial_out:
+        paths = _finish(config, descriptions, narrator, finished)
+        for shard, path in enumerate(paths):
+            place(path, shard_path(partial_out, shard))
+        check_shards(partial_out, len(descriptions))
+
+
+def narrate_shard(
+    narrator: Narrator, texts: Sequence[str], *, shard: int, seed: int, batch: int
+) -> list[Samples | Failed]:
+    """Speak the texts of one shard in batches by length, and each one that failed alone again.
+
+    Args:
+        narrator: what speaks a batch.
+        texts: normalised, not empty.
+        shard: number of the shard.
+        seed: ``tts.seed``; batches draw from (seed, shard, batch), retries from (seed, shard, row,
+            attempt).
+        batch: most texts spoken at once.
+
+    Returns:
+        Per text, in order, its samples or why there are none.
+    """
+    heard: dict[int, Samples | Failed] = {}
+    for number, rows in enumerate(batches_by_length(texts, batch)):
+        spoken = narrator([texts[row] for row in rows], _drawn(seed, shard, number))
+        heard.update(zip(rows, spoken, strict=True))
+    for row in range(len(texts)):
+        for attempt in range(_RETRIES):
+            if isinstance(heard[row], Failed):
+                [heard[row]] = narrator([texts[row]], _drawn(seed, shard, row, attempt))
+    return [heard[row] for row in range(len(texts))]
+
+
+def batches_by_length(texts: Sequence[str], size: int) -> Iterator[list[int]]:
+    """Yield the rows of ``texts``, longest first, ``size`` at a time."""
+    order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
+
+
+def _check(descriptions: Descriptions) -> None:
+    """Tell what cannot be said before anything else is, not after hours."""
+    for shard in range(descriptions.shards):
+        _texts(descriptions.shard(shard))
+
+
+def _texts(job: Sequence[Description]) -> list[str]:
+    return [speakable(str(item.content), item.name) for item in job]
+
+
+def _key(config: TtsConfig, weights: Path) -> str:
+    root = Path(__file__).parents[2]
+    sources = [root / path for path in import_closure(__name__, root)]
+    return checkpoint_key(config.model_dump_json(), [weights / LISTED], sources)
+
+
+def _finish(
+    config: TtsConfig, descriptions: Descriptions, narrator: Narrator, finished: FinishedShards
+) -> list[Path]:
+    """Make every shard that is not finished yet, and return where all of them are."""
+    paths: list[Path] = []
+    failures: list[str] = []
+    progress: Bar[None] = bar(len(descriptions), "speak")
+    with progress:
+        for shard in range(descriptions.shards):
+            job = descriptions.shard(shard)
+            texts = _texts(job)
+            paths.append(finished.path(shard, texts))
+            if not paths[-1].is_file():
+                heard = narrate_shard(
+                    narrator,
+                    texts,
+                    shard=shard,
+                    seed=config.seed,
+                    batch=config.tacotron2.batch,
+                )
+                failed = _failures(job, heard)
+                failures += failed
+                if not failed:
+                    finished.keep(paths[-1], _spoken(config, job, heard), config.sample_rate_hz)
+            progress.update(len(job))
+    if failures:
+        raise _failed(failures, len(descriptions))
+    return paths
+
+
+def _failures(job: Sequence[Description], heard: Sequence[Samples | Failed]) -> list[str]:
+    return [
+        f"{item.name}: {sound.reason}"
+        for item, sound in zip(job, heard, strict=True)
+        if isinstance(sound, Failed)
+    ]
+
+
+def _spoken(
+    config: TtsConfig, job: Sequence[Description], heard: Sequence[Samples | Failed]
+) -> Iterator[Spoken]:
+    for item, samples in zip(job, heard, strict=True):
+        assert isinstance(samples, np.ndarray)
+        pcm = to_pcm(resample(samples, RATE_HZ, config.sample_rate_hz))
+        yield Spoken(item.utterance, VOICE, None, None, pcm)
+
+
+def _drawn(seed: int, *key: int) -> int:
+    return torch_generator(seed, *key).initial_seed()
+
+
+def _failed(failures: Sequence[str], total: int) -> UserError:
+    named = "; ".join(failures[:_NAMED])
+    rest = f"; and {len(failures) - _NAMED} more" if len(failures) > _NAMED else ""
+    return UserError(
+        f"{len(failures)} of {total} sentences that Tacotron2 did not speak",
+        got=f"{named}{rest}",
+        expected=f"speech of each in one of {1 + _RETRIES} attempts",
+        fix="mend the texts, raise tts.tacotron2.max_frames, or take the descriptions out of the "
+        "corpus",
+    )
