@@ -1,12 +1,13 @@
 """Write the corpus and the pretrained weights that the parameters name, all of it verified.
 
-Reads the manifests in ``data/`` and the machine's folder of archives; writes ``artifacts/corpus``
-and ``artifacts/weights``. Needs no GPU.
+Reads the manifests in ``data/`` and the machine's archives, into which it fetches what is missing;
+writes ``artifacts/corpus`` and ``artifacts/weights``. Needs no GPU.
 """
 
 from s2igan.config import Params, read_params
-from s2igan.corpora.consumers import write_consumers
+from s2igan.corpora.archives import Archives
 from s2igan.corpora.download import download
+from s2igan.corpora.weights import SPEAKERS
 from s2igan.engine.runtime import read_runtime
 from s2igan.engine.session import Session
 from s2igan.engine.stage import Paths, Stage
@@ -14,20 +15,22 @@ from s2igan.engine.stage import Paths, Stage
 
 def run(params: Params, paths: Paths, session: Session) -> None:
     """Call the stage's function."""
-    networks: dict[str, list[str]] = {
+    runtime, tts = read_runtime(), params.tts
+    judges = [params.evaluate.backbone, params.evaluate.fidelity_backbone]
+    networks = {
+        "tts": SPEAKERS[tts.tacotron2.vocoder] if tts.engine == "tacotron2" else [],
         "features": [*params.features.backbones],
-        "evaluate": [params.evaluate.backbone],
+        "evaluate": [name for name in judges if name is not None],
     }
     download(
         params.corpus,
-        weights=sorted({name for names in networks.values() for name in names}),
+        weights=networks,
         manifests=paths["manifests"],
-        archives=read_runtime().archives_folder,
+        archives=Archives(runtime.archive_folders, runtime.archive_store),
         out_corpus=paths["corpus"],
         out_weights=paths["weights"],
         workers=session.workers,
     )
-    write_consumers(paths["weights"], paths["manifests"] / "weights.yaml", networks)
 
 
 STAGE = Stage("download", "corpus", ["manifests"], ["corpus", "weights"], read_params, run)

@@ -1,21 +1,22 @@
-"""Published files on this machine: found, verified, and read in a stream."""
+"""Published files: found on this machine or fetched, verified, and read in a stream."""
 
 import gzip
-import hashlib
 import io
 import re
-import shutil
 import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from s2igan.corpora.manifest import PublishedFile
+from s2igan.corpora.fetching.fetch import fetch
+from s2igan.corpora.fetching.outcomes import RefusedError
+from s2igan.corpora.fetching.partial import Partial
+from s2igan.corpora.fetching.space import require_space
+from s2igan.corpora.manifest import PublishedFile, digest
 from s2igan.errors import UserError
 
-SPARE_BYTES = 64 * 2**20
-"""Disk space that stays free for tables and for the rest of the machine."""
+__all__ = ["Archives", "digest", "locate", "read_members", "require_space"]
 
 _GZIP = b"\x1f\x8b"
 _CHUNK_BYTES = 2**20
@@ -44,40 +45,32 @@ class Archives:
 
 
 def locate(files: Sequence[PublishedFile], kind: str, archives: Archives) -> dict[str, Path]:
-    """Find ``files`` in the archives and verify each.
+    """Find ``files`` in the archives, else fetch them into the store, and verify each.
+
+    A wrong file that lies in the archives is never overwritten.
 
     Args:
         files: what to find.
         kind: name of the corpus, or ``weights``.
-        archives: where to look.
+        archives: where to look, and where to keep what is fetched.
 
     Returns:
         Path of every file, by its name.
 
     Raises:
-        UserError: naming all files that are missing and where they are published, or all whose size
-            or checksum is wrong.
+        UserError: naming all files whose size or checksum is wrong; or all that are missing and
+            published nowhere, before anything is fetched; or all that could not be fetched, with
+            what each address said; or if the disk is too full.
     """
     found = {file.name: archives.find(kind, file.name) for file in files}
-    if missing := [file for file in files if found[file.name] is None]:
-        raise UserError(
-            f"archives of {kind}: missing",
-            fix=f"put into {str(archives.store / kind)!r}: {'; '.join(map(_wanted, missing))}",
-        )
     paths = {name: path for name, path in found.items() if path is not None}
-    if wrong := [text for file in files if (text := _difference(file, paths[file.name]))]:
-        raise UserError(
-            f"archives of {kind}",
-            got="; ".join(wrong),
-            fix="fetch each again from where it is published",
-        )
-    return paths
-
-
-def digest(path: Path, algorithm: str) -> str:
-    """Return the checksum of a file in hexadecimal, reading it in a stream."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
+    _refuse_wrong(kind, files, paths)
+    missing = [file for file in files if file.name not in paths]
+    if missing:
+        folder = archives.store / kind
+        _refuse_unpublished(kind, missing, folder)
+        paths |= _fetch_all(kind, missing, folder)
+    return {file.name: paths[file.name] for file in files}
 
 
 def read_members(path: Path, wanted: re.Pattern[str]) -> Iterator[tuple[re.Match[str], bytes]]:
@@ -113,48 +106,58 @@ def read_members(path: Path, wanted: re.Pattern[str]) -> Iterator[tuple[re.Match
         ) from error
 
 
-def require_space(folder: Path, needed: int) -> None:
-    """Refuse to begin where the disk cannot hold the result.
-
-    Args:
-        folder: where to write; it need not exist yet.
-        needed: bytes to be written.
-
-    Raises:
-        UserError: if fewer bytes are free.
-    """
-    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    free = shutil.disk_usage(existing).free
-    if free < needed + SPARE_BYTES:
-        raise UserError(
-            f"disk of {str(folder)!r}",
-            got=f"{free / 2**20:.0f} MiB free",
-            expected=f"at least {(needed + SPARE_BYTES) / 2**20:.0f} MiB",
-            fix="free some space",
-        )
-
-
 def _open_stream(path: Path) -> gzip.GzipFile | io.BufferedReader:
     with path.open("rb") as file:
         compressed = file.read(len(_GZIP)) == _GZIP
     return gzip.open(path, "rb") if compressed else path.open("rb")
 
 
+def _refuse_wrong(kind: str, files: Sequence[PublishedFile], paths: dict[str, Path]) -> None:
+    wrong = [
+        f"{str(paths[file.name])!r} {difference}"
+        for file in files
+        if file.name in paths and (difference := file.difference(paths[file.name]))
+    ]
+    if wrong:
+        raise UserError(
+            f"archives of {kind}",
+            got=", and ".join(wrong),
+            fix="nothing is overwritten: remove each, or put the published file in its place",
+        )
+
+
+def _refuse_unpublished(kind: str, missing: list[PublishedFile], folder: Path) -> None:
+    if any(not file.addresses for file in missing):
+        raise UserError(
+            f"archives of {kind}: missing, and not all can be fetched",
+            fix=f"put into {str(folder)!r}: {'; '.join(map(_wanted, missing))}",
+        )
+
+
+def _fetch_all(kind: str, missing: list[PublishedFile], folder: Path) -> dict[str, Path]:
+    """Fetch whatever can be had, so that a refusal costs nothing but its own file."""
+    arrived = sum(Partial(folder / file.name).size for file in missing)
+    require_space(folder, sum(file.bytes or 0 for file in missing) - arrived)
+    refused = []
+    for file in missing:
+        try:
+            fetch(file, folder / file.name)
+        except RefusedError as reason:
+            refused.append(f"{file.name}: {reason}")
+    if refused:
+        raise UserError(
+            f"archives of {kind}: not fetched",
+            got="; ".join(refused),
+            fix=f"try again later, or get each by hand and put it into {str(folder)!r}",
+        )
+    paths = {file.name: folder / file.name for file in missing}
+    _refuse_wrong(kind, missing, paths)
+    return paths
+
+
 def _wanted(file: PublishedFile) -> str:
-    details = [text for text in (file.address, *file.mirrors, file.note) if text]
+    details = [text for text in (*file.addresses, file.note) if text]
     return f"{file.name} ({', '.join(details)})"
-
-
-def _difference(file: PublishedFile, path: Path) -> str | None:
-    size = path.stat().st_size
-    if file.bytes is not None and size != file.bytes:
-        return f"{str(path)!r} has {size} bytes instead of {file.bytes}"
-    if file.checksum is not None:
-        value = digest(path, file.checksum.algorithm)
-        if value != file.checksum.value:
-            algorithm = file.checksum.algorithm
-            return f"{str(path)!r} has {algorithm} {value} instead of {file.checksum.value}"
-    return None
 
 
 def _refuse_unsafe(path: Path, member: tarfile.TarInfo) -> None:

@@ -8,26 +8,26 @@ changes with the files and with nothing else.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from s2igan.corpora.manifest import read_manifest
-from s2igan.corpora.weights import WeightsManifest
+from s2igan.corpora.manifest import digest
 from s2igan.engine.tables import write_json
 
 
-def write_consumers(folder: Path, manifest: Path, consumers: Mapping[str, Sequence[str]]) -> None:
-    """Write ``<folder>/<stage>.json`` for every stage: file and checksum of each network.
+def write_consumers(
+    folder: Path, files: Mapping[str, str], consumers: Mapping[str, Sequence[str]]
+) -> None:
+    """Write ``<folder>/<stage>.json`` for every stage: file and SHA-256 of each network.
 
     Networks that come with the package are left out: they are dependencies by themselves.
 
     Args:
         folder: the folder of verified weights.
-        manifest: ``data/weights.yaml``.
+        files: name of the file in it, by network.
         consumers: names of networks by stage.
     """
-    networks = read_manifest(manifest, WeightsManifest).networks
     for stage, names in consumers.items():
-        needed = {name: networks[name] for name in names if name in networks}
         listed = {
-            name: {"file": file.name, "checksum": file.checksum and file.checksum.value}
-            for name, file in needed.items()
+            name: {"file": files[name], "checksum": digest(folder / files[name], "sha256")}
+            for name in names
+            if name in files
         }
         write_json(folder / f"{stage}.json", listed)

@@ -1,13 +1,14 @@
 """The stage ``download``: the corpus that the parameters name, and the weights they need."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from s2igan.corpora import cub, oxford102, recorded
 from s2igan.corpora.archives import Archives
 from s2igan.corpora.config import CorpusConfig, conflicts
+from s2igan.corpora.consumers import write_consumers
 from s2igan.corpora.minibirds import build as minibirds
-from s2igan.corpora.weights import copy_weights, locate_weights
+from s2igan.corpora.weights import collect_weights, copy_weights
 from s2igan.engine.folders import fresh_folder
 from s2igan.errors import UserError
 
@@ -15,7 +16,7 @@ from s2igan.errors import UserError
 def download(
     config: CorpusConfig,
     *,
-    weights: Sequence[str],
+    weights: Mapping[str, Sequence[str]],
     manifests: Path,
     archives: Archives,
     out_corpus: Path,
@@ -24,26 +25,30 @@ def download(
 ) -> None:
     """Write the corpus folder and the folder of weights, both whole or not at all.
 
-    Published files are taken from the folder of archives and verified against the manifests.
+    Published files are taken from the archives, else fetched into them, and verified against the
+    manifests. No other stage opens a connection.
 
     Args:
         config: section ``corpus``.
-        weights: pretrained networks, such as ``squeezenet1_1/keras``.
+        weights: pretrained networks by the stage that loads them, such as
+            ``inception_v3/fid2015/Mixed_6e+Mixed_7a``.
         manifests: the folder ``data/``.
         archives: where published files, prepared folders and weight files lie or go to.
         out_corpus: the corpus folder to (re)place.
-        out_weights: the folder of weights to (re)place; it is there even if it stays empty.
+        out_weights: the folder of weights to (re)place, with the list of each stage that loads any.
         workers: processes for host work; no influence on the result.
 
     Raises:
-        UserError: if an archive, a prepared folder or a weight file is missing or wrong, the
+        UserError: if an archive, a prepared folder or a weight file cannot be had or is wrong, the
             corpus has defects, or the disk is too full.
     """
     if wrong := conflicts(config):
         raise UserError("; ".join(wrong))
-    found = locate_weights(weights, manifests / "weights.yaml", archives)
+    names = sorted({name for names in weights.values() for name in names})
+    chosen, found = collect_weights(names, manifests / "weights.yaml", archives)
     with fresh_folder(out_weights) as folder:
         copy_weights(found, folder)
+        write_consumers(folder, {name: file.name for name, file in chosen.items()}, weights)
         _build_corpus(config, manifests, archives, out_corpus, workers)
 
 

@@ -4,8 +4,9 @@ A manifest is a small YAML file in ``data/``: addresses, sizes, checksums, licen
 and the quirks of what was published. ``docs/corpora.md`` describes the format.
 """
 
+import hashlib
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -13,23 +14,33 @@ from s2igan.engine.section import Section
 from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
 
-DIGITS = {"md5": 32, "sha256": 64}
-"""Hexadecimal digits of a checksum, per algorithm."""
+DIGITS = {"md5": (32, 32), "sha256": (64, 64), "sha256_prefix": (8, 63)}
+"""Fewest and most hexadecimal digits of a checksum, per algorithm."""
+
+Address = Annotated[str, Field(pattern=r"^(https|http|s3)://[^/\s]+/\S+$")]
+"""Where a file is published: a web server, Google Drive, or ``s3://<bucket>/<key>``."""
 
 
 class Checksum(Section):
-    """The checksum of a whole file, in lower-case hexadecimal."""
+    """The checksum of a whole file, in lower-case hexadecimal.
 
-    algorithm: Literal["md5", "sha256"]
+    ``sha256_prefix`` holds the first digits alone, as the names of some files carry them.
+    """
+
+    algorithm: Literal["md5", "sha256", "sha256_prefix"]
     value: str = Field(pattern=r"^[0-9a-f]+$")
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if len(self.value) != DIGITS[self.algorithm]:
-            raise ValueError(
-                f"{len(self.value)} digits; a {self.algorithm} has {DIGITS[self.algorithm]}"
-            )
+        fewest, most = DIGITS[self.algorithm]
+        if not fewest <= len(self.value) <= most:
+            expected = str(fewest) if fewest == most else f"{fewest} to {most}"
+            raise ValueError(f"{len(self.value)} digits; a {self.algorithm} has {expected}")
         return self
+
+    def of(self, path: Path) -> str:
+        """Return the same checksum of a file, reading it in a stream."""
+        return digest(path, self.algorithm.removesuffix("_prefix"))[: len(self.value)]
 
 
 class Source(Section):
@@ -44,7 +55,8 @@ class PublishedFile(Section):
 
     Attributes:
         name: file name, as it lies in the folder of archives.
-        address: where it is published; None for a copy that was made of other files.
+        address: where it is published; None for a copy that was made of other files. An address
+            without encryption (``http://``) needs a checksum, which tells what arrived.
         mirrors: further addresses of the same bytes.
         note: what a person has to know to get it by hand, such as how a copy was made.
         bytes: its size; None where nobody has stated it.
@@ -54,12 +66,40 @@ class PublishedFile(Section):
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    address: str | None = Field(pattern=r"^https://")
-    mirrors: list[str]
+    address: Address | None
+    mirrors: list[Address]
     note: str | None
     bytes: int | None = Field(ge=1)
     checksum: Checksum | None
     source: str
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where it can be fetched, in order."""
+        return [*([self.address] if self.address else []), *self.mirrors]
+
+    @model_validator(mode="after")
+    def _open_addresses_are_checked(self) -> Self:
+        if self.checksum is None and any(a.startswith("http://") for a in self.addresses):
+            raise ValueError("http:// without a checksum; expected https:// or a checksum")
+        return self
+
+    def difference(self, path: Path) -> str | None:
+        """Tell how a file differs in size or checksum from this one; None where it does not."""
+        if not path.is_file():
+            return "is no file"
+        size = path.stat().st_size
+        if self.bytes is not None and size != self.bytes:
+            return f"has {size} bytes instead of {self.bytes}"
+        if self.checksum is not None and (value := self.checksum.of(path)) != self.checksum.value:
+            return f"has {self.checksum.algorithm} {value} instead of {self.checksum.value}"
+        return None
+
+
+def digest(path: Path, algorithm: str) -> str:
+    """Return the checksum of a file in hexadecimal, reading it in a stream."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 M = TypeVar("M", bound=Section)

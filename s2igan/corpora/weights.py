@@ -1,11 +1,11 @@
 """Pretrained weight files that the parameters name."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from s2igan.corpora.archives import Archives, locate, require_space
 from s2igan.corpora.manifest import PublishedFile, Source, check_sources, read_manifest
@@ -15,45 +15,117 @@ from s2igan.errors import UserError
 SHIPPED: Final = ("compact", "reader")
 """Networks whose weights come with the package."""
 
+SPEAKERS: Final = {
+    "griffinlim": ["tacotron2/ljspeech-griffinlim"],
+    "wavernn": ["tacotron2/ljspeech", "wavernn/ljspeech"],
+}
+"""Networks of the engine ``tacotron2`` by its vocoder; each vocoder has a Tacotron2 of its own."""
+
+KIND: Final = "weights"
+"""Name of their folder among the archives."""
+
+
+class WeightFile(PublishedFile):
+    """A file with the weights of a network.
+
+    Attributes:
+        holds: the layers that it serves alone; None where it holds the whole network.
+    """
+
+    holds: list[str] | None = None
+
+    def serves(self, layers: Collection[str]) -> bool:
+        """Tell whether it holds what is needed for ``layers``; none named means the whole."""
+        return self.holds is None or (bool(layers) and set(layers) <= set(self.holds))
+
 
 class WeightsManifest(Section):
-    """``data/weights.yaml``: one published file per network, by its name and origin."""
+    """``data/weights.yaml``: alternative files of each network, the preferred one first."""
 
     sources: dict[str, Source]
-    networks: dict[str, PublishedFile]
+    networks: dict[str, Annotated[list[WeightFile], Field(min_length=1)]]
 
     @model_validator(mode="after")
     def _sources_known(self) -> Self:
-        check_sources(self.sources, list(self.networks.values()))
+        check_sources(self.sources, [file for files in self.networks.values() for file in files])
         return self
 
+    def alternatives(self, name: str) -> list[WeightFile]:
+        """Return the files that serve ``<network>`` or ``<network>/<layer>+<layer>…``.
 
-def locate_weights(names: Sequence[str], manifest: Path, archives: Archives) -> dict[str, Path]:
-    """Find and verify the weight files of ``names``.
+        None serve a shipped network.
+
+        Raises:
+            UserError: if the manifest has no such network, or no file with these layers.
+        """
+        if name in SHIPPED:
+            return []
+        network, layers = name, ""
+        if name not in self.networks:
+            network, _, layers = name.rpartition("/")
+        if network not in self.networks:
+            known = ", ".join([*SHIPPED, *self.networks])
+            raise UserError("pretrained networks", got=name, expected=f"names out of {known}")
+        needed = layers.split("+") if layers else []
+        if files := [file for file in self.networks[network] if file.serves(needed)]:
+            return files
+        raise UserError("pretrained networks", got=name, expected="layers that some file holds")
+
+
+def choose_files(
+    names: Sequence[str], manifest: WeightsManifest, archives: Archives
+) -> dict[str, WeightFile]:
+    """Choose the weight file of every network that is not shipped.
+
+    Of the alternatives, the first that lies in the archives is taken; if none does, the first with
+    an address. A file that is fetched for one network counts as lying there for the others, so that
+    each network has one file whoever loads it.
 
     Args:
-        names: networks such as ``squeezenet1_1/keras``; shipped ones need no file.
-        manifest: ``data/weights.yaml``.
+        names: networks, such as ``inception_v3/fid2015/Mixed_6e+Mixed_7a``.
+        manifest: the alternatives.
         archives: where weight files lie.
 
     Returns:
-        Path of every file, by its file name.
+        The file of each name.
 
     Raises:
-        UserError: if a network is unknown, or files are missing or wrong.
+        UserError: if a network is unknown.
     """
-    networks = read_manifest(manifest, WeightsManifest).networks
-    if unknown := [name for name in names if name not in SHIPPED and name not in networks]:
-        raise UserError(
-            "pretrained networks",
-            got=", ".join(unknown),
-            expected=f"names out of {', '.join([*SHIPPED, *networks])}",
-        )
-    needed = [network for name, network in networks.items() if name in names]
-    return locate(needed, "weights", archives)
+    alternatives = {name: files for name in names if (files := manifest.alternatives(name))}
+    chosen = {name: _first(files, archives, ()) for name, files in alternatives.items()}
+    to_come = {file.name for file in chosen.values()}
+    return {name: _first(files, archives, to_come) for name, files in alternatives.items()}
 
 
-def copy_weights(found: dict[str, Path], folder: Path) -> None:
+def _first(files: list[WeightFile], archives: Archives, to_come: Collection[str]) -> WeightFile:
+    here = [file for file in files if file.name in to_come or archives.find(KIND, file.name)]
+    published = [file for file in files if file.addresses]
+    return [*here, *published, *files][0]
+
+
+def collect_weights(
+    names: Sequence[str], manifest: Path, archives: Archives
+) -> tuple[dict[str, WeightFile], dict[str, Path]]:
+    """Find, else fetch, and verify the weight files of ``names``.
+
+    Args:
+        names: networks, as :func:`choose_files` takes them; shipped ones need no file.
+        manifest: ``data/weights.yaml``.
+        archives: where weight files lie and go to.
+
+    Returns:
+        The file of each network, and the path of each file by its file name.
+
+    Raises:
+        UserError: if a network is unknown, or a file cannot be had or is wrong.
+    """
+    chosen = choose_files(names, read_manifest(manifest, WeightsManifest), archives)
+    files = {file.name: file for file in chosen.values()}
+    return chosen, locate(list(files.values()), KIND, archives)
+
+
+def copy_weights(found: Mapping[str, Path], folder: Path) -> None:
     """Copy weight files into an existing folder, under their own names.
 
     Raises:

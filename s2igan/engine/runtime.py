@@ -23,7 +23,7 @@ class Runtime(Section):
 
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="where to compute")
     workers: int | None = Field(None, ge=1, description="processes for host work; null: one a core")
-    archives: str | None = Field(None, description="folder of archives that need no download")
+    archives: str | None = Field(None, description="folder to find archives in and fetch them into")
     tracking: Literal["mlflow", "off"] = Field("mlflow", description="where runs are recorded")
 
     @property
@@ -35,6 +35,18 @@ class Runtime(Section):
     def archives_folder(self) -> Path | None:
         """The folder of archives, anchored at :func:`repository_root`."""
         return None if self.archives is None else repository_root() / self.archives
+
+    @property
+    def archive_folders(self) -> tuple[Path, ...]:
+        """Folders to look for archives in: the configured one, then the repository's own."""
+        own = state_folder() / "archives"
+        return (own,) if self.archives_folder is None else (self.archives_folder, own)
+
+    @property
+    def archive_store(self) -> Path:
+        """The first of these folders that can be written to; it need not exist."""
+        folders = self.archive_folders
+        return next((folder for folder in folders if _writable(folder)), folders[-1])
 
 
 def repository_root() -> Path:
@@ -51,6 +63,11 @@ def repository_root() -> Path:
 def state_folder() -> Path:
     """Return the Git-ignored folder of everything that outlives a stage without being an output."""
     return repository_root() / ".s2igan"
+
+
+def _writable(folder: Path) -> bool:
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
 
 
 def read_runtime() -> Runtime:

@@ -1,0 +1,63 @@
+"""The unfinished copy of a file, which a later run can continue."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What a server said of the file that it sends: where, which version, how many bytes."""
+
+    address: str
+    tag: str | None
+    total: int | None
+
+
+class Partial:
+    """``<name>.part`` beside the final name, and the server's :class:`Remark` beside that.
+
+    Args:
+        target: the final name, which appears only once the whole file is there.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self.path = target.with_name(target.name + ".part")
+        self._remark = target.with_name(target.name + ".part.json")
+
+    @property
+    def size(self) -> int:
+        """Bytes that have arrived."""
+        return self.path.stat().st_size if self.path.is_file() else 0
+
+    def remark(self, address: str) -> Remark | None:
+        """Return what ``address`` said of the bytes that are here; None where they are not its."""
+        try:
+            remark = Remark(**json.loads(self._remark.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+        return remark if remark.address == address and self.size else None
+
+    def append(self, remark: Remark, start: int) -> BinaryIO:
+        """Open for the bytes from ``start`` on, which is 0 or :attr:`size`, and keep ``remark``."""
+        if start == 0:
+            self.discard()
+        draft = self._remark.with_name(self._remark.name + ".draft")
+        draft.write_text(json.dumps(asdict(remark)), encoding="utf-8")
+        draft.replace(self._remark)
+        return self.path.open("ab")
+
+    def discard(self) -> None:
+        """Remove whatever has arrived."""
+        self.path.unlink(missing_ok=True)
+        self._remark.unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        """Give the whole file its final name."""
+        with self.path.open("rb") as file:
+            os.fsync(file.fileno())
+        self.path.replace(self._target)
+        self._remark.unlink(missing_ok=True)
