@@ -6,7 +6,6 @@ import soundfile
 
 from s2igan.errors import UserError
 from s2igan.speech.audio import decode_audio, encode_flac, from_pcm, resample, to_pcm
-from s2igan.speech.recordings import take_recording
 
 RATE = 16000
 
@@ -54,7 +53,7 @@ def test_mixes_channels_to_mono() -> None:
 )
 def test_names_what_does_not_decode(data: bytes, got: str) -> None:
     with pytest.raises(UserError, match=f"recording of utterance 5; got {got}"):
-        take_recording(data, 22050, "utterance 5")
+        decode_audio(data, "utterance 5")
 
 
 def test_names_samples_that_are_no_numbers() -> None:
@@ -75,12 +74,6 @@ def test_resampling_keeps_a_tone(rate: int) -> None:
 
 def test_resampling_removes_what_the_lower_rate_cannot_hold() -> None:
     assert np.abs(resample(_tone(15000, 48000), 48000, 22050)[500:-500]).max() < 1e-3
-
-
-def test_a_recording_becomes_16_bits_at_the_wanted_rate() -> None:
-    pcm = take_recording(_file(_tone(440, 44100), 44100, "FLAC"), 22050, "clip")
-    assert (str(pcm.dtype), len(pcm)) == ("int16", 11025)
-    assert np.abs(pcm).max() == pytest.approx(0.5 * 32768, rel=0.01)
 
 
 def test_16_bits_round_and_clip() -> None:
