@@ -23,6 +23,13 @@ def tts() -> MakeTts:
             "voices": ["en-us", "en-us+m3"],
             "rate_wpm": {"low": 150, "high": 190},
             "pitch": {"low": 40, "high": 60},
+            "tacotron2": {
+                "vocoder": "griffinlim",
+                "batch": 4,
+                "max_frames": 100,
+                "precision": "float32",
+            },
+            "recordings": {"trim_db": None, "keep_ms": 0, "level_dbfs": None},
         }
         return TtsConfig.model_validate(values | changes)
 

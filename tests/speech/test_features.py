@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from s2igan.engine.arrays import Ragged
 from s2igan.errors import UserError
@@ -43,7 +44,14 @@ def test_frames_are_those_of_the_front_end_and_characters_those_of_the_text(
     corpus: MakeCorpus, tts: MakeTts, mel: MelConfig, tmp_path: Path, out: Path
 ) -> None:
     source = corpus(["A Red bird", "été"])
-    speak_corpus(tts(), corpus=source, out=tmp_path / "speech", workers=1)
+    speak_corpus(
+        tts(),
+        corpus=source,
+        weights=tmp_path,
+        out=tmp_path / "speech",
+        device=torch.device("cpu"),
+        workers=1,
+    )
     write_mel(mel, corpus=source, speech=tmp_path / "speech", out=out, workers=1)
     frames, characters = Ragged(out, "mel"), Ragged(out, "characters")
     assert (str(frames.values.dtype), frames.values.shape[1]) == ("float16", 40)
