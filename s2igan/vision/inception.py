@@ -9,12 +9,13 @@ classes, the first and the last few of which mean nothing.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from s2igan.vision.inception_layers import build_trunk
+from s2igan.vision.inception_layers import build_trunk, chain
 from s2igan.vision.inception_weights import fold_batch_norm, name_layers, published_name
 from s2igan.vision.interface import CLASSES, Backbone, BackboneOutput, own_resizing
 from s2igan.vision.names import LAYERS, BackboneName
@@ -132,7 +133,7 @@ def _load(
     own = {published_name(key): key for key in network.state_dict()}
     tensors = fold_batch_norm(read_tensors(path), edition.ignored)
     missing = name_layers([key for key in own if key not in tensors], tensors)
-    blocks = [block for block, _ in trunk.named_children()]
+    blocks = list(dict(trunk.named_children()))
     depth = 1 + max(blocks.index(_block(layer)) for layer in name.layers)
     may_lack = {*blocks[depth:], "fc"}
     refuse_missing(
@@ -145,7 +146,8 @@ def _load(
     values = {own[key]: value for key, value in tensors.items()}
     network.load_state_dict(values, strict=False, assign=True)
     reached = depth == len(blocks) and "fc" not in missing
-    return trunk[:depth], fc if reached else None, missing
+    seen = chain(**dict(islice(trunk.named_children(), depth)))
+    return seen, fc if reached else None, missing
 
 
 def _block(layer: str) -> str:
