@@ -13,6 +13,8 @@ import yaml
 from PIL import Image
 from scipy.io import savemat
 
+from s2igan.corpora.archives import Archives
+
 CLASSES = 5
 TEST_CLASSES = [1, 2]
 PER_CLASS = 2
@@ -76,9 +78,27 @@ class Flowers:
             "test_utterances": 8,
         }
     )
+    recordings: dict[str, bytes] = field(
+        default_factory=lambda: {
+            f"oxford_audio/audio/class_{label:05d}/image_{number:05d}/{take}.wav": clip(
+                100 * number + 10 * take
+            )
+            for number, label in enumerate(LABELS, start=1)
+            for take in (1, 0)
+        }
+    )
 
     def __post_init__(self) -> None:
         self.captions[LABELS[DROPPED - 1], DROPPED] = b"flower 8 is red\n{}\n"
+
+    def add(self, label: int) -> None:
+        """Add one more sound picture of a training class."""
+        self.labels.append(label)
+        number = len(self.labels)
+        self.pictures[number] = jpeg(number)
+        self.captions[label, number] = b"one more flower\none more big flower\n"
+        for what, more in (("images", 1), ("train_images", 1), ("utterances", 2)):
+            self.counts[what] += more
 
     def write(self, folder: Path) -> Path:
         """Write archives and manifest into ``folder``; return the manifest."""
@@ -93,6 +113,7 @@ class Flowers:
             for (label, number), data in self.captions.items()
         ]
         write_tar(folder / "captions.tar.gz", [("set/list.txt", b""), *texts], "w:gz")
+        write_tar(folder / "speech.tar.gz", self.recordings.items(), "w:gz")
         return self.write_manifest(folder)
 
     def write_manifest(self, folder: Path) -> Path:
@@ -104,6 +125,7 @@ class Flowers:
             "dropped_captions": [
                 {"image": f"image_{DROPPED:05d}", "position": 1, "text": "{}"},
             ],
+            "authors_speech": published("speech.tar.gz"),
             "editions": {
                 "tiny": {
                     "photographs": [published("a.tar"), published("b.tgz")],
@@ -122,6 +144,11 @@ def clip(hz: float, rate: int = 16000, seconds: float = 0.1, **form: str) -> byt
     file = io.BytesIO()
     soundfile.write(file, tone, rate, **{"format": "WAV", **form})
     return file.getvalue()
+
+
+def archives_in(folder: Path) -> Archives:
+    """The archives of one folder that things are fetched into as well."""
+    return Archives((folder,), folder)
 
 
 def prepared_rows(folder: Path, *, classes: int = 5) -> list[dict[str, str]]:
