@@ -44,14 +44,7 @@ def embed(
     """
     data = SenData(corpus, features)
     test = data.captions("test")
-    classes = len(np.unique(test.classes))
-    if classes < 2:
-        raise UserError(
-            "classes with captions in the split test",
-            got=classes,
-            expected="at least 2, for retrieval to tell apart",
-            fix="give the corpus more test classes",
-        )
+    check_searchable(test, data.corpus.has_classes)
     with fresh_folder(out) as partial:
         _write_speech(config, data, sen, partial / "speech.npy", session)
         _write_pictures(config, data, sen, partial / "image.npy", session)
@@ -64,7 +57,8 @@ def embed(
             seed=config.seed,
             permutations=config.chance_permutations,
             draws=config.bootstrap_draws,
-            protocol=_protocol(config, data, classes),
+            protocol=_protocol(config, data, test),
+            has_classes=data.corpus.has_classes,
         ),
     )
     write_json(metrics, figures)
@@ -77,8 +71,26 @@ def embed(
     )
 
 
+def check_searchable(test: Captions, has_classes: bool) -> None:
+    """Refuse a test split in which there is nothing to tell apart.
+
+    Raises:
+        UserError: if its captions are all of one class, or of one picture without classes.
+    """
+    unit, count = "classes" if has_classes else "pictures", len(np.unique(test.classes))
+    if count < 2:
+        raise UserError(
+            f"{unit} with captions in the split test",
+            got=count,
+            expected="at least 2, for retrieval to tell apart",
+            fix=f"give the corpus more test {unit}",
+        )
+
+
 def authors_queries(test: Captions) -> Rows:
     """Pick one query per class: the first caption of its first picture.
+
+    Without classes that is the first caption of every picture.
 
     Args:
         test: the captions searched with, in the order of the descriptions.
@@ -123,13 +135,16 @@ def _write_pictures(
             writer.append(embeddings)
 
 
-def _protocol(config: EmbedConfig, data: SenData, classes: int) -> tuple[str, ...]:
+def _protocol(config: EmbedConfig, data: SenData, test: Captions) -> tuple[str, ...]:
     info, backbone = data.corpus.info, data.backbone_description
+    unit, relevant = "pictures", "the described picture is relevant"
+    if data.corpus.has_classes:
+        unit, relevant = "classes", "same class is relevant"
     return (
-        f"corpus {info['kind']}, edition {info['edition']}; {classes} test classes, unseen in "
-        "training; same class is relevant",
+        f"corpus {info['kind']}, edition {info['edition']}; {len(np.unique(test.classes))} test "
+        f"{unit}, unseen in training; {relevant}",
         f"cosine of SEN embeddings; pictures through {' + '.join(backbone['names'])} "
         f"({backbone['dimension']}-d), one centre view",
         f"chance: descriptions permuted, mean of {config.chance_permutations} permutations",
-        f"low, high: 95 % bootstrap over classes, {config.bootstrap_draws} draws",
+        f"low, high: 95 % bootstrap over {unit}, {config.bootstrap_draws} draws",
     )

@@ -16,6 +16,8 @@ Reduction = Literal["mean", "sum"]
 def same_class_mask(labels: Tensor) -> Tensor:
     """M of eq. (2): false for pairs of one class that do not belong together.
 
+    Where every picture is a class of its own, it spares a picture that a batch holds twice.
+
     Args:
         labels: (n,) int64, class of every pair.
 
@@ -86,7 +88,7 @@ class SenObjective(nn.Module):
         embedding_dim: size ``E`` of both embeddings.
         classes: training classes ``N``.
         matching: whether L_m is a term; paper true.
-        distinctive: whether L_d is a term; paper true. Without it f gets no gradient.
+        distinctive: whether L_d is a term; paper true. Without it there is no f.
         distinctive_weight: factor of L_d; paper 1.
         beta: scale of the cosine similarity; paper 10.
         reduction: over the batch; the paper writes sum, its code takes the mean.
@@ -104,8 +106,8 @@ class SenObjective(nn.Module):
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__()
-        self.classifier = build_classifier(embedding_dim, classes)
-        self.matching, self.distinctive = matching, distinctive
+        self.classifier = build_classifier(embedding_dim, classes) if distinctive else None
+        self.matching = matching
         self.distinctive_weight, self.beta, self.reduction = distinctive_weight, beta, reduction
 
     def forward(self, speech: Tensor, image: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -124,7 +126,7 @@ class SenObjective(nn.Module):
         if self.matching:
             terms["matching"] = matching_loss(speech, image, labels, self.beta, self.reduction)
             total = total + terms["matching"]
-        if self.distinctive:
+        if self.classifier is not None:
             terms["distinctive"] = distinctive_loss(
                 self.classifier(speech), self.classifier(image), labels, self.reduction
             )

@@ -2,7 +2,8 @@
 
 Relevant is what shows or describes the same class; similarity is the cosine. Chance is what the
 same similarities score after the descriptions are permuted; an interval is a bootstrap over
-classes, since the queries of one class succeed and fail together.
+classes, since the queries of one class succeed and fail together. Where pictures have no classes,
+each is a class of its own: relevant is the very picture, and the bootstrap is over pictures.
 """
 
 from collections.abc import Mapping
@@ -74,12 +75,14 @@ class Judge:
         permutations: of the descriptions, averaged over for chance.
         draws: resamples of the classes behind an interval.
         protocol: sentences that stand beside every figure.
+        has_classes: whether the sentences may speak of classes.
     """
 
     seed: int
     permutations: int
     draws: int
     protocol: tuple[str, ...]
+    has_classes: bool = True
 
     def figures(
         self,
@@ -143,6 +146,9 @@ def retrieval_figures(
         ``authors_protocol`` (mAP).
     """
     captions, pictures = f"{len(speech.vectors)} captions", f"{len(images.vectors)} pictures"
+    where, each = "split test", "each test picture"
+    if judge.has_classes:
+        where, each = "test classes", "the first picture of each test class"
     asked = Embedded(speech.vectors[authors_queries], speech.classes[authors_queries])
     return {
         "speech_to_image": judge.figures(
@@ -150,21 +156,21 @@ def retrieval_figures(
             images,
             descriptions="queries",
             measures=ALL_MEASURES,
-            protocol=f"each of {captions} of the test classes searches {pictures}",
+            protocol=f"each of {captions} of the {where} searches {pictures}",
         ),
         "image_to_speech": judge.figures(
             images,
             speech,
             descriptions="gallery",
             measures=ALL_MEASURES,
-            protocol=f"each of {pictures} of the test classes searches {captions}",
+            protocol=f"each of {pictures} of the {where} searches {captions}",
         ),
         "authors_protocol": judge.figures(
             asked,
             images,
             descriptions="queries",
             measures=MEAN_AVERAGE_PRECISION,
-            protocol=f"{len(authors_queries)} queries, the first caption of the first picture of "
-            f"each test class, search {pictures}",
+            protocol=f"{len(authors_queries)} queries, the first caption of {each}, search "
+            f"{pictures}",
         ),
     }

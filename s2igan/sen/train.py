@@ -1,6 +1,7 @@
 """Training of SEN: both encoders learn one space (paper §2.2)."""
 
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from s2igan.engine.session import Session
 from s2igan.errors import UserError
 from s2igan.sen.artifact import save_sen
 from s2igan.sen.batches import Augmentation, Batch, PairStream
+from s2igan.sen.checks import check_trainable
 from s2igan.sen.config import SenConfig
 from s2igan.sen.data import SenData
 from s2igan.sen.image_encoder import ImageEncoder
@@ -36,7 +38,9 @@ def train_sen(
     """Train on the captions of the split ``train`` and write ``artifacts/sen``.
 
     Test classes are never read. Validation classes, where the corpus has any, are watched, and with
-    ``keep: best_val`` they choose the weights.
+    ``keep: best_val`` they choose the weights. Where pictures have no classes, each is its own: the
+    distinctive loss, which would learn every picture by heart, is off, and so is the same-class
+    mask, but for a picture that a batch holds twice.
 
     Args:
         config: the section ``sen``.
@@ -50,6 +54,11 @@ def train_sen(
         UserError: if the corpus cannot be trained on, or the loss stops being finite.
     """
     training = SenTraining(config, SenData(corpus, features), session)
+    if not training.data.corpus.has_classes:
+        sys.stderr.write(
+            "train_sen: the pictures have no classes; the distinctive loss and the same-class mask "
+            "are off\n"
+        )
     training.fit()
     write_curves(curves, training.rows)
     with fresh_folder(out) as partial:
@@ -81,8 +90,14 @@ class SenTraining:
         train = data.captions("train")
         classes, labels = np.unique(train.classes, return_inverse=True)
         self.watched = len(np.unique(data.captions("val").classes)) > 1
-        check_trainable(config, classes=len(classes), watched=self.watched)
-        self.summary_counts = {"classes": len(classes), "utterances": len(train.utterances)}
+        has_classes = data.corpus.has_classes
+        check_trainable(config, classes=len(classes), watched=self.watched, has_classes=has_classes)
+        self.distinctive = config.distinctive_loss and has_classes
+        self.summary_counts = {
+            "classes" if has_classes else "pictures": len(classes),
+            "utterances": len(train.utterances),
+            "distinctive": self.distinctive,
+        }
         self.stream = PairStream(
             data.mel,
             data.backbone,
@@ -119,7 +134,7 @@ class SenTraining:
                 config.embedding_dim,
                 classes,
                 matching=config.matching_loss,
-                distinctive=config.distinctive_loss,
+                distinctive=self.distinctive,
                 distinctive_weight=config.distinctive_weight,
                 beta=config.beta,
                 reduction=config.reduction,
@@ -245,29 +260,6 @@ class SenTraining:
             "batch": self.config.batch,
             "final": self.rows[-1],
         }
-
-
-def check_trainable(config: SenConfig, *, classes: int, watched: bool) -> None:
-    """Refuse a run that could not learn or choose.
-
-    Raises:
-        UserError: naming the key or the split.
-    """
-    if not (config.matching_loss or config.distinctive_loss):
-        raise UserError(
-            "sen.matching_loss and sen.distinctive_loss",
-            got="both false",
-            expected="at least one true",
-        )
-    if classes < 2:
-        raise UserError("classes of the split train", got=classes, expected="at least 2")
-    if config.keep == "best_val" and not watched:
-        raise UserError(
-            "sen.keep best_val",
-            got="fewer than 2 validation classes",
-            expected="at least 2",
-            fix="raise corpus.val_classes or keep the last step",
-        )
 
 
 def write_curves(path: Path, rows: list[dict[str, float]]) -> None:

@@ -31,7 +31,8 @@ def validation_map(
         precision: arithmetic of matrix products.
 
     Returns:
-        In [0, 1]; a picture of the same class is relevant, pictures are seen in view 0.
+        In [0, 1]; a picture of the same class is relevant, which without classes is the described
+        picture alone. Pictures are seen in view 0.
     """
     captions, pictures = data.captions("val"), data.described_images("val")
     speech = np.empty((len(captions.utterances), speech_encoder.embedding_dim), np.float32)

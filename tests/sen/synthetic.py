@@ -71,8 +71,13 @@ def embed_config(**changes: Any) -> EmbedConfig:
     return EmbedConfig(**{**values, **changes})
 
 
-def write_synthetic(folder: Path, *, images_per_class: int = 4, captions: int = 3) -> None:
-    """Write ``corpus`` and ``features`` of 10 train, 3 val, 3 test classes, and one swap row."""
+def write_synthetic(
+    folder: Path, *, images_per_class: int = 4, captions: int = 3, has_classes: bool = True
+) -> None:
+    """Write ``corpus`` and ``features`` of 10 train, 3 val, 3 test classes, and one swap row.
+
+    Without classes the pictures are the same, but each is a class of its own.
+    """
     rng = np.random.default_rng(0)
     splits = ["train"] * 10 + ["val"] * 3 + ["test"] * 3
     order = np.array([0, 5, 10, 15, 1, 6, 11, 12, 2, 7, 8, 13, 3, 4, 9, 14])  # every value in train
@@ -98,14 +103,16 @@ def write_synthetic(folder: Path, *, images_per_class: int = 4, captions: int = 
         "swap_of": len(descriptions) - 1,
     }
     descriptions = pd.concat([descriptions, pd.DataFrame([swap])], ignore_index=True)
+    combinations = order[images["class_id"].to_numpy()]
+    if not has_classes:
+        images = images.assign(class_id=range(len(images)), class_name="")
     write_corpus(
         folder / "corpus",
         images,
         [_dot()] * len(images),
         descriptions,
-        info={"kind": "synthetic", "edition": "test"},
+        info={"kind": "synthetic", "edition": "test", "has_classes": has_classes},
     )
-    combinations = order[images["class_id"].to_numpy()]
     _write_features(folder / "features", combinations, descriptions["image"].to_numpy(), rng)
 
 

@@ -130,6 +130,33 @@ def test_figures_carry_chance_interval_and_protocol(work: Path) -> None:
         assert part in said
 
 
+def test_without_classes_the_described_picture_alone_is_relevant(
+    work: Path, tmp_path: Path
+) -> None:
+    write_synthetic(tmp_path, has_classes=False)
+    shutil.copytree(work / "sen", tmp_path / "sen")
+    figures = run(tmp_path)
+    data = SenData(tmp_path / "corpus", tmp_path / "features")
+    test = data.captions("test")
+    pictures = np.unique(test.images)
+    speech = np.load(tmp_path / "embeddings" / "speech.npy")[test.utterances]
+    similarity = speech @ np.load(tmp_path / "embeddings" / "image.npy")[pictures, 0].T
+    relevant = test.images[:, None] == pictures[None, :]
+    for group, (values, wanted) in {
+        "speech_to_image": (similarity, relevant),
+        "image_to_speech": (similarity.T, relevant.T),
+    }.items():
+        mean_ap, recall = brute_force(values, wanted, 5)
+        assert figures[group]["mAP"]["value"] == pytest.approx(mean_ap, rel=1e-5)
+        assert figures[group]["R@5"]["value"] == pytest.approx(recall, rel=1e-5)
+    figure = figures["speech_to_image"]["mAP"]
+    assert figure["low"] < figure["value"] < figure["high"]
+    said = " ".join(sentence for group in figures.values() for sentence in group["mAP"]["protocol"])
+    assert "12 test pictures, unseen in training; the described picture is relevant" in said
+    assert "bootstrap over pictures" in said
+    assert "class" not in said
+
+
 def test_the_authors_query_is_the_first_caption_of_the_first_picture() -> None:
     test = Captions(
         utterances=np.array([10, 11, 12, 13, 14]),

@@ -15,6 +15,7 @@ from s2igan.errors import UserError
 from s2igan.sen.artifact import load_image_encoder, load_speech_encoder, read_description
 from s2igan.sen.config import SenConfig
 from s2igan.sen.data import SenData
+from s2igan.sen.losses import same_class_mask
 from s2igan.sen.train import SenTraining, train_sen
 
 from .synthetic import sen_config, write_synthetic
@@ -100,6 +101,7 @@ def test_one_batch_is_learnt_by_heart(inputs: Path) -> None:
     losses = training.objective(speech, image, batch.labels)
     assert losses["matching"] < 0.05
     classes = training.objective.classifier
+    assert classes is not None
     assert (classes(speech).argmax(dim=1) == batch.labels).all()
     assert (classes(image).argmax(dim=1) == batch.labels).all()
 
@@ -163,6 +165,67 @@ def test_an_ablation_changes_the_result(inputs: Path, tmp_path: Path) -> None:
     curves = pd.read_csv(tmp_path / "curves.tsv", sep="\t")
     assert list(curves) == ["step", "loss", "matching", "lr", "val_mAP"]
     assert (curves["loss"] == curves["matching"]).all()
+
+
+@pytest.fixture(scope="module")
+def classless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same pictures without classes."""
+    folder = tmp_path_factory.mktemp("classless")
+    write_synthetic(folder, has_classes=False)
+    return folder
+
+
+def test_without_classes_the_distinctive_loss_is_off_and_says_so(
+    inputs: Path, classless: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(sen_config(), inputs, tmp_path / "with")
+    assert "classes" not in capsys.readouterr().err
+    assert read_description(tmp_path / "with" / "sen")["training"]["distinctive"] is True
+    train(sen_config(), classless, tmp_path / "without")
+    said = capsys.readouterr().err.splitlines()
+    assert [line for line in said if "no classes; the distinctive loss" in line] == said
+    assert len(said) == 1
+    summary = read_description(tmp_path / "without" / "sen")["training"]
+    assert summary["distinctive"] is False
+    assert "classes" not in summary
+    assert summary["pictures"] == 40
+    curves = pd.read_csv(tmp_path / "without" / "curves.tsv", sep="\t")
+    assert list(curves) == ["step", "loss", "matching", "lr", "val_mAP"]
+
+
+def test_without_classes_other_pictures_of_a_batch_are_not_masked(
+    inputs: Path, classless: Path
+) -> None:
+    grouped, single = (
+        SenTraining(
+            sen_config(batch=32), SenData(folder / "corpus", folder / "features"), plain_session()
+        ).stream[0]
+        for folder in (inputs, classless)
+    )
+    assert torch.equal(grouped.frames, single.frames)  # the same pairs, four pictures per class
+    assert torch.equal(grouped.labels, single.labels // 4)
+    mask = same_class_mask(single.labels)
+    siblings = ~same_class_mask(grouped.labels) & (single.labels[:, None] != single.labels[None, :])
+    assert siblings.any()
+    assert mask[siblings].all()
+
+
+def test_without_classes_the_matching_loss_is_all_there_is(classless: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"sen\.matching_loss; got false.*no classes"):
+        train(sen_config(matching_loss=False), classless, tmp_path)
+    assert not (tmp_path / "sen").exists()
+
+
+def test_without_classes_validation_asks_for_the_very_picture(
+    inputs: Path, classless: Path, tmp_path: Path
+) -> None:
+    config = sen_config(keep="best_val", distinctive_loss=False)
+    scores = []
+    for folder in (inputs, classless):
+        train(config, folder, tmp_path / folder.name)
+        curves = pd.read_csv(tmp_path / folder.name / "curves.tsv", sep="\t")
+        scores.append(curves["val_mAP"].dropna().iloc[-1])
+    assert scores[1] < scores[0]  # one picture of twelve is relevant, and not four
 
 
 @pytest.mark.parametrize(
