@@ -6,6 +6,7 @@ import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import soundfile
@@ -13,7 +14,9 @@ import yaml
 from PIL import Image
 from scipy.io import savemat
 
+from s2igan.corpora import oxford102
 from s2igan.corpora.archives import Archives
+from s2igan.corpora.index import Corpus
 
 CLASSES = 5
 TEST_CLASSES = [1, 2]
@@ -190,3 +193,46 @@ def prepare_folder(archives: Path, edition: str = "field_notes") -> Path:
 def folder_bytes(folder: Path) -> dict[str, bytes]:
     """Content of every file of a flat folder."""
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def build_flowers(
+    folder: Path,
+    flowers: Flowers | None = None,
+    *,
+    val_classes: int = 0,
+    workers: int = 1,
+    on_broken: Literal["stop", "skip"] = "stop",
+    authors_speech: bool = False,
+) -> Corpus:
+    manifest = (flowers or Flowers()).write(folder)
+    return build_flowers_from(
+        manifest,
+        folder,
+        val_classes=val_classes,
+        workers=workers,
+        on_broken=on_broken,
+        authors_speech=authors_speech,
+    )
+
+
+def build_flowers_from(
+    manifest: Path,
+    folder: Path,
+    *,
+    val_classes: int = 0,
+    workers: int = 1,
+    on_broken: Literal["stop", "skip"] = "stop",
+    authors_speech: bool = False,
+) -> Corpus:
+    oxford102.build(
+        manifest,
+        "tiny",
+        archives=archives_in(folder),
+        seed=0,
+        val_classes=val_classes,
+        on_broken=on_broken,
+        authors_speech=authors_speech,
+        out=folder / "corpus",
+        workers=workers,
+    )
+    return Corpus(folder / "corpus")

@@ -8,38 +8,27 @@ from s2igan.corpora.archives import digest
 from s2igan.corpora.index import Corpus
 from s2igan.errors import UserError
 
-from .makers import DROPPED, LABELS, Flowers, folder_bytes, jpeg
-
-
-def build(
-    folder: Path, flowers: Flowers | None = None, *, val_classes: int = 0, workers: int = 1
-) -> Corpus:
-    manifest = (flowers or Flowers()).write(folder)
-    return build_from(manifest, folder, val_classes=val_classes, workers=workers)
-
-
-def build_from(manifest: Path, folder: Path, *, val_classes: int = 0, workers: int = 1) -> Corpus:
-    oxford102.build(
-        manifest,
-        "tiny",
-        archives=folder,
-        seed=0,
-        val_classes=val_classes,
-        out=folder / "corpus",
-        workers=workers,
-    )
-    return Corpus(folder / "corpus")
+from .makers import (
+    DROPPED,
+    LABELS,
+    Flowers,
+    archives_in,
+    build_flowers,
+    build_flowers_from,
+    folder_bytes,
+    jpeg,
+)
 
 
 def test_pictures_stand_in_the_order_of_their_numbers_as_published(tmp_path: Path) -> None:
-    corpus = build(tmp_path)
+    corpus = build_flowers(tmp_path)
     assert corpus.images["name"].tolist() == [f"image_{n:05d}.jpg" for n in range(1, 11)]
     for row in range(10):
         assert corpus.picture_bytes(row) == jpeg(row + 1)
 
 
 def test_classes_are_those_of_the_labels_and_split_as_listed(tmp_path: Path) -> None:
-    images = build(tmp_path).images
+    images = build_flowers(tmp_path).images
     assert images["class_id"].tolist() == [label - 1 for label in LABELS]
     assert images["class_name"].iloc[0] == "class_00003"
     expected = ["test" if label in (1, 2) else "train" for label in LABELS]
@@ -47,7 +36,7 @@ def test_classes_are_those_of_the_labels_and_split_as_listed(tmp_path: Path) -> 
 
 
 def test_only_the_listed_caption_is_dropped(tmp_path: Path) -> None:
-    corpus = build(tmp_path)
+    corpus = build_flowers(tmp_path)
     descriptions = corpus.descriptions
     assert len(descriptions) == 19
     assert descriptions["text"].tolist()[:2] == ["flower 1 is red", "flower 1 is big"]
@@ -60,7 +49,7 @@ def test_only_the_listed_caption_is_dropped(tmp_path: Path) -> None:
 
 
 def test_the_corpus_names_its_edition_counts_and_unpinned_archives(tmp_path: Path) -> None:
-    info = build(tmp_path).info
+    info = build_flowers(tmp_path).info
     assert (info["kind"], info["edition"], info["classes"]) == ("oxford102", "tiny", 5)
     assert info["images"] == {"train": 6, "test": 4}
     assert info["utterances"] == {"train": 11, "test": 8}
@@ -68,7 +57,7 @@ def test_the_corpus_names_its_edition_counts_and_unpinned_archives(tmp_path: Pat
 
 
 def test_validation_classes_come_out_of_training(tmp_path: Path) -> None:
-    images = build(tmp_path, val_classes=1).images
+    images = build_flowers(tmp_path, val_classes=1).images
     split = images.groupby("class_id")["split"].agg(["nunique", "first"])
     assert (split["nunique"] == 1).all()
     assert split["first"].tolist().count("val") == 1
@@ -77,9 +66,9 @@ def test_validation_classes_come_out_of_training(tmp_path: Path) -> None:
 
 def test_workers_and_repetition_change_no_byte(tmp_path: Path) -> None:
     manifest = Flowers().write(tmp_path)
-    build_from(manifest, tmp_path, val_classes=1)
+    build_flowers_from(manifest, tmp_path, val_classes=1)
     first = folder_bytes(tmp_path / "corpus")
-    build_from(manifest, tmp_path, val_classes=1, workers=2)
+    build_flowers_from(manifest, tmp_path, val_classes=1, workers=2)
     assert folder_bytes(tmp_path / "corpus") == first
 
 
@@ -142,19 +131,25 @@ def healed_quirk(flowers: Flowers) -> None:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (empty_caption, "image_00002: caption 1 without words ('{}')"),
-        (blank_line, "image_00002: caption 1 without words ('')"),
-        (one_caption, "image_00002: 1 captions instead of 2"),
-        (no_captions, "image_00002: 0 captions instead of 2"),
-        (latin_captions, "image_00002: captions that are not UTF-8"),
-        (other_folder, "image_00002: captions of class 5, label 1"),
-        (both_folders, "image_00002: captions in two places"),
-        (unlabelled_captions, "image_00011: captions of a picture without label"),
+        (empty_caption, "image_00002.jpg: caption 1 without words ('{}')"),
+        (blank_line, "image_00002.jpg: caption 1 without words ('')"),
+        (one_caption, "image_00002.jpg: 1 captions instead of 2"),
+        (no_captions, "image_00002.jpg: without captions"),
+        (
+            latin_captions,
+            "image_00002.jpg: captions in Latin-1 instead of UTF-8 (byte 0xe9 in 'café')",
+        ),
+        (other_folder, "captions class_00005/image_00002: of no picture that is listed there"),
+        (both_folders, "captions class_00005/image_00002: of no picture that is listed there"),
+        (
+            unlabelled_captions,
+            "captions class_00001/image_00011: of no picture that is listed there",
+        ),
         (missing_picture, "image_00002.jpg: missing in the archives"),
-        (unlabelled_picture, "image_00011.jpg: without label"),
+        (unlabelled_picture, "image_00011.jpg: in the archives, but not listed"),
         (cut_picture, "image_00002.jpg: "),
         (no_picture, "image_00002.jpg: 22 bytes that do not decode (not a picture)"),
-        (large_label, "image_00002: label 6 outside 1 to 5"),
+        (large_label, "image_00002.jpg: label 6 outside 1 to 5"),
         (healed_quirk, "image_00008: caption 1 is not the '{}' that the manifest drops"),
     ],
 )
@@ -164,7 +159,7 @@ def test_a_defect_is_named_and_nothing_is_written(
     flowers = Flowers()
     spoil(flowers)
     with pytest.raises(UserError) as error:
-        build(tmp_path, flowers)
+        build_flowers(tmp_path, flowers)
     assert told in str(error.value)
     assert "\n" not in str(error.value)
     assert not [path for path in tmp_path.iterdir() if path.is_dir()]
@@ -177,26 +172,45 @@ def test_all_defects_are_told_at_once(tmp_path: Path) -> None:
     flowers.counts["utterances"] = 20
     del flowers.pictures[9]
     with pytest.raises(UserError) as error:
-        build(tmp_path, flowers)
-    assert "6 defects" in str(error.value)
+        build_flowers(tmp_path, flowers)
+    # A broken picture is told by itself, and counted as if it were whole.
+    assert "5 defects" in str(error.value)
     for told in (
-        "image_00002: 1 captions",
-        "image_00002: caption 0",
-        "17 utterances instead of 20",
-        "6 test utterances instead of 8",
+        "image_00002.jpg: 1 captions",
+        "image_00002.jpg: caption 0",
+        "19 utterances instead of 20",
         "image_00003.jpg",
         "image_00009.jpg",
     ):
         assert told in str(error.value)
 
 
+def test_a_broken_picture_is_left_out_and_listed(tmp_path: Path) -> None:
+    flowers = Flowers()
+    flowers.add(label=3)
+    flowers.pictures[6] = flowers.pictures[6][:-100]
+    flowers.captions[3, 6] = b"one caption\n"
+    corpus = build_flowers(tmp_path, flowers, on_broken="skip")
+    numbers = [n for n in range(1, 12) if n != 6]
+    assert corpus.images["name"].tolist() == [f"image_{n:05d}.jpg" for n in numbers]
+    assert [corpus.picture_bytes(row) for row in range(10)] == [jpeg(n) for n in numbers]
+    assert corpus.images["class_id"].tolist() == [[*LABELS, 3][n - 1] - 1 for n in numbers]
+    # Picture 8, now in row 6, has the caption that the manifest drops.
+    rows = [row for row in range(10) for _ in range(1 if row == 6 else 2)]
+    assert corpus.descriptions["image"].tolist() == rows
+    skipped = corpus.info["skipped"]
+    assert skipped.keys() == {"image_00006.jpg"}
+    assert "truncated" in skipped["image_00006.jpg"]
+    assert "1 captions instead of 2" in skipped["image_00006.jpg"]
+
+
 def test_a_failure_leaves_an_earlier_corpus_as_it_was(tmp_path: Path) -> None:
-    build(tmp_path)
+    build_flowers(tmp_path)
     before = folder_bytes(tmp_path / "corpus")
     flowers = Flowers()
     cut_picture(flowers)
     with pytest.raises(UserError):
-        build(tmp_path, flowers)
+        build_flowers(tmp_path, flowers)
     assert folder_bytes(tmp_path / "corpus") == before
 
 
@@ -206,7 +220,7 @@ def test_a_truncated_archive_is_told(tmp_path: Path, name: str) -> None:
     whole = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=f"{name}.*expected a whole tar archive"):
-        build_from(manifest, tmp_path)
+        build_flowers_from(manifest, tmp_path)
     assert not (tmp_path / "corpus").exists()
 
 
@@ -214,7 +228,7 @@ def test_labels_that_are_no_matlab_file_are_told(tmp_path: Path) -> None:
     manifest = Flowers().write(tmp_path)
     (tmp_path / "labels.mat").write_bytes(b"no labels" * 100)
     with pytest.raises(UserError, match=r"labels\.mat"):
-        build_from(manifest, tmp_path)
+        build_flowers_from(manifest, tmp_path)
 
 
 def test_an_unknown_edition_is_told(tmp_path: Path) -> None:
@@ -223,9 +237,11 @@ def test_an_unknown_edition_is_told(tmp_path: Path) -> None:
         oxford102.build(
             manifest,
             "huge",
-            archives=tmp_path,
+            archives=archives_in(tmp_path),
             seed=0,
             val_classes=0,
+            on_broken="stop",
+            authors_speech=False,
             out=tmp_path / "corpus",
             workers=1,
         )
@@ -238,9 +254,11 @@ def test_the_real_photographs_are_all_there(
     oxford102.build(
         repository / "data" / "oxford102.yaml",
         "304px",
-        archives=real_data,
+        archives=archives_in(real_data),
         seed=0,
         val_classes=12,
+        on_broken="stop",
+        authors_speech=False,
         out=tmp_path / "corpus",
         workers=1,
     )

@@ -1,0 +1,139 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from s2igan.errors import UserError
+
+from .makers import Flowers, build_flowers, clip
+
+
+def said(number: int, position: int) -> bytes:
+    return clip(100 * number + 10 * position)
+
+
+def test_every_caption_gets_its_recording_in_the_order_of_the_archive(tmp_path: Path) -> None:
+    corpus = build_flowers(tmp_path, authors_speech=True)
+    descriptions = corpus.descriptions
+    assert descriptions["text"].notna().all()
+    heard = [corpus.recording_bytes(row) for row in descriptions["recording"]]
+    assert heard == [
+        said(image + 1, position)
+        for image, position in zip(descriptions["image"], descriptions["position"], strict=True)
+    ]
+    # The archive holds the second caption of each picture first, and one for the dropped caption.
+    assert descriptions["recording"].tolist()[:4] == [1, 0, 3, 2]
+    assert sorted(descriptions["recording"]) == [*range(19)]
+
+
+def test_without_the_authors_speech_nothing_is_heard(tmp_path: Path) -> None:
+    build_flowers(tmp_path)
+    assert not (tmp_path / "corpus" / "recordings.npy").exists()
+
+
+def counted_from_one(recordings: dict[str, bytes]) -> None:
+    for name in [*recordings]:
+        folder, _, take = name.removesuffix(".wav").rpartition("/")
+        recordings[f"{folder}/{int(take) + 10}.wav"] = recordings.pop(name)
+    for name in [*recordings]:
+        folder, _, take = name.removesuffix(".wav").rpartition("/")
+        recordings[f"{folder}/{int(take) - 9}.wav"] = recordings.pop(name)
+
+
+def named_after_the_picture(recordings: dict[str, bytes]) -> None:
+    for name in [*recordings]:
+        folder, _, take = name.rpartition("/")
+        recordings[f"{folder}/{folder[-11:]}_sentence{take}"] = recordings.pop(name)
+
+
+def beside_each_other(recordings: dict[str, bytes]) -> None:
+    for name in [*recordings]:
+        folder, _, take = name.rpartition("/")
+        recordings[f"{folder}_{take}"] = recordings.pop(name)
+
+
+def with_leftovers(recordings: dict[str, bytes]) -> None:
+    recordings["oxford_audio/audio/class_00003/image_00001/._0.wav"] = b"\0"
+    recordings["oxford_audio/audio/class_00003/readme.txt"] = b"flowers"
+
+
+def silent_quirk(recordings: dict[str, bytes]) -> None:
+    del recordings["oxford_audio/audio/class_00005/image_00008/1.wav"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        counted_from_one,
+        named_after_the_picture,
+        beside_each_other,
+        with_leftovers,
+        silent_quirk,
+    ],
+)
+def test_names_of_recordings_are_read_leniently(
+    tmp_path: Path, change: Callable[[dict[str, bytes]], None]
+) -> None:
+    flowers = Flowers()
+    change(flowers.recordings)
+    corpus = build_flowers(tmp_path, flowers, authors_speech=True)
+    rows = corpus.descriptions["recording"]
+    assert sorted(rows) == [*range(19)]
+    assert corpus.recording_bytes(rows[0]) == said(1, 0)
+    assert corpus.recording_bytes(rows[18]) == said(10, 1)
+
+
+AT = "oxford_audio/audio/class_00001/image_00002"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({f"{AT}/1.wav": None}, "image_00002.jpg: no recording of caption 1"),
+        ({f"{AT}/2.wav": said(2, 2)}, "image_00002.jpg: a recording of no caption (2)"),
+        ({f"{AT}_1.wav": said(2, 2)}, "image_00002.jpg: caption 1 recorded twice"),
+        ({f"{AT}/1.wav": b""}, "image_00002.jpg: recording 1: an empty file"),
+        ({f"{AT}/1.wav": b"RIFF"}, "image_00002.jpg: recording 1: 4 bytes that do not decode"),
+        ({f"{AT}/1.wav": clip(100, seconds=0)}, "image_00002.jpg: recording 1: no sound"),
+    ],
+)
+def test_a_defect_of_the_speech_stops_or_leaves_its_picture_out(
+    tmp_path: Path, change: dict[str, bytes | None], reason: str
+) -> None:
+    flowers = Flowers()
+    flowers.add(label=1)
+    flowers.counts |= {"train_images": 6, "test_images": 5, "test_utterances": 10}
+    for take in range(2):
+        flowers.recordings[f"audio/class_00001/image_00011/{take}.wav"] = said(11, take)
+    for name, content in change.items():
+        flowers.recordings.pop(name, None)
+        if content is not None:
+            flowers.recordings[name] = content
+    with pytest.raises(UserError, match="1 defect;") as error:
+        build_flowers(tmp_path, flowers, authors_speech=True)
+    assert reason in str(error.value)
+    corpus = build_flowers(tmp_path, flowers, authors_speech=True, on_broken="skip")
+    assert f"image_00002.jpg: {corpus.info['skipped']['image_00002.jpg']}".startswith(reason)
+    rows = corpus.descriptions["recording"]
+    assert sorted(rows) == [*range(19)]
+    assert corpus.recording_bytes(rows[2]) == said(3, 0)
+
+
+@pytest.mark.parametrize(
+    ("recordings", "reason"),
+    [
+        ({"audio/class_00005/image_00002/0.wav": b"x"}, "recordings class_00005/image_00002: 1 of"),
+        (None, "speech.tar.gz: no recordings inside"),
+    ],
+)
+def test_recordings_of_something_else_always_stop(
+    tmp_path: Path, recordings: dict[str, bytes] | None, reason: str
+) -> None:
+    flowers = Flowers()
+    if recordings is None:
+        flowers.recordings = {"readme.txt": b"moved"}
+    else:
+        flowers.recordings |= recordings
+    with pytest.raises(UserError) as error:
+        build_flowers(tmp_path, flowers, authors_speech=True, on_broken="skip")
+    assert reason in str(error.value)
