@@ -49,15 +49,22 @@ def control_figures(
     table = _Table(judged, attributes, reason, resampling)
     return {
         "generated": table.row(
-            judged.drawn.take(test), test, "pictures drawn from the utterance's own speech"
+            judged.drawn.take(test),
+            judged.compared.drawn.take(test),
+            test,
+            "pictures drawn from the utterance's own speech",
         ),
         "mismatched_speech": absent("no test utterance was drawn from another species' speech")
         if not len(mismatched)
         else table.row(
-            judged.drawn.take(mismatched), mismatched, "pictures drawn from another species' speech"
+            judged.drawn.take(mismatched),
+            judged.compared.drawn.take(mismatched),
+            mismatched,
+            "pictures drawn from another species' speech",
         ),
         "retrieved_training_pictures": table.row(
             judged.real.take(retrieved),
+            judged.compared.real.take(retrieved),
             test,
             "training pictures nearest to the speech in SEN's space",
         ),
@@ -111,8 +118,11 @@ class _Table:
         self._queries = np.unique(material.described[material.targets(drawn)])
         self._reference, self._reference_name = reference_rows(judged)
 
-    def row(self, seen: Seen, rows: Rows, what: str) -> dict[str, object]:
-        """Judge pictures ``seen`` against the utterances that samples ``rows`` stand for."""
+    def row(self, seen: Seen, compared: Seen, rows: Rows, what: str) -> dict[str, object]:
+        """Judge pictures against the utterances that samples ``rows`` stand for.
+
+        ``seen`` is what the judge saw in them, ``compared`` what the network of fidelity did.
+        """
         judged, material = self._judged, self._judged.material
         mAP = retrieval_figure(
             search(judged.real.features[self._queries], seen.features),
@@ -121,7 +131,11 @@ class _Table:
             self._resampling,
             judged.protocol(f"real test pictures search {what}"),
         )
-        return {"mAP": mAP, "FID": self._fid(seen, what), "keywords": self._words(seen, rows, what)}
+        return {
+            "mAP": mAP,
+            "FID": self._fid(compared, what),
+            "keywords": self._words(seen, rows, what),
+        }
 
     def real_row(self, rows: Rows) -> dict[str, object]:
         """Judge the real test pictures that samples ``rows`` stand for."""
@@ -142,11 +156,12 @@ class _Table:
             "keywords": self._words(judged.real.take(pictures), rows, what),
         }
 
-    def _fid(self, seen: Seen, what: str) -> Figure:
+    def _fid(self, compared: Seen, what: str) -> Figure:
+        reference = self._judged.compared.real.take(self._reference)
         return figure(
-            frechet_distance(seen, self._judged.real.take(self._reference)),
-            self._judged.protocol(
-                f"{len(seen)} {what}, against {len(self._reference)} {self._reference_name}"
+            frechet_distance(compared, reference),
+            self._judged.fidelity_protocol(
+                f"{len(compared)} {what}, against {len(self._reference)} {self._reference_name}"
             ),
         )
 
@@ -157,7 +172,8 @@ class _Table:
         # As many as the other rows have, since the distance falls with the number of pictures.
         mixed = np.random.default_rng(self._resampling.seed).permutation(floor)[:count]
         return self._fid(
-            self._judged.real.take(np.sort(mixed)), "fresh real pictures of the test species"
+            self._judged.compared.real.take(np.sort(mixed)),
+            "fresh real pictures of the test species",
         )
 
     def _words(self, seen: Seen, rows: Rows, what: str) -> dict[str, object]:

@@ -17,8 +17,8 @@ from s2igan.evaluation.grids import samples_grid, swap_grid
 from s2igan.evaluation.judge import Judge
 from s2igan.evaluation.keywords import keyword_figures
 from s2igan.evaluation.material import Attributes, Judged, Material
+from s2igan.evaluation.networks import load_judge
 from s2igan.evaluation.swap import swap_figures
-from s2igan.vision.backbones import load_backbone
 
 
 def evaluate(
@@ -41,7 +41,7 @@ def evaluate(
         features: ``artifacts/features``.
         embeddings: ``artifacts/embeddings``.
         samples: ``artifacts/samples``.
-        weights: ``artifacts/weights``, for a judge that does not come with the package.
+        weights: ``artifacts/weights``, for networks that do not come with the package.
         metrics: JSON file of the figures.
         plots: folder of ``samples_grid.png`` and ``swap_grid.png``.
         session: device and tracking.
@@ -54,14 +54,12 @@ def evaluate(
     material = Material(corpus, features, samples, config.crop)
     if not len(material.drawn_rows("test")):
         raise UserError("samples of the set 'test'", got=0, expected="at least one")
-    judge = Judge(
-        load_backbone(config.backbone, weights),
-        session.device,
-        config.precision,
-        config.batch_size,
-        progress=session.progress,
-    )
-    figures = take_figures(Judged.of(material, judge), config, embeddings)
+    judge = _network(config.backbone, "judge", config, weights, session)
+    fidelity = None
+    other = config.fidelity_backbone
+    if other is not None and other != config.backbone:
+        fidelity = _network(other, "fidelity", config, weights, session)
+    figures = take_figures(Judged.of(material, judge, fidelity), config, embeddings)
     grids = {
         "samples_grid": samples_grid(
             material, features, config.grid_sentences, config.grid_pictures, config.seed
@@ -75,11 +73,24 @@ def evaluate(
         session.tracker.picture(name, picture)
 
 
+def _network(
+    name: str, role: str, config: EvaluateConfig, weights: Path, session: Session
+) -> Judge:
+    return Judge(
+        load_judge(name, weights),
+        session.device,
+        config.precision,
+        config.batch_size,
+        role=role,
+        progress=session.progress,
+    )
+
+
 def take_figures(judged: Judged, config: EvaluateConfig, embeddings: Path) -> dict[str, object]:
     """Take every figure; groups that the corpus or the judge does not allow say why.
 
     Args:
-        judged: the pictures and what the judge saw.
+        judged: the pictures and what the networks saw.
         config: the section ``evaluate``.
         embeddings: ``artifacts/embeddings``.
 
@@ -106,6 +117,6 @@ def take_figures(judged: Judged, config: EvaluateConfig, embeddings: Path) -> di
 def _no_attributes(judged: Judged) -> str | None:
     if not judged.material.corpus.has_attributes:
         return "the corpus names no attributes of its pictures"
-    if judged.drawn.logits is None:
+    if not judged.drawn.reads_attributes:
         return f"{judged.judge}, reads no attributes"
     return None

@@ -1,4 +1,4 @@
-"""The judge: a backbone that no training ever saw, and what it sees in a set of pictures."""
+"""Networks that no training ever saw, and what they see in a set of pictures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from s2igan.corpora.attributes import ATTRIBUTES
 from s2igan.engine.device import autocast
 from s2igan.engine.pictures import Picture
 from s2igan.engine.progress import bar
-from s2igan.vision.backbones import Backbone
+from s2igan.vision.interface import Backbone
 
 Rows = npt.NDArray[np.int64]
 Source = Callable[[Rows], Picture]
@@ -21,11 +21,12 @@ Source = Callable[[Rows], Picture]
 
 @dataclass(frozen=True)
 class Seen:
-    """What the judge sees in N pictures.
+    """What a network sees in N pictures.
 
     Args:
         features: ``(N, D)`` float32.
-        logits: per attribute ``(N, K)`` float32; None where the judge reads no attributes.
+        logits: ``(N, K)`` float32 per classifier, named as by :class:`BackboneOutput`; None where
+            it has none.
     """
 
     features: npt.NDArray[np.float32]
@@ -40,15 +41,44 @@ class Seen:
         chosen = None if logits is None else {name: logits[name][rows] for name in logits}
         return Seen(self.features[rows], chosen)
 
+    @property
+    def reads_attributes(self) -> bool:
+        """Whether there are logits of every attribute of a drawing."""
+        return self.logits is not None and self.logits.keys() >= set(ATTRIBUTES)
+
     def readings(self) -> npt.NDArray[np.int64]:
         """Return the likeliest value of every attribute, ``(N, 8)``, numbered as in ``VALUES``.
 
         Raises:
             ValueError: if the judge reads no attributes.
         """
-        if self.logits is None:
+        if self.logits is None or not self.reads_attributes:
             raise ValueError("this judge reads no attributes")
         return np.stack([self.logits[name].argmax(axis=1) for name in ATTRIBUTES], axis=1)
+
+
+@dataclass(frozen=True)
+class SeenRows:
+    """What a network sees in some pictures of a source, asked for by their rows in it.
+
+    Args:
+        seen: N pictures.
+        rows: ``(N,)``, rising: their rows.
+    """
+
+    seen: Seen
+    rows: Rows
+
+    def take(self, rows: Rows) -> Seen:
+        """Select pictures by their rows in the source.
+
+        Raises:
+            ValueError: if the network has not looked at one of them.
+        """
+        strange = np.setdiff1d(rows, self.rows)
+        if len(strange):
+            raise ValueError(f"picture {strange[0]} was not looked at")
+        return self.seen.take(np.searchsorted(self.rows, rows))
 
 
 class Judge:
@@ -59,6 +89,7 @@ class Judge:
         device: where it computes.
         precision: of its convolutions.
         batch_size: pictures per forward pass.
+        role: what it is there for, in protocols and in the progress.
         progress: whether to show progress.
     """
 
@@ -69,32 +100,34 @@ class Judge:
         precision: Literal["float32", "bfloat16"] = "float32",
         batch_size: int = 64,
         *,
+        role: str = "judge",
         progress: bool = False,
     ) -> None:
         self.backbone = backbone.to(device)
         self.device = device
         self.precision: Literal["float32", "bfloat16"] = precision
         self.batch_size = batch_size
+        self.role = role
         self.progress = progress
 
     @property
     def protocol(self) -> str:
-        """Which network judges, in one sentence."""
-        return f"judge: {self.backbone.name}, {self.backbone.dimension} features"
+        """Which network looks, at what layers and with whose weights, in one sentence."""
+        return f"{self.role}: {self.backbone.description}"
 
     @torch.inference_mode()
-    def see(self, source: Source, count: int, what: str) -> Seen:
-        """Look at rows 0 to ``count`` - 1 of ``source``; ``what`` names them in the progress."""
-        features = np.empty((count, self.backbone.dimension), np.float32)
+    def see(self, source: Source, rows: Rows, what: str) -> Seen:
+        """Look at ``rows`` of ``source``; ``what`` names them in the progress."""
+        features = np.empty((len(rows), self.backbone.dimension), np.float32)
         logits: dict[str, list[npt.NDArray[np.float32]]] = {}
-        starts = range(0, count, self.batch_size)
-        for start in bar(starts, f"judge {what}") if self.progress else starts:
-            rows = np.arange(start, min(start + self.batch_size, count))
-            pictures = torch.from_numpy(source(rows)).to(self.device)
+        starts = range(0, len(rows), self.batch_size)
+        for start in bar(starts, f"{self.role} {what}") if self.progress else starts:
+            batch = slice(start, start + self.batch_size)
+            pictures = torch.from_numpy(source(rows[batch])).to(self.device)
             images = pictures.permute(0, 3, 1, 2).float() / 255  # (n, 3, S, S)
             with autocast(self.device, self.precision):
                 output = self.backbone(images)
-            features[rows] = output.features.float().cpu().numpy()
+            features[batch] = output.features.float().cpu().numpy()
             for name, values in (output.logits or {}).items():
                 logits.setdefault(name, []).append(values.float().cpu().numpy())
         joined = {name: np.concatenate(parts) for name, parts in logits.items()}

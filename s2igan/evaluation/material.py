@@ -14,7 +14,7 @@ from s2igan.engine.arrays import open_array
 from s2igan.engine.pictures import Picture
 from s2igan.engine.tables import read_table
 from s2igan.errors import UserError
-from s2igan.evaluation.judge import Judge, Rows, Seen
+from s2igan.evaluation.judge import Judge, Rows, Seen, SeenRows
 from s2igan.vision.pixels import PackedPixels
 
 Values = npt.NDArray[np.int64]
@@ -84,6 +84,17 @@ class Material:
         splits = self.corpus.images["split"].to_numpy()
         return np.flatnonzero(splits == split).astype(np.int64)
 
+    def reference(self) -> tuple[Rows, str]:
+        """Rows of the real pictures that everything is compared with, and their name.
+
+        Fresh pictures of the test species where the corpus has a split of them, else the test
+        pictures.
+        """
+        fresh = self.image_rows("reference")
+        if len(fresh):
+            return fresh, "fresh real pictures of the test species"
+        return self.image_rows("test"), "real test pictures"
+
     def targets(self, rows: Rows) -> Rows:
         """Utterances that drawn pictures are judged against, ``(n,)``."""
         return self.samples["target"].to_numpy(np.int64)[rows]
@@ -94,31 +105,73 @@ class Material:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """What the network of fidelity sees in the sets of pictures that are compared as sets.
+
+    Args:
+        real: pictures of the index: training pictures, reference and floor.
+        drawn: samples: those of the test utterances and of mismatched speech.
+        network: how the network is named in protocols.
+    """
+
+    real: SeenRows
+    drawn: SeenRows
+    network: str
+
+    @classmethod
+    def of(cls, material: Material, network: Judge) -> "Compared":
+        """Let a network look at every picture of these sets, and at no other."""
+        train, floor = material.image_rows("train"), material.image_rows("floor")
+        real = np.unique(np.concatenate([train, floor, material.reference()[0]]))
+        sets = [material.drawn_rows(name) for name in ("test", "mismatched")]
+        drawn = np.unique(np.concatenate(sets))
+        return cls(
+            SeenRows(network.see(material.real, real, "real pictures"), real),
+            SeenRows(network.see(material.drawn, drawn, "drawn pictures"), drawn),
+            network.protocol,
+        )
+
+
+@dataclass(frozen=True)
 class Judged:
-    """The material and all that the judge saw in it, each picture once.
+    """The material and all that the networks saw in it, each picture once.
 
     Args:
         material: the pictures.
-        real: per picture of the index.
-        drawn: per sample.
+        real: per picture of the index, what the judge saw.
+        drawn: per sample, likewise.
         judge: how the judge is named in protocols.
+        compared: what the network of fidelity saw.
     """
 
     material: Material
     real: Seen
     drawn: Seen
     judge: str
+    compared: Compared
 
     @classmethod
-    def of(cls, material: Material, judge: Judge) -> "Judged":
-        """Let the judge look at every picture."""
-        real = judge.see(material.real, len(material.image_classes), "real pictures")
-        drawn = judge.see(material.drawn, len(material.samples), "drawn pictures")
-        return cls(material, real, drawn, judge.protocol)
+    def of(cls, material: Material, judge: Judge, fidelity: Judge | None = None) -> "Judged":
+        """Let the judge look at every picture, and ``fidelity``, by default the judge, at the sets
+        that are compared.
+        """
+        images, samples = np.arange(len(material.image_classes)), np.arange(len(material.samples))
+        real = judge.see(material.real, images, "real pictures")
+        drawn = judge.see(material.drawn, samples, "drawn pictures")
+        if fidelity is None:
+            compared = Compared(SeenRows(real, images), SeenRows(drawn, samples), judge.protocol)
+        else:
+            compared = Compared.of(material, fidelity)
+        return cls(material, real, drawn, judge.protocol, compared)
 
     def protocol(self, *sentences: str) -> list[str]:
         """Return the protocol of a figure: its own sentences, then what all have in common."""
         return [*sentences, self.judge, self.material.preprocessing, self.material.edition]
+
+    def fidelity_protocol(self, *sentences: str) -> list[str]:
+        """Return the protocol of a figure in the features of the network of fidelity."""
+        network = self.compared.network
+        return [*sentences, network, self.material.preprocessing, self.material.edition]
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def evaluate(
     reads: bool = True,
 ) -> tuple[dict[str, Any], Notebook, PlantedBackbone]:
     backbone = PlantedBackbone(reads=reads)
-    monkeypatch.setattr(stage, "load_backbone", lambda *_: backbone)
+    monkeypatch.setattr(stage, "load_judge", lambda *_: backbone)
     notebook = Notebook()
     stage.evaluate(
         config or settings(),

@@ -19,7 +19,7 @@ from s2igan.engine.tables import write_table
 from s2igan.evaluation.config import EvaluateConfig
 from s2igan.evaluation.judge import Judge
 from s2igan.evaluation.material import Judged, Material
-from s2igan.vision.backbones import Backbone, BackboneOutput
+from s2igan.vision.interface import Backbone, BackboneOutput
 
 SIZE, PACKED = 16, 20
 PER_SPECIES = {"train": 4, "test": 3, "reference": 6, "floor": 6}
@@ -33,6 +33,7 @@ def settings(**changes: Any) -> EvaluateConfig:
     """Settings that fit this world."""
     values: dict[str, Any] = {
         "backbone": "reader",
+        "fidelity_backbone": None,
         "precision": "float32",
         "batch_size": 7,
         "seed": 3,
@@ -63,8 +64,8 @@ def plant(values: Values, rng: np.random.Generator, size: int = SIZE) -> Pixels:
 class PlantedBackbone(Backbone):
     """Reads planted values; its features are their one-hot codes and a little of the pixels."""
 
-    def __init__(self, *, reads: bool = True) -> None:
-        super().__init__("planted", sum(map(len, VALUES.values())) + 2, SIZE)
+    def __init__(self, *, reads: bool = True, name: str = "planted") -> None:
+        super().__init__(name, sum(map(len, VALUES.values())) + 2, SIZE)
         self.reads = reads
         self.pictures = 0
 
