@@ -78,11 +78,7 @@ def check_captions(
             for position, text in enumerate(lines)
             if dropped.get(position) != text
         ]
-        problems += [
-            f"caption {position} without words ({text!r})"
-            for position, text in captions[picture.name]
-            if not any(map(str.isalnum, text))
-        ]
+        problems += _wordless(captions[picture.name])
         for problem in problems:
             defects.add_picture(picture.name, problem)
         if not problems:
@@ -90,11 +86,19 @@ def check_captions(
     for image, lost in quirks.items():
         for position, text in lost.items():
             defects.add(f"{image}: caption {position} is not the {text!r} that the manifest drops")
-    places = {picture.place for picture in pictures}
+    listed = {picture.place for picture in pictures}
     for place in files:
-        if place not in places:
+        if place not in listed:
             defects.add(f"captions {place}: of no picture that is listed there")
     return captions
+
+
+def _wordless(captions: Sequence[Caption]) -> list[str]:
+    return [
+        f"caption {position} without words ({text!r})"
+        for position, text in captions
+        if not any(map(str.isalnum, text))
+    ]
 
 
 def _lines_of(content: bytes | None, expected: int) -> tuple[list[str], list[str]]:

@@ -101,33 +101,36 @@ def build_published(
             ``task.on_broken`` is ``skip``; those of the lists and the counts always do.
     """
     edition = choose_edition(facts, task.edition, task.manifest)
+    splits = split_of_classes(
+        range(1, facts.counts.classes + 1), facts.test_classes, task.val_classes, task.seed
+    )
     files = [*edition.files, *([speech] if speech else [])]
     found = locate(files, layout.kind, task.archives)
+    photographs = [found[file.name] for file in edition.photographs]
     # Photographs hardly compress, so they take as much space as their archives, twice: on their
     # way and in the corpus.
-    require_space(
-        task.out, 2 * sum(found[file.name].stat().st_size for file in edition.photographs)
-    )
-    defects = Defects(
-        f"corpus {layout.kind}, edition {task.edition}",
-        fix=f"fetch the archives again, list a published quirk in {str(task.manifest)!r}, or "
-        "leave broken pictures out by corpus.on_broken",
-        on_broken=task.on_broken,
-    )
+    require_space(task.out, 2 * sum(path.stat().st_size for path in photographs))
+    defects = _no_defects(layout.kind, task)
     with open_spool(task.out.parent) as spool:
         passing = bar(layout.pictures(found), f"{layout.kind} pictures", total=facts.counts.images)
         spool_pictures(passing, spool, defects, task.workers)
         pictures = layout.listed(found, defects)
-        check_pictures(pictures, spool, ", ".join(f.name for f in edition.photographs), defects)
+        check_pictures(pictures, spool, " and ".join(path.name for path in photographs), defects)
         written = read_captions(found[edition.captions.name], layout.captions, defects)
         captions = check_captions(pictures, written, facts, defects)
         spoken = AuthorsSpeech(found[speech.name], pictures, facts, defects) if speech else None
         left = _sound(pictures, captions, facts, defects)
-        splits = split_of_classes(
-            range(1, facts.counts.classes + 1), facts.test_classes, task.val_classes, task.seed
-        )
         info = _info(layout.kind, task.edition, files, found, facts, defects)
         _write(task.out, left, splits, spool, captions, spoken, info)
+
+
+def _no_defects(kind: str, task: Task) -> Defects:
+    return Defects(
+        f"corpus {kind}, edition {task.edition}",
+        fix=f"fetch the archives again, list a published quirk in {str(task.manifest)!r}, or "
+        "leave broken pictures out by corpus.on_broken",
+        on_broken=task.on_broken,
+    )
 
 
 def _sound(

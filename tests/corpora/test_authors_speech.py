@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from s2igan.config import combination_problems, read_params
+from s2igan.corpora.config import CorpusConfig, conflicts
 from s2igan.errors import UserError
 
 from .makers import Flowers, build_flowers, clip
@@ -137,3 +139,46 @@ def test_recordings_of_something_else_always_stop(
     with pytest.raises(UserError) as error:
         build_flowers(tmp_path, flowers, authors_speech=True, on_broken="skip")
     assert reason in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "edition", "fits"),
+    [
+        ("oxford102", "published", True),
+        ("oxford102", "304px", True),
+        ("cub", "published", False),
+        ("minibirds", "drawn", False),
+        ("recorded", "field_notes", False),
+    ],
+)
+def test_only_the_flowers_have_the_authors_speech(
+    repository: Path, kind: str, edition: str, fits: bool
+) -> None:
+    drawn = read_params(repository / "params.yaml").corpus.model_dump()
+    named = {**drawn, "kind": kind, "edition": edition}
+    told = conflicts(CorpusConfig.model_validate({**named, "authors_speech": True}))
+    assert bool(told) == (not fits)
+    assert all("corpus.authors_speech: got true" in line for line in told)
+    assert not conflicts(CorpusConfig.model_validate({**named, "authors_speech": False}))
+
+
+@pytest.mark.parametrize(
+    ("engine", "authors_speech", "fits"),
+    [
+        ("recorded", True, True),
+        ("espeak", False, True),
+        ("tacotron2", False, True),
+        ("espeak", True, False),
+        ("tacotron2", True, False),
+        ("recorded", False, False),
+    ],
+)
+def test_the_authors_speech_and_the_engine_recorded_go_together(
+    repository: Path, engine: str, authors_speech: bool, fits: bool
+) -> None:
+    params = read_params(repository / "presets" / "oxford102-cpu.yaml")
+    corpus = params.corpus.model_copy(update={"authors_speech": authors_speech})
+    tts = params.tts.model_copy(update={"engine": engine})
+    told = combination_problems(params.model_copy(update={"corpus": corpus, "tts": tts}))
+    assert bool(told) == (not fits)
+    assert all(f"tts.engine: got {engine!r}" in line for line in told)
