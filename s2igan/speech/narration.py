@@ -1,6 +1,6 @@
 """The engine ``tacotron2``: a whole corpus, in batches by length, on the device."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,11 +17,14 @@ from s2igan.speech.audio import Samples, resample, to_pcm
 from s2igan.speech.config import TtsConfig
 from s2igan.speech.descriptions import Description, Descriptions
 from s2igan.speech.finished import FinishedShards, finished_shards, place
-from s2igan.speech.narrator import Failed, Narrator
+from s2igan.speech.narrator import Failed
 from s2igan.speech.normalisation import speakable
 from s2igan.speech.shards import Spoken, check_shards, shard_path
 from s2igan.speech.tacotron2 import LISTED, load_narrator
 from s2igan.speech.vocoders import RATE_HZ
+
+Speak = Callable[[Sequence[str], int], list[Samples | Failed]]
+"""Texts and a seed in, what is heard of each out."""
 
 VOICE: Final = "ljspeech"
 """The one voice, as the table of utterances names it."""
@@ -69,12 +72,12 @@ def narrate_corpus(
 
 
 def narrate_shard(
-    narrator: Narrator, texts: Sequence[str], *, shard: int, seed: int, batch: int
+    speak: Speak, texts: Sequence[str], *, shard: int, seed: int, batch: int
 ) -> list[Samples | Failed]:
     """Speak the texts of one shard in batches by length, and each one that failed alone again.
 
     Args:
-        narrator: what speaks a batch.
+        speak: speaks a batch with a seed, such as a :class:`~s2igan.speech.narrator.Narrator`.
         texts: normalised, not empty.
         shard: number of the shard.
         seed: ``tts.seed``; batches draw from (seed, shard, batch), retries from (seed, shard, row,
@@ -86,12 +89,12 @@ def narrate_shard(
     """
     heard: dict[int, Samples | Failed] = {}
     for number, rows in enumerate(batches_by_length(texts, batch)):
-        spoken = narrator([texts[row] for row in rows], _drawn(seed, shard, number))
+        spoken = speak([texts[row] for row in rows], _drawn(seed, shard, number))
         heard.update(zip(rows, spoken, strict=True))
     for row in range(len(texts)):
         for attempt in range(_RETRIES):
             if isinstance(heard[row], Failed):
-                [heard[row]] = narrator([texts[row]], _drawn(seed, shard, row, attempt))
+                [heard[row]] = speak([texts[row]], _drawn(seed, shard, row, attempt))
     return [heard[row] for row in range(len(texts))]
 
 
@@ -119,7 +122,7 @@ def _key(config: TtsConfig, weights: Path) -> str:
 
 
 def _finish(
-    config: TtsConfig, descriptions: Descriptions, narrator: Narrator, finished: FinishedShards
+    config: TtsConfig, descriptions: Descriptions, speak: Speak, finished: FinishedShards
 ) -> list[Path]:
     """Make every shard that is not finished yet, and return where all of them are."""
     paths: list[Path] = []
@@ -132,7 +135,7 @@ def _finish(
             paths.append(finished.path(shard, texts))
             if not paths[-1].is_file():
                 heard = narrate_shard(
-                    narrator,
+                    speak,
                     texts,
                     shard=shard,
                     seed=config.seed,

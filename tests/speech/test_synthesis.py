@@ -4,8 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from s2igan.errors import UserError
+from s2igan.speech.config import TtsConfig
 from s2igan.speech.shards import SHARD_SIZE, SpeechShards
 from s2igan.speech.synthesis import speak_corpus
 from tests.speech.conftest import MakeCorpus, MakeTts
@@ -20,6 +22,11 @@ def _wav(hz: float, rate: int = 44100) -> bytes:
     return buffer.getvalue()
 
 
+def _speak(config: TtsConfig, *, corpus: Path, out: Path, workers: int) -> None:
+    device = torch.device("cpu")
+    speak_corpus(config, corpus=corpus, weights=out, out=out, device=device, workers=workers)
+
+
 def _files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -29,7 +36,7 @@ def test_one_and_three_workers_give_the_same_bytes(
 ) -> None:
     source = corpus([WORDS[row % len(WORDS)] for row in range(SHARD_SIZE + 30)])
     for workers in (1, 3):
-        speak_corpus(tts(), corpus=source, out=tmp_path / str(workers), workers=workers)
+        _speak(tts(), corpus=source, out=tmp_path / str(workers), workers=workers)
     written = _files(tmp_path / "1")
     assert sorted(written) == ["speech-00000.parquet", "speech-00001.parquet"]
     assert written == _files(tmp_path / "3")
@@ -42,7 +49,7 @@ def test_a_shard_does_not_depend_on_those_before_it(
     tail = ["a red wing", "a blue tail"]
     for name, word in (("a", "red"), ("b", "crown")):
         source = corpus([word] * SHARD_SIZE + tail)
-        speak_corpus(tts(), corpus=source, out=tmp_path / name, workers=1)
+        _speak(tts(), corpus=source, out=tmp_path / name, workers=1)
     first, second = _files(tmp_path / "a"), _files(tmp_path / "b")
     assert first["speech-00000.parquet"] != second["speech-00000.parquet"]
     assert first["speech-00001.parquet"] == second["speech-00001.parquet"]
@@ -52,7 +59,7 @@ def test_speaks_at_another_rate(corpus: MakeCorpus, tts: MakeTts, tmp_path: Path
     source = corpus(["a small red bird"])
     lengths = []
     for rate in (22050, 16000):
-        speak_corpus(tts(sample_rate_hz=rate), corpus=source, out=tmp_path / "out", workers=1)
+        _speak(tts(sample_rate_hz=rate), corpus=source, out=tmp_path / "out", workers=1)
         samples, rate_hz = SpeechShards(tmp_path / "out")[0]
         assert rate_hz == rate
         lengths.append(len(samples) / rate)
@@ -63,7 +70,7 @@ def test_recordings_pass_through_without_any_text(
     corpus: MakeCorpus, tts: MakeTts, tmp_path: Path
 ) -> None:
     source = corpus([None, None], [_wav(300), _wav(600)])
-    speak_corpus(tts(engine="recorded"), corpus=source, out=tmp_path / "out", workers=1)
+    _speak(tts(engine="recorded"), corpus=source, out=tmp_path / "out", workers=1)
     for (_, samples, rate_hz), hz in zip(SpeechShards(tmp_path / "out"), (300, 600), strict=True):
         assert (rate_hz, len(samples)) == (22050, 22050 // 5)
         spectrum = np.abs(np.fft.rfft(samples))
@@ -96,7 +103,7 @@ def test_names_the_description_that_cannot_be_spoken(
 ) -> None:
     source = corpus(texts, recordings)
     with pytest.raises(UserError, match=message) as caught:
-        speak_corpus(tts(engine=engine), corpus=source, out=tmp_path / "out", workers=1)
+        _speak(tts(engine=engine), corpus=source, out=tmp_path / "out", workers=1)
     assert "bird.jpg" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
@@ -107,4 +114,4 @@ def test_what_a_worker_cannot_speak_is_told_as_in_one_process(
 ) -> None:
     source = corpus(["a bird", "..."])
     with pytest.raises(UserError, match=r"text of utterance 1 .*bird.jpg.*says nothing"):
-        speak_corpus(tts(), corpus=source, out=tmp_path / "out", workers=2)
+        _speak(tts(), corpus=source, out=tmp_path / "out", workers=2)
