@@ -1,8 +1,9 @@
 """Files in buckets of S3 and of whatever speaks its language (``AWS_ENDPOINT_URL``)."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from s2igan.corpora.fetching.http import TIMEOUT_S
@@ -35,24 +36,34 @@ class S3Source:
         )
 
         try:
-            client = _client()
-            try:
-                yield self._answer(client, start, tag)
-            finally:
-                client.close()
+            got = self._ask(start, tag)
+            with closing(got["Body"]) as body:
+                total = start + int(got["ContentLength"])
+                yield Answer(start, total, got.get("ETag"), body.iter_chunks(_CHUNK_BYTES))
         except ClientError as error:
             raise self._outcome(error.response) from error
         except BotoCoreError as error:
             raise _outcome_of_connection(error) from error
 
-    def _answer(self, client: Any, start: int, tag: str | None) -> Answer:
+    def _ask(self, start: int, tag: str | None) -> dict[str, Any]:
         bucket, key = self._place
         conditions = {"Range": f"bytes={start}-"} if start else {}
         if start and tag is not None:
             conditions["IfMatch"] = tag
-        got = client.get_object(Bucket=bucket, Key=key, **conditions)
-        total = start + int(got["ContentLength"])
-        return Answer(start, total, got.get("ETag"), got["Body"].iter_chunks(_CHUNK_BYTES))
+        answer: dict[str, Any] = self._client.get_object(Bucket=bucket, Key=key, **conditions)
+        return answer
+
+    @cached_property
+    def _client(self) -> Any:
+        import boto3  # type: ignore[import-untyped]
+        from botocore.config import Config  # type: ignore[import-untyped]
+
+        connect_s, read_s = TIMEOUT_S
+        # Attempts are counted by the transfer, which knows what has arrived.
+        config = Config(
+            connect_timeout=connect_s, read_timeout=read_s, retries={"total_max_attempts": 1}
+        )
+        return boto3.session.Session().client("s3", config=config)
 
     @property
     def _place(self) -> tuple[str, str]:
@@ -77,18 +88,6 @@ class S3Source:
             case "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken":
                 return RefusedError(f"the credentials are not accepted ({code})")
         return RefusedError(f"answers {status} {code}: {response['Error'].get('Message')}")
-
-
-def _client() -> Any:
-    import boto3  # type: ignore[import-untyped]
-    from botocore.config import Config  # type: ignore[import-untyped]
-
-    connect_s, read_s = TIMEOUT_S
-    # Retries are counted by the transfer, which knows what has arrived.
-    config = Config(
-        connect_timeout=connect_s, read_timeout=read_s, retries={"total_max_attempts": 1}
-    )
-    return boto3.session.Session().client("s3", config=config)
 
 
 def _outcome_of_connection(error: Exception) -> RefusedError | BrokenOffError:
