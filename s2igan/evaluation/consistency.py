@@ -1,4 +1,7 @@
-"""GAN mAP (paper §2.4): do real pictures of a species find the pictures drawn of it?"""
+"""GAN mAP (paper §2.4): do real pictures of a species find the pictures drawn of it?
+
+Where pictures have no classes, a real picture searches the pictures drawn of itself.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,6 +9,7 @@ import numpy.typing as npt
 from s2igan.evaluation.figures import Figure, Resampling, absent, figure
 from s2igan.evaluation.judge import Rows
 from s2igan.evaluation.material import Judged
+from s2igan.evaluation.wording import noun_of
 from s2igan.metrics.retrieval import (
     chance_by_permutation,
     rank,
@@ -34,6 +38,8 @@ def retrieval_figure(
     gallery_classes: Rows,
     resampling: Resampling,
     protocol: list[str],
+    *,
+    noun: str = "species",
 ) -> Figure:
     """Take the mAP of a search; queries with no picture of their species to find are left out.
 
@@ -43,11 +49,12 @@ def retrieval_figure(
         gallery_classes: of the pictures that ``order`` numbers; permuting them gives chance.
         resampling: chance and interval.
         protocol: of the figure.
+        noun: what classes are called.
     """
     relevant = gallery_classes[order] == query_classes[:, None]  # (Q, G)
     answerable = relevant.any(axis=1)
     if not answerable.any():
-        return absent("no picture to find shares its species with a query")
+        return absent(f"nothing to find is of the same {noun} as a query")
     order, classes = order[answerable], query_classes[answerable]
     values = ranked_average_precisions(relevant[answerable])
     chance = chance_by_permutation(
@@ -63,7 +70,7 @@ def retrieval_figure(
         values.mean(),
         [
             *protocol,
-            f"{len(classes)} queries, {order.shape[1]} pictures each; cosine; same species is "
+            f"{len(classes)} queries, {order.shape[1]} pictures each; cosine; same {noun} is "
             "relevant",
             f"chance: descriptions permuted over the pictures, mean of {resampling.permutations}",
         ],
@@ -83,9 +90,10 @@ def consistency_figures(
         queries_per_class: of the paper's protocol (paper 2).
 
     Returns:
-        ``all_pairs`` and ``paper_protocol``, each with mAP.
+        ``all_pairs`` and ``paper_protocol``, each with mAP; without classes the first alone.
     """
     material = judged.material
+    noun = noun_of(material.corpus)
     drawn = material.drawn_rows("test")
     pictures = material.described[material.targets(drawn)]
     real = np.unique(pictures)
@@ -97,7 +105,7 @@ def consistency_figures(
             "paper_protocol",
             few,
             drawn[np.isin(pictures, few)],
-            f"{queries_per_class} real test pictures per species, drawn by seed, search the "
+            f"{queries_per_class} real test pictures per {noun}, drawn by seed, search the "
             "pictures drawn of exactly those (paper §2.4)",
         ),
     ):
@@ -107,8 +115,13 @@ def consistency_figures(
             material.classes[material.targets(rows)],
             resampling,
             judged.protocol(what),
+            noun=noun,
         )
         figures[name] = {"mAP": mAP}
+    if not material.corpus.has_classes:
+        figures["paper_protocol"] = absent(
+            "without classes every picture is a query, see all_pairs"
+        )
     return figures
 
 

@@ -15,6 +15,7 @@ from s2igan.evaluation.figures import Figure, Resampling, absent, figure
 from s2igan.evaluation.judge import Rows, Seen
 from s2igan.evaluation.keywords import read
 from s2igan.evaluation.material import Attributes, Judged, Material
+from s2igan.evaluation.wording import noun_of
 
 _UTTERANCES_PER_BLOCK = 1024
 
@@ -47,6 +48,7 @@ def control_figures(
     targets = material.targets(test)
     retrieved = retrieve(material, embeddings, targets)
     table = _Table(judged, attributes, reason, resampling)
+    other = f"the speech of another {noun_of(material.corpus)}"
     return {
         "generated": table.row(
             judged.drawn.take(test),
@@ -54,13 +56,13 @@ def control_figures(
             test,
             "pictures drawn from the utterance's own speech",
         ),
-        "mismatched_speech": absent("no test utterance was drawn from another species' speech")
+        "mismatched_speech": absent(f"no test utterance was drawn from {other}")
         if not len(mismatched)
         else table.row(
             judged.drawn.take(mismatched),
             judged.compared.drawn.take(mismatched),
             mismatched,
-            "pictures drawn from another species' speech",
+            f"pictures drawn from {other}",
         ),
         "retrieved_training_pictures": table.row(
             judged.real.take(retrieved),
@@ -130,6 +132,7 @@ class _Table:
             material.classes[material.targets(rows)],
             self._resampling,
             judged.protocol(f"real test pictures search {what}"),
+            noun=noun_of(material.corpus),
         )
         return {
             "mAP": mAP,
@@ -140,21 +143,27 @@ class _Table:
     def real_row(self, rows: Rows) -> dict[str, object]:
         """Judge the real test pictures that samples ``rows`` stand for."""
         judged, material = self._judged, self._judged.material
-        classes = material.image_classes[self._queries]
         what = "the real test pictures"
-        mAP = retrieval_figure(
+        pictures = material.described[material.targets(rows)]
+        return {
+            "mAP": self._mean_precision_of_real(),
+            "FID": self._fid_of_real(len(rows)),
+            "keywords": self._words(judged.real.take(pictures), rows, what),
+        }
+
+    def _mean_precision_of_real(self) -> Figure:
+        judged, material = self._judged, self._judged.material
+        if not material.corpus.has_classes:
+            return absent("without classes no other real picture is relevant to one")
+        classes = material.image_classes[self._queries]
+        return retrieval_figure(
             search_others(judged.real.features[self._queries]),
             classes,
             classes,
             self._resampling,
             judged.protocol("each real test picture searches the others"),
+            noun=noun_of(material.corpus),
         )
-        pictures = material.described[material.targets(rows)]
-        return {
-            "mAP": mAP,
-            "FID": self._fid_of_real(len(rows)),
-            "keywords": self._words(judged.real.take(pictures), rows, what),
-        }
 
     def _fid(self, compared: Seen, what: str) -> Figure:
         reference = self._judged.compared.real.take(self._reference)

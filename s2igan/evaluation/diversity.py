@@ -9,6 +9,7 @@ from s2igan.evaluation.fidelity import reference_rows
 from s2igan.evaluation.figures import Resampling, absent, figure
 from s2igan.evaluation.judge import Rows, Source
 from s2igan.evaluation.material import Judged
+from s2igan.evaluation.wording import noun_of
 from s2igan.metrics.distances import mean_pairwise_distance, nearest_distances
 
 Floats = npt.NDArray[np.float32]
@@ -73,17 +74,20 @@ def _draws(judged: Judged, resampling: Resampling) -> dict[str, object]:
 
 def _real(judged: Judged, resampling: Resampling) -> dict[str, object]:
     material = judged.material
+    if not material.corpus.has_classes:
+        return absent("the pictures have no classes")
+    noun = noun_of(material.corpus)
     rows, name = reference_rows(judged)
     classes = material.image_classes[rows]
     groups = [rows[classes == number] for number in np.unique(classes)]
     groups = [group for group in groups if len(group) > 1]
     if not groups:
-        return absent("no species has two real pictures")
+        return absent(f"no {noun} has two real pictures")
     vectors = [
         (judged.real.features[group], pixel_vectors(material.real, group)) for group in groups
     ]
     species = np.array([material.image_classes[group[0]] for group in groups])
-    what = f"mean distance among {name}, within each of {len(groups)} species"
+    what = f"mean distance among {name} of one {noun}, {len(groups)} groups"
     return _spread(judged, resampling, vectors, species, what)
 
 

@@ -10,7 +10,7 @@ from s2igan.errors import UserError
 
 FILES = {
     "retrieval.json": "Retrieval of real pictures by speech (SEN)",
-    "generation.json": "Pictures drawn from the speech of unseen species (RDG)",
+    "generation.json": "Pictures drawn from the test utterances (RDG)",
 }
 """Files of the metrics folder, with their headings."""
 

@@ -30,7 +30,8 @@ class Batch:
 
     Attributes:
         real: ``(N, crop, crop, 3)`` uint8, the ground truth.
-        wrong: ``(N, crop, crop, 3)`` uint8, a picture of another class, or None.
+        wrong: ``(N, crop, crop, 3)`` uint8, a picture of another class, or None; another picture
+            where there are no classes.
         labels: ``(N,)`` int64, class of the ground truth.
         speech: ``(N, E)`` float32, a caption's speech embedding.
         wrong_speech: ``(N, E)`` float32, that of the picture of another class.
@@ -93,6 +94,11 @@ class TrainingPictures:
         drawn = rng.integers(0, self.caption_counts[chosen])
         found: Integers = self._captions[self._caption_starts[chosen] + drawn]
         return found
+
+    @property
+    def lonely(self) -> int:
+        """How many pictures are the only ones of their class: all, where there are no classes."""
+        return int((self._class_sizes == 1).sum())
 
     @property
     def captions(self) -> Integers:

@@ -4,6 +4,10 @@ A pair of pictures becomes a relation vector, which is classified as positive (t
 class, L1), negative (two classes, L2) or undesired (one picture twice, L3). As in the authors' code
 the pictures enter as image embeddings of the SEN and the classifier is one hidden layer.
 
+Where a picture is the only one of its class, or pictures have no classes at all, the positive is
+another view of it, as in the authors' code for Flickr8k. Note: that code drops L3 there; here it
+stays, since two views of a picture and one view twice are still told apart.
+
 Note: the code's classifier has a fourth output without a class; here it has three, as in the paper.
 In the code every kind of pair passes the batch norm as a batch of its own, so its statistics tell
 the relation and differ between the updates of RS and generator; here the four kinds of one step are

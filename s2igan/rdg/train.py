@@ -69,6 +69,8 @@ def train_rdg(
             expected=f"at least {4 * config.base_size}, the last scale of rdg.base_size",
         )
     stream = open_stream(config, corpus, features, embeddings)
+    if config.use_rs:
+        check_views(stream)
     embed_image = None
     if config.use_rs or config.matching_weight:
         embed_image = load_image_embedding(features, weights, sen, session.device)
@@ -107,6 +109,23 @@ def open_stream(config: RdgConfig, corpus: Path, features: Path, embeddings: Pat
         wrong_pictures=config.wrong_pairs == "pictures",
         embedding_mix=config.embedding_mix,
     )
+
+
+def check_views(stream: BatchStream) -> None:
+    """Refuse pictures that the relation supervisor could compare with nothing but themselves.
+
+    Raises:
+        UserError: if a picture is the only one of its class and was looked at in a single view.
+    """
+    lonely, views = stream.pictures.lonely, stream.seen.shape[1]
+    if lonely and views < 2:
+        raise UserError(
+            "features.views",
+            got=views,
+            expected=f"at least 2, since {lonely} training pictures have no other picture of their "
+            "class and the relation supervisor compares each with another view of itself",
+            fix="raise it or set rdg.use_rs to false",
+        )
 
 
 def load_image_embedding(

@@ -125,6 +125,29 @@ def test_the_views_of_a_lonely_picture_differ(inputs: dict[str, Path]) -> None:
     assert found > 0
 
 
+def test_without_classes_positives_are_views_and_wrong_pictures_are_others(
+    inputs: dict[str, Path],
+) -> None:
+    images, descriptions = corpus_tables()
+    assert TrainingPictures(images, descriptions).lonely == 1
+    images["class_id"] = np.arange(len(images), dtype=np.int32)
+    pictures = TrainingPictures(images, descriptions)
+    assert pictures.lonely == len(pictures) == 6
+    batches = stream(inputs, batch_size=6)
+    batches.pictures = pictures
+    for step in range(8):
+        batch = batches[step]
+        shown = pictures.images[batches._chosen(step)]
+        for row, image in enumerate(shown):
+            own = batches.seen[image]
+            assert (batch.truth_seen[row] == own).all(axis=1).any()
+            assert (batch.same_seen[row] == own).all(axis=1).any()
+            assert not np.array_equal(batch.same_seen[row], batch.truth_seen[row])
+            assert not (batch.wrong_seen[row] == own).all(axis=1).any()
+            captions = batches.speech[image * CAPTIONS : (image + 1) * CAPTIONS]
+            assert not (batch.wrong_speech[row] == captions).all(axis=1).any()
+
+
 def test_mixed_conditions_lie_between_two_captions(inputs: dict[str, Path]) -> None:
     plain, mixed = stream(inputs), stream(inputs, embedding_mix=1.0)
     rows = plain.speech.astype(np.float64)

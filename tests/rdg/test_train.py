@@ -2,6 +2,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,6 +11,7 @@ from s2igan.engine.pictures import decode_picture
 from s2igan.engine.session import Session, plain_session
 from s2igan.engine.tracking import Tracker
 from s2igan.errors import UserError
+from s2igan.rdg import train as stage
 from s2igan.rdg.artifact import load_generator
 from s2igan.rdg.calibration import calibrated
 from s2igan.rdg.monitor import Curves
@@ -102,6 +104,25 @@ def test_a_crop_below_the_last_scale_is_refused(inputs: dict[str, Path], tmp_pat
     with pytest.raises(UserError, match="at least 32"):
         train(inputs, tmp_path, crop=31)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_lonely_picture_needs_a_second_view(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = write_inputs(tmp_path)
+    seen = np.load(inputs["embeddings"] / "image.npy")
+    np.save(inputs["embeddings"] / "image.npy", seen[:, :1])
+    with pytest.raises(UserError, match=r"features\.views; got 1; expected at least 2, since 1 "):
+        train(inputs, tmp_path, use_rs=True)
+    assert not (tmp_path / "rdg").exists()
+    train(inputs, tmp_path, use_rs=False, steps=1)  # without the supervisor nothing compares views
+    np.save(inputs["embeddings"] / "image.npy", seen[:, :2])
+    monkeypatch.setattr(
+        stage,
+        "load_image_embedding",
+        lambda *_: lambda images: images.mean(dim=(2, 3)).repeat(1, 2),
+    )
+    train(inputs, tmp_path, use_rs=True, steps=1)
 
 
 def test_a_diverged_loss_stops_with_its_name() -> None:

@@ -1,0 +1,15 @@
+"""What protocols call the thing that pictures are alike in."""
+
+from s2igan.corpora.index import Corpus
+
+
+def noun_of(corpus: Corpus) -> str:
+    """Name what makes a picture relevant to another.
+
+    Returns:
+        ``species`` for the birds and flowers, ``class`` for the pictures of a user, ``picture``
+        where there are no classes and every picture is like itself alone.
+    """
+    if not corpus.has_classes:
+        return "picture"
+    return "class" if corpus.info["kind"] == "recorded" else "species"
