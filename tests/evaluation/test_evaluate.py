@@ -17,7 +17,10 @@ from s2igan.evaluation.config import EvaluateConfig
 from s2igan.evaluation.figures import flatten
 from s2igan.evaluation.judge import Judge
 from s2igan.evaluation.material import Judged, Material
+from s2igan.vision.interface import CLASSES, BackboneOutput
 from tests.evaluation.world import SIZE, PlantedBackbone, World, full, settings
+
+JUDGE, FIDELITY = "judge: planted, 50 features", "fidelity: other, 50 features"
 
 
 class Notebook(Tracker):
@@ -47,8 +50,14 @@ def evaluate(
     backbone = PlantedBackbone(reads=reads)
     monkeypatch.setattr(stage, "load_judge", lambda *_: backbone)
     notebook = Notebook()
+    return run_stage(world, out, config or settings(), notebook), notebook, backbone
+
+
+def run_stage(
+    world: World, out: Path, config: EvaluateConfig, tracker: Tracker | None = None
+) -> dict[str, Any]:
     stage.evaluate(
-        config or settings(),
+        config,
         corpus=world.folder / "corpus",
         features=world.folder / "features",
         embeddings=world.folder / "embeddings",
@@ -56,9 +65,10 @@ def evaluate(
         weights=world.folder,
         metrics=out / "metrics" / "generation.json",
         plots=out / "plots",
-        session=replace(plain_session(), tracker=notebook),
+        session=replace(plain_session(), tracker=tracker or Tracker()),
     )
-    return json.loads((out / "metrics" / "generation.json").read_text()), notebook, backbone
+    figures: dict[str, Any] = json.loads((out / "metrics" / "generation.json").read_text())
+    return figures
 
 
 def swapped(folder: Path) -> World:
@@ -144,6 +154,61 @@ def test_a_judge_without_logits_reads_no_keywords(
     world.write()
     figures, _, _ = evaluate(world, monkeypatch, tmp_path / "out", reads=False)
     assert figures["keywords"]["absent"][0].endswith("reads no attributes")
+
+
+class Photographer(PlantedBackbone):
+    """Has one softmax over two classes, as an ImageNet network has one over all of its own."""
+
+    def look(self, images: torch.Tensor) -> BackboneOutput:
+        features = super().look(images).features
+        return BackboneOutput(10 * features, {CLASSES: features[:, :2]})
+
+
+def test_a_network_of_its_own_takes_fidelity_and_looks_at_what_is_compared_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = swapped(tmp_path)
+    world.write()
+    networks = {"reader": PlantedBackbone(), "torch_fidelity/768": Photographer(name="other")}
+    monkeypatch.setattr(stage, "load_judge", lambda name, _: networks[name])
+    config = settings(fidelity_backbone="torch_fidelity/768")
+    figures = run_stage(world, tmp_path / "two", config)
+    alone = run_stage(world, tmp_path / "one", settings())
+
+    splits = [row["split"] for row in world.images]
+    sets = [row["set"] for row in world.samples]
+    compared = sum(split in ("train", "reference", "floor") for split in splits)
+    compared += sum(name in ("test", "mismatched") for name in sets)
+    assert networks["torch_fidelity/768"].pictures == compared < len(splits) + len(sets)
+
+    assert FIDELITY in figures["fidelity"]["generated"]["IS"]["protocol"]
+    assert figures["fidelity"]["generated"]["IS"]["protocol"][1].startswith(
+        "softmax over all 2 classes"
+    )
+    distances = [
+        (group["FID"], other["FID"])
+        for name in ("fidelity", "controls")
+        for group, other in zip(figures[name].values(), alone[name].values(), strict=True)
+    ]
+    assert len(distances) == 7
+    for distance, by_judge in distances:
+        assert FIDELITY in distance["protocol"]
+        assert distance["value"] == pytest.approx(100 * by_judge["value"], rel=1e-3, abs=1e-3)
+    for name in ("consistency", "keywords", "swap", "diversity"):
+        assert figures[name] == alone[name]
+    for row in figures["controls"]:
+        assert figures["controls"][row]["mAP"] == alone["controls"][row]["mAP"]
+
+
+def test_naming_the_judge_itself_looks_no_second_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = full(tmp_path)
+    world.write()
+    same = settings(fidelity_backbone="reader")
+    figures, _, backbone = evaluate(world, monkeypatch, tmp_path / "out", same)
+    assert backbone.pictures == len(world.images) + len(world.samples)
+    assert JUDGE in figures["fidelity"]["generated"]["FID"]["protocol"]
 
 
 def test_batch_size_changes_no_figure(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ import pytest
 from scipy.linalg import sqrtm
 
 from s2igan.errors import UserError
-from s2igan.evaluation.fidelity import frechet_distance, measure
+from s2igan.evaluation.fidelity import frechet_distance, measure, softmax_of_is
 from s2igan.evaluation.judge import Seen
+from s2igan.vision.interface import CLASSES
 from tests.evaluation.world import settings
 
 Floats = npt.NDArray[np.float32]
@@ -62,6 +63,17 @@ def test_inception_score_agrees_with_its_definition() -> None:
     features = gaussian(60, 4, 6)
     got = measure(seen(features, logits), seen(features, logits), settings(is_splits=1))
     assert got["IS"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_softmax_is_that_of_the_attribute_or_of_all_classes() -> None:
+    features, sure = gaussian(40, 4, 0), np.tile(1000 * np.eye(8, dtype=np.float32), (5, 1))
+    photographs = Seen(features, {CLASSES: sure})
+    assert softmax_of_is(photographs, settings()) == CLASSES
+    measured = measure(photographs, photographs, settings(is_splits=1))
+    assert measured["IS"] == pytest.approx(8.0)
+    both = Seen(features, {CLASSES: np.zeros((40, 8), np.float32), "belly": sure})
+    assert softmax_of_is(both, settings(attribute_of_is="belly")) == "belly"
+    assert softmax_of_is(Seen(features, None), settings()) is None
 
 
 def test_a_set_is_at_no_distance_from_itself() -> None:
