@@ -1,14 +1,23 @@
+import hashlib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import yaml
 
+from s2igan.config import Params, read_params
 from s2igan.corpora import download as stage
+from s2igan.corpora.archives import Archives
 from s2igan.corpora.config import CorpusConfig, conflicts
 from s2igan.corpora.download import download
 from s2igan.corpora.index import Corpus
+from s2igan.engine.session import Session
+from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
+from stages import download as wire
 
+from .fetching.server import FileServer, Served
 from .makers import Flowers, folder_bytes, prepare_folder, published
 
 
@@ -22,7 +31,16 @@ def section(kind: str, edition: str) -> CorpusConfig:
         "swap_descriptions": 0,
     }
     return CorpusConfig.model_validate(
-        {"kind": kind, "edition": edition, "seed": 0, "val_classes": 1, "minibirds": drawn}
+        {
+            "kind": kind,
+            "edition": edition,
+            "seed": 0,
+            "val_classes": 1,
+            "test_share": 0.2,
+            "on_broken": "stop",
+            "authors_speech": False,
+            "minibirds": drawn,
+        }
     )
 
 
@@ -32,20 +50,20 @@ def manifests(tmp_path: Path) -> Path:
     folder.mkdir()
     content = {
         "sources": {"somebody": {"citation": "Somebody 2016", "licence": "MIT"}},
-        "networks": {"net/origin": published("net.safetensors")},
+        "networks": {"net/origin": [published("net.safetensors")]},
     }
     (folder / "weights.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     return folder
 
 
 def run(
-    tmp_path: Path, config: CorpusConfig, *, weights: tuple[str, ...] = ("compact", "net/origin")
+    tmp_path: Path, config: CorpusConfig, *, features: tuple[str, ...] = ("compact", "net/origin")
 ) -> None:
     download(
         config,
-        weights=weights,
+        weights={"tts": [], "features": features},
         manifests=tmp_path / "data",
-        archives=tmp_path / "archives",
+        archives=Archives((tmp_path / "archives",), tmp_path / "store"),
         out_corpus=tmp_path / "artifacts" / "corpus",
         out_weights=tmp_path / "artifacts" / "weights",
         workers=1,
@@ -64,13 +82,17 @@ def archives(tmp_path: Path) -> Path:
 def test_a_recorded_corpus_and_the_named_weights(tmp_path: Path) -> None:
     run(tmp_path, section("recorded", "field_notes"))
     assert Corpus(tmp_path / "artifacts" / "corpus").info["images"]["val"] == 2
-    assert folder_bytes(tmp_path / "artifacts" / "weights") == {"net.safetensors": b"weights"}
+    listed = {"file": "net.safetensors", "checksum": hashlib.sha256(b"weights").hexdigest()}
+    weights = tmp_path / "artifacts" / "weights"
+    assert (weights / "net.safetensors").read_bytes() == b"weights"
+    assert read_yaml(weights / "features.json") == {"net/origin": listed}
+    assert read_yaml(weights / "tts.json") == {}
 
 
 @pytest.mark.usefixtures("manifests", "archives")
-def test_the_folder_of_weights_is_there_even_if_empty(tmp_path: Path) -> None:
-    run(tmp_path, section("recorded", "field_notes"), weights=("compact", "reader"))
-    assert folder_bytes(tmp_path / "artifacts" / "weights") == {}
+def test_every_stage_has_a_list_even_if_empty(tmp_path: Path) -> None:
+    run(tmp_path, section("recorded", "field_notes"), features=("compact", "reader"))
+    assert [*folder_bytes(tmp_path / "artifacts" / "weights")] == ["features.json", "tts.json"]
 
 
 def test_flowers_come_from_the_manifest_of_their_kind(
@@ -132,3 +154,69 @@ def test_a_conflict_stops_the_stage(tmp_path: Path) -> None:
 def test_an_edition_is_a_plain_name(edition: str) -> None:
     with pytest.raises(ValueError, match="edition"):
         section("recorded", edition)
+
+
+@pytest.mark.usefixtures("manifests", "archives")
+def test_lists_are_written_with_the_weights_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path, section("recorded", "field_notes"))
+    before = folder_bytes(tmp_path / "artifacts" / "weights")
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(stage, "write_consumers", fail)
+    with pytest.raises(RuntimeError, match="killed"):
+        run(tmp_path, section("recorded", "field_notes"), features=("compact",))
+    assert folder_bytes(tmp_path / "artifacts" / "weights") == before
+
+
+def test_what_is_missing_is_fetched_and_kept_outside_of_the_outputs(
+    tmp_path: Path, manifests: Path, archives: Path
+) -> None:
+    weights = archives / "net.safetensors"
+    content = yaml.safe_load((manifests / "weights.yaml").read_text(encoding="utf-8"))
+    served = Served(weights.read_bytes())
+    weights.unlink()
+    with FileServer() as server:
+        content["networks"]["net/origin"][0] |= {
+            "address": server.serve(served),
+            "checksum": {"algorithm": "md5", "value": hashlib.md5(served.content).hexdigest()},
+        }
+        (manifests / "weights.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+        for _ in range(2):
+            run(tmp_path, section("recorded", "field_notes"))
+    assert folder_bytes(tmp_path / "store" / "weights") == {"net.safetensors": b"weights"}
+    assert (tmp_path / "artifacts" / "weights" / "net.safetensors").read_bytes() == b"weights"
+    assert len(served.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("section_of_tts", "tts"),
+    [
+        ({"engine": "espeak"}, []),
+        ({"engine": "tacotron2", "vocoder": "wavernn"}, ["tacotron2/ljspeech", "wavernn/ljspeech"]),
+        ({"engine": "tacotron2", "vocoder": "griffinlim"}, ["tacotron2/ljspeech-griffinlim"]),
+    ],
+)
+def test_the_stage_asks_for_what_each_later_stage_loads(
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    section_of_tts: dict[str, str],
+    tts: list[str],
+) -> None:
+    asked: dict[str, object] = {}
+    monkeypatch.setattr(wire, "download", lambda _, **options: asked.update(options))
+    values = read_params(repository / "params.yaml").model_dump()
+    values["tts"]["engine"] = section_of_tts["engine"]
+    values["tts"]["tacotron2"]["vocoder"] = section_of_tts.get("vocoder", "wavernn")
+    values["features"]["backbones"] = ["compact", "inception_v3/fid2015/Mixed_7a"]
+    values["evaluate"]["fidelity_backbone"] = "torch_fidelity/768"
+    paths = {name: repository / name for name in ("manifests", "corpus", "weights")}
+    wire.run(Params.model_validate(values), paths, cast("Session", SimpleNamespace(workers=1)))
+    assert asked["weights"] == {
+        "tts": tts,
+        "features": ["compact", "inception_v3/fid2015/Mixed_7a"],
+        "evaluate": ["reader", "torch_fidelity/768"],
+    }

@@ -4,23 +4,35 @@ from pathlib import Path
 import pytest
 import yaml
 
-from s2igan.corpora.weights import copy_weights, locate_weights
+from s2igan.corpora.archives import Archives
+from s2igan.corpora.consumers import write_consumers
+from s2igan.corpora.manifest import read_manifest
+from s2igan.corpora.weights import WeightsManifest, choose_files, collect_weights, copy_weights
+from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
 
-from .makers import published
+from .makers import folder_bytes, published
 
 CONTENT = b"weights"
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:
     path = tmp_path / "weights.yaml"
-    checksum = {"algorithm": "sha256", "value": hashlib.sha256(CONTENT).hexdigest()}
+    checksum = {"algorithm": "sha256", "value": SHA256}
+    whole = published("whole.pth", note="convert it", checksum=checksum)
     content = {
         "sources": {"somebody": {"citation": "Somebody 2016", "licence": "MIT"}},
         "networks": {
-            "net/here": published("net.safetensors", bytes=len(CONTENT), checksum=checksum),
-            "net/there": published("other.safetensors"),
+            "net/here": [published("net.safetensors", bytes=len(CONTENT), checksum=checksum)],
+            "net/there": [published("other.safetensors")],
+            "deep/2015": [
+                whole,
+                published("half.safetensors", holds=["low", "middle"]),
+                published("low.safetensors", holds=["low"]),
+            ],
+            "judge": [whole],
         },
     }
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
@@ -28,47 +40,115 @@ def manifest(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def archives(tmp_path: Path) -> Path:
+def archives(tmp_path: Path) -> Archives:
     folder = tmp_path / "archives"
     (folder / "weights").mkdir(parents=True)
     (folder / "weights" / "net.safetensors").write_bytes(CONTENT)
-    return folder
+    return Archives((folder,), tmp_path / "store")
+
+
+def put(archives: Archives, *names: str) -> None:
+    for name in names:
+        (archives.folders[0] / "weights" / name).write_bytes(CONTENT)
+
+
+def chosen(manifest: Path, archives: Archives, *names: str) -> dict[str, str]:
+    files, found = collect_weights(names, manifest, archives)
+    assert {file.name for file in files.values()} == {*found}
+    return {name: file.name for name, file in files.items()}
 
 
 def test_only_the_named_networks_are_looked_for(
-    tmp_path: Path, manifest: Path, archives: Path
+    tmp_path: Path, manifest: Path, archives: Archives
 ) -> None:
-    found = locate_weights(["compact", "net/here", "net/here"], manifest, archives)
-    assert found == {"net.safetensors": archives / "weights" / "net.safetensors"}
+    names = ["compact", "net/here", "net/here"]
+    _, found = collect_weights(names, manifest, archives)
+    assert found == {"net.safetensors": archives.folders[0] / "weights" / "net.safetensors"}
     out = tmp_path / "out"
     out.mkdir()
     copy_weights(found, out)
-    assert (out / "net.safetensors").read_bytes() == CONTENT
+    assert folder_bytes(out) == {"net.safetensors": CONTENT}
 
 
-def test_shipped_networks_need_no_archives(manifest: Path) -> None:
-    assert locate_weights(["compact", "reader"], manifest, None) == {}
+def test_shipped_networks_need_no_archives(manifest: Path, tmp_path: Path) -> None:
+    nowhere = Archives((), tmp_path / "nowhere")
+    assert collect_weights(["compact", "reader"], manifest, nowhere) == ({}, {})
 
 
-def test_unknown_networks_are_told_beside_the_known(manifest: Path, archives: Path) -> None:
+def test_the_preferred_file_that_lies_there_is_taken(manifest: Path, archives: Archives) -> None:
+    name = "deep/2015/low"
+    put(archives, "low.safetensors")
+    assert chosen(manifest, archives, name) == {name: "low.safetensors"}
+    put(archives, "half.safetensors")
+    assert chosen(manifest, archives, name) == {name: "half.safetensors"}
+    put(archives, "whole.pth")
+    assert chosen(manifest, archives, name) == {name: "whole.pth"}
+
+
+@pytest.mark.parametrize("layers", ["low+middle", "middle"])
+def test_a_file_without_a_layer_does_not_serve(
+    manifest: Path, archives: Archives, layers: str
+) -> None:
+    put(archives, "low.safetensors", "half.safetensors")
+    name = f"deep/2015/{layers}"
+    assert chosen(manifest, archives, name) == {name: "half.safetensors"}
+
+
+@pytest.mark.parametrize("name", ["deep/2015", "deep/2015/top", "deep/2015/low+top"])
+def test_what_only_the_whole_file_holds_asks_for_it(
+    manifest: Path, archives: Archives, name: str
+) -> None:
+    put(archives, "low.safetensors", "half.safetensors")
+    with pytest.raises(UserError, match=r"whole\.pth \(convert it\)"):
+        collect_weights([name], manifest, archives)
+
+
+def test_a_file_that_has_to_come_serves_all_that_it_can(manifest: Path, archives: Archives) -> None:
+    """Else one stage would list a file and load the other, which lies beside it."""
+    put(archives, "half.safetensors")
+    facts = read_manifest(manifest, WeightsManifest)
+    for names in (["deep/2015/low", "judge"], ["judge", "deep/2015/low"]):
+        files = choose_files(names, facts, archives)
+        assert {name: file.name for name, file in files.items()} == dict.fromkeys(
+            names, "whole.pth"
+        )
+
+
+def test_unknown_networks_are_told_beside_the_known(manifest: Path, archives: Archives) -> None:
     with pytest.raises(UserError) as error:
-        locate_weights(["net/elsewhere", "compact"], manifest, archives)
+        collect_weights(["net/elsewhere", "compact"], manifest, archives)
     assert "got net/elsewhere; " in str(error.value)
-    assert "compact, reader, net/here, net/there" in str(error.value)
+    assert "compact, reader, deep/2015, judge, net/here, net/there" in str(error.value)
 
 
-def test_missing_weights_are_told(manifest: Path, archives: Path) -> None:
-    with pytest.raises(UserError, match=r"other\.safetensors \(https://example\.org/"):
-        locate_weights(["net/here", "net/there"], manifest, archives)
+def test_missing_weights_are_told(manifest: Path, archives: Archives) -> None:
+    with pytest.raises(UserError, match=r"other\.safetensors"):
+        collect_weights(["net/here", "net/there"], manifest, archives)
 
 
-def test_changed_weights_are_told(manifest: Path, archives: Path) -> None:
-    (archives / "weights" / "net.safetensors").write_bytes(b"Weights")
+def test_changed_weights_are_told(manifest: Path, archives: Archives) -> None:
+    (archives.folders[0] / "weights" / "net.safetensors").write_bytes(b"Weights")
     with pytest.raises(UserError, match="has sha256"):
-        locate_weights(["net/here"], manifest, archives)
+        collect_weights(["net/here"], manifest, archives)
+
+
+def test_every_stage_has_its_own_list(tmp_path: Path) -> None:
+    (tmp_path / "a.pth").write_bytes(CONTENT)
+    files = {"net/here": "a.pth", "judge": "a.pth"}
+    stages = {"tts": [], "features": ["compact", "net/here"], "evaluate": ["judge", "net/here"]}
+    write_consumers(tmp_path, files, stages)
+    listed = {"file": "a.pth", "checksum": SHA256}
+    assert read_yaml(tmp_path / "tts.json") == {}
+    assert read_yaml(tmp_path / "features.json") == {"net/here": listed}
+    assert read_yaml(tmp_path / "evaluate.json") == {"judge": listed, "net/here": listed}
 
 
 @pytest.mark.real_data
 def test_the_real_weights_are_those_of_the_manifest(repository: Path, real_data: Path) -> None:
-    found = locate_weights(["squeezenet1_1/keras"], repository / "data" / "weights.yaml", real_data)
-    assert [*found] == ["squeezenet1_1.notop.safetensors"]
+    names = ["squeezenet1_1/keras", "inception_v3/fid2015/Mixed_6e+Mixed_7a"]
+    archives = Archives((real_data,), real_data)
+    _, found = collect_weights(names, repository / "data" / "weights.yaml", archives)
+    assert [*found] == [
+        "squeezenet1_1.notop.safetensors",
+        "inception_v3_2015_12_05.to_mixed_7a.safetensors",
+    ]

@@ -31,6 +31,33 @@ def test_relative_paths_are_anchored_at_the_root(
     assert runtime.worker_count == 3
 
 
+def test_without_a_folder_archives_lie_in_the_state_folder(root: Path) -> None:
+    own = root / ".s2igan" / "archives"
+    assert read_runtime().archive_folders == (own,)
+    assert read_runtime().archive_store == own
+
+
+def test_archives_go_to_the_folder_that_is_named(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("S2IGAN_ARCHIVES", "shelf/not/yet/there")
+    folder = root / "shelf/not/yet/there"
+    assert read_runtime().archive_folders == (folder, root / ".s2igan" / "archives")
+    assert read_runtime().archive_store == folder
+
+
+def test_archives_go_elsewhere_where_that_folder_is_read_only(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("S2IGAN_ARCHIVES", "shelf")
+    shelf = root / "shelf"
+    shelf.mkdir()
+    # Permissions do not bind the superuser, as whom tests may run.
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != shelf)
+    assert read_runtime().archive_folders[0] == shelf
+    assert read_runtime().archive_store == root / ".s2igan" / "archives"
+
+
 def test_a_variable_wins_over_the_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "runtime.yaml").write_text("workers: 3\ntracking: off\n")
     monkeypatch.setenv("S2IGAN_WORKERS", "5")
