@@ -1,0 +1,109 @@
+"""From a folder of pictures and recordings, without text, classes or split, to drawn pictures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from s2igan.config import Params
+from s2igan.corpora.index import Corpus
+from s2igan.engine.session import plain_session
+from s2igan.engine.tables import read_table
+from stages import download, embed, evaluate, features, sample, train_rdg, train_sen, tts
+from tests.pipeline.field_recordings import record, write_index
+
+ROOT = Path(__file__).parents[2]
+PICTURES = 40
+
+
+def own_params() -> Params:
+    """The smoke preset on a recorded corpus."""
+    values: dict[str, Any] = yaml.safe_load((ROOT / "presets" / "smoke.yaml").read_text("utf-8"))
+    own = {"kind": "recorded", "edition": "river", "val_classes": 4, "test_share": 0.4}
+    values["corpus"] |= own
+    values["tts"]["engine"] = "recorded"
+    values["features"]["mel"]["log_floor"] = 1e-6  # 1e-06 is a string to this reader
+    return Params.model_validate(values)
+
+
+def prepare(folder: Path) -> None:
+    """Write pictures of one colour on another, two recordings each, and their index."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in range(PICTURES):
+        ground, colour = rng.integers(0, 256, (2, 3), np.uint8)
+        pixels = np.broadcast_to(ground, (90, 80, 3)).copy()
+        pixels[20:60, 20:60] = colour
+        Image.fromarray(pixels).save(folder / f"{number:02d}.png")
+    names = [f"{number:02d}_{take}" for number in range(PICTURES) for take in "ab"]
+    files = record(folder, names, [f"nummer {name}" for name in names])
+    write_index(
+        folder,
+        [
+            {"image": f"{name[:2]}.png", "recording": file}
+            for name, file in zip(names, files, strict=True)
+        ],
+    )
+
+
+def run_all(params: Params, root: Path) -> None:
+    """Run every stage in this process."""
+    outputs = ("corpus", "weights", "speech", "features", "sen", "embeddings", "rdg", "samples")
+    paths = {name: root / "artifacts" / name for name in outputs}
+    paths |= {"manifests": ROOT / "data", "plots": root / "plots", "grid": root / "grid.png"}
+    for stage in (download, tts, features, train_sen, embed, train_rdg, sample, evaluate):
+        name = stage.__name__.removeprefix("stages.")
+        files = {"metrics": root / f"{name}.json", "curves": root / f"{name}.tsv"}
+        stage.run(params, paths | files, plain_session())
+
+
+@pytest.fixture(scope="module")
+def river(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which everything has run on recordings alone."""
+    root = tmp_path_factory.mktemp("river")
+    prepare(root / "archives" / "recorded" / "river")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("S2IGAN_ARCHIVES", str(root / "archives"))
+        patch.setenv("DVC_ROOT", str(root))
+        run_all(own_params(), root)
+    return root
+
+
+def test_no_text_is_needed_anywhere(river: Path) -> None:
+    corpus = Corpus(river / "artifacts" / "corpus")
+    assert not corpus.has_text
+    assert not corpus.has_classes
+    assert corpus.info["images"] == {"train": 20, "val": 4, "test": 16}
+    assert np.load(river / "artifacts" / "features" / "characters.npy").size == 0
+    drawn = np.load(river / "artifacts" / "samples" / "images.npy")
+    rows = read_table(river / "artifacts" / "samples" / "samples.parquet")
+    assert len(drawn) == len(rows)
+    assert (rows["set"] == "test").sum() == 32
+    assert drawn.std() > 0
+
+
+def test_retrieval_asks_for_the_very_picture(river: Path) -> None:
+    figures = json.loads((river / "embed.json").read_text())
+    figure = figures["speech_to_image"]["mAP"]
+    assert "32 captions of the split test" in figure["protocol"][0]
+    assert any("the described picture is relevant" in line for line in figure["protocol"])
+    summary = json.loads((river / "artifacts" / "sen" / "sen.json").read_text())["training"]
+    assert summary["distinctive"] is False
+
+
+def test_what_needs_text_or_classes_is_absent_with_a_reason(river: Path) -> None:
+    figures = json.loads((river / "evaluate.json").read_text())
+    for group in (
+        figures["keywords"],
+        figures["swap"],
+        figures["consistency"]["paper_protocol"],
+        figures["diversity"]["real_of_one_species"],
+    ):
+        assert list(group) == ["absent"]
+    assert "value" in figures["consistency"]["all_pairs"]["mAP"]
+    assert "value" in figures["fidelity"]["generated"]["FID"]
+    assert (river / "plots" / "samples_grid.png").stat().st_size > 0
