@@ -25,8 +25,8 @@ SILENCE: Final = math.log(1e-5)
 """The natural log of the smallest magnitude in the spectrograms that Tacotron2 learnt from."""
 
 _MIN_LEVEL_DB: Final = -100.0
-# Frames upsampled at a time: 275 samples a frame of 208 channels would fill gigabytes.
-_FRAMES_AT_A_TIME: Final = 32
+# Frames of a whole batch upsampled at a time, each to 275 samples of 208 channels: 240 MB.
+_FRAMES_AT_A_TIME: Final = 1024
 
 
 class Vocoder(Protocol):
@@ -105,8 +105,9 @@ class WaveRnnVocoder(nn.Module):
         # Frames that its convolution hears on either side of one; the upsampling reaches less far.
         context = network.kernel_size // 2
         padded = F.pad(levels, (context, context))
-        for start in range(0, frames, _FRAMES_AT_A_TIME):
-            stop = min(start + _FRAMES_AT_A_TIME, frames)
+        stretch = max(1, _FRAMES_AT_A_TIME // count)
+        for start in range(0, frames, stretch):
+            stop = min(start + stretch, frames)
             mel, aux = network.upsample(padded[:, :, start : stop + 2 * context])
             labels = []
             for conditions in torch.cat([mel, aux], dim=1).unbind(2):

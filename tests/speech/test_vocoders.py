@@ -15,9 +15,13 @@ def _random_spectrograms(count: int, frames: int) -> Tensor:
     return torch.randn(count, BANDS, frames, generator=torch.Generator().manual_seed(2)) * 2 - 4
 
 
-def test_wavernn_draws_what_torchaudio_draws_over_several_stretches() -> None:
+@pytest.mark.parametrize("at_a_time", [2, 60, 1024])
+def test_wavernn_draws_what_torchaudio_draws_in_stretches_of_any_length(
+    at_a_time: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("s2igan.speech.vocoders._FRAMES_AT_A_TIME", at_a_time)
     network = small_wavernn().eval()
-    spectrograms, lengths = _random_spectrograms(3, 70), [70, 41, 9]
+    spectrograms, lengths = _random_spectrograms(3, 45), [45, 31, 9]
     with torch.inference_mode(), torch.random.fork_rng([]):
         torch.manual_seed(5)
         heard = WaveRnnVocoder(network)(spectrograms, lengths)
