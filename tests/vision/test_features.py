@@ -15,8 +15,11 @@ from s2igan.vision.backbones import load_backbone
 from s2igan.vision.config import VisionConfig
 from s2igan.vision.crops import CENTRE, draw_views, square_view
 from s2igan.vision.features import standardise, write_vision
+from s2igan.vision.inception import Inception
+from s2igan.vision.interface import BackboneOutput
 from s2igan.vision.joined import load_joined
 from s2igan.vision.pixels import PackedPixels
+from tests.vision.conftest import PARTIAL
 
 SPLITS = ["train", "test", "train", "val", "train"]
 SIZES = [(96, 128), (80, 80), (120, 90), (90, 100), (140, 110)]
@@ -121,6 +124,36 @@ def test_a_row_is_what_the_joined_backbone_sees(written: Path, weights: Path) ->
             with torch.no_grad():
                 seen = joined(images)[0, start:end].numpy()
             np.testing.assert_allclose(seen, row[start:end], atol=2e-2)
+
+
+def test_layers_of_one_network_are_joined_in_one_pass(
+    partial_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "inception_v3/fid2015/Mixed_7a+Mixed_6e"
+    passes: list[int] = []
+    look = Inception.look
+
+    def counting(self: Inception, images: torch.Tensor) -> BackboneOutput:
+        passes.append(len(images))
+        return look(self, images)
+
+    monkeypatch.setattr(Inception, "look", counting)
+    corpus = make_corpus(tmp_path / "corpus", [jpeg(0), jpeg(1)], ["train", "train"])
+    config = settings(backbones=[name, "compact"], views=2, batch=3)
+    written = run(config, corpus, partial_folder, tmp_path / "features")
+    assert passes == [3, 1]
+    features = np.load(written / "backbone.npy")
+    assert features.shape == (2, 2, 1280 + 768 + 192)
+    np.testing.assert_allclose(features.mean(axis=(0, 1)), 0, atol=1e-4)
+    described = json.loads((written / "backbone.json").read_text("utf-8"))
+    assert described["slices"] == {name: [0, 2048], "compact": [2048, 2240]}
+    assert described["weights"] == {name: PARTIAL, "compact": None}
+    assert described["layers_without_weights"][name] == ["Mixed_7b", "Mixed_7c", "fc"]
+    square = square_view(np.asarray(Image.open(io.BytesIO(jpeg(1)))), CENTRE, 64 / 76, 299)
+    images = torch.from_numpy(square.copy())[None].permute(0, 3, 1, 2) / 255
+    with torch.no_grad():
+        seen = load_joined(written, partial_folder)(images)[0, :2048].numpy()
+    np.testing.assert_allclose(seen, features[1, 0, :2048], atol=2e-2)
 
 
 def test_joined_features_pass_gradients_to_pixels(written: Path, weights: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torchvision.models import Inception3
 
@@ -15,29 +15,10 @@ from s2igan.vision.backbones import load_backbone
 from s2igan.vision.inception import Inception
 from s2igan.vision.interface import CLASSES, Backbone
 from s2igan.vision.weight_files import WEIGHT_FILES
+from tests.vision.conftest import randomise
 
 TORCHVISION, FID = "inception_v3/torchvision", "inception_v3/fid2015"
 FULL, PARTIAL = WEIGHT_FILES[FID]
-BEHIND_MIXED_7A = ("Mixed_7b.", "Mixed_7c.", "fc.")
-
-
-def randomise(network: nn.Module) -> dict[str, Tensor]:
-    """Give every batch normalisation statistics of its own; signals keep their size."""
-    rng = torch.Generator().manual_seed(0)
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            fan = module.weight[0].numel()
-            module.weight.data = torch.randn(module.weight.shape, generator=rng) * (2 / fan) ** 0.5
-        elif isinstance(module, nn.BatchNorm2d):
-            for tensor, low, high in (
-                (module.weight.data, 0.8, 1.2),
-                (module.bias.data, -0.1, 0.4),
-                (module.running_mean, -0.1, 0.1),
-                (module.running_var, 0.8, 1.2),
-            ):
-                assert tensor is not None
-                tensor.uniform_(low, high, generator=rng)
-    return network.state_dict()
 
 
 @pytest.fixture(scope="module")
@@ -54,34 +35,6 @@ def torchvision_network(tmp_path_factory: pytest.TempPathFactory) -> tuple[Incep
     folder = tmp_path_factory.mktemp("torchvision")
     torch.save(randomise(network), folder / WEIGHT_FILES[TORCHVISION][0])
     return network, folder
-
-
-@pytest.fixture(scope="module")
-def fid_tensors() -> dict[str, Tensor]:
-    """The state of a random network of torch-fidelity's."""
-    blank = Inception3(num_classes=1008, aux_logits=False, init_weights=False)
-    return randomise(blank)
-
-
-@pytest.fixture(scope="module")
-def fid_folder(fid_tensors: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("fid")
-    torch.save(fid_tensors, folder / FULL)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def partial_folder(
-    fid_tensors: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    folder = tmp_path_factory.mktemp("partial")
-    kept = {
-        name: value
-        for name, value in fid_tensors.items()
-        if not name.startswith(BEHIND_MIXED_7A) and not name.endswith("num_batches_tracked")
-    }
-    save_file(kept, folder / PARTIAL)
-    return folder
 
 
 @pytest.fixture(scope="module")
