@@ -27,7 +27,7 @@ NETWORKS: Final = {
     "griffinlim": "tacotron2/ljspeech-griffinlim",
     "wavernn": "tacotron2/ljspeech",
 }
-"""The Tacotron2 that was trained on the spectrograms of each vocoder."""
+"""The Tacotron2 that was trained on the spectrograms of each vocoder, as the weights name it."""
 
 WAVERNN: Final = "wavernn/ljspeech"
 

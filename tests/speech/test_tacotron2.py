@@ -8,9 +8,10 @@ import torch
 from torchaudio.models import Tacotron2, WaveRNN
 from torchaudio.pipelines import TACOTRON2_WAVERNN_CHAR_LJSPEECH as BUNDLE
 
+from s2igan.corpora.weights import SPEAKERS
 from s2igan.errors import UserError
 from s2igan.speech.config import Tacotron2Config
-from s2igan.speech.tacotron2 import load_narrator, tacotron2_of, wavernn_of
+from s2igan.speech.tacotron2 import NETWORKS, WAVERNN, load_narrator, tacotron2_of, wavernn_of
 from tests.speech.voices import FILES, small_tacotron2, small_wavernn, write_weights
 
 CPU = torch.device("cpu")
@@ -50,6 +51,13 @@ def test_the_published_wavernn_is_built_from_the_shapes_of_its_weights() -> None
     assert built.hop_length == published["hop_length"]
     assert built.kernel_size == published["kernel_size"]
     assert built.n_classes == published["n_classes"]
+
+
+def test_the_stage_download_brings_what_each_vocoder_needs() -> None:
+    assert SPEAKERS == {
+        "griffinlim": [NETWORKS["griffinlim"]],
+        "wavernn": [NETWORKS["wavernn"], WAVERNN],
+    }
 
 
 def test_file_names_are_those_that_torchaudio_publishes() -> None:
