@@ -9,7 +9,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from s2igan.config import Params
+from s2igan.config import Params, combination_problems
 from s2igan.corpora.index import Corpus
 from s2igan.engine.session import plain_session
 from s2igan.engine.tables import read_table
@@ -107,3 +107,32 @@ def test_what_needs_text_or_classes_is_absent_with_a_reason(river: Path) -> None
     assert "value" in figures["consistency"]["all_pairs"]["mAP"]
     assert "value" in figures["fidelity"]["generated"]["FID"]
     assert (river / "plots" / "samples_grid.png").stat().st_size > 0
+
+
+def test_the_example_of_the_documentation_draws_a_picture(
+    river: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs" / "your-own-corpus.md").read_text("utf-8")
+    example = page.rpartition("```python\n")[2].partition("```")[0]
+    clip = river / "archives" / "recorded" / "river" / "00_a.wav"
+    (river / "clip.wav").write_bytes(clip.read_bytes())
+    monkeypatch.chdir(river)
+    spoken: dict[str, Any] = {}
+    exec(compile(example, "your-own-corpus.md", "exec"), spoken)
+    assert (river / "drawn.png").stat().st_size > 0
+    embeddings = np.load(river / "artifacts" / "embeddings" / "speech.npy")
+    np.testing.assert_allclose(spoken["speech"][0], embeddings[0], atol=1e-3)
+
+
+def test_the_parameters_of_the_documentation_are_keys_of_every_preset() -> None:
+    page = (ROOT / "docs" / "your-own-corpus.md").read_text("utf-8")
+    shown = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])
+    values = yaml.safe_load((ROOT / "presets" / "oxford102-cpu.yaml").read_text("utf-8"))
+    values["features"]["mel"]["log_floor"] = 1e-6
+    values["sen"] |= {name: float(values["sen"][name]) for name in ("lr", "weight_decay")}
+    values["rdg"] |= {name: float(values["rdg"][name]) for name in ("lr_g", "lr_d")}
+    for section, changes in shown.items():
+        assert set(changes) <= set(values[section])
+        values[section] |= changes
+    params = Params.model_validate(values)
+    assert combination_problems(params) == []
