@@ -22,12 +22,14 @@ class S3Source:
     address: str
 
     @contextmanager
-    def open(self, start: int, tag: str | None) -> Iterator[Answer]:
+    def open(self, start: int, tag: str | None) -> Iterator[Answer]:  # noqa: ARG002
         """Ask for the file from byte ``start`` on; see :class:`source.Source`.
+
+        Every answer carries the tag of its version, so that none has to be asked for.
 
         Raises:
             RefusedError: if credentials, bucket or key are missing or refused.
-            ChangedError: if the file is another one than that of ``tag``.
+            ChangedError: if the file has no such byte.
             BrokenOffError: if the server is busy, or the connection breaks.
         """
         from botocore.exceptions import (  # type: ignore[import-untyped]
@@ -36,7 +38,7 @@ class S3Source:
         )
 
         try:
-            got = self._ask(start, tag)
+            got = self._ask(start)
             with closing(got["Body"]) as body:
                 total = start + int(got["ContentLength"])
                 yield Answer(start, total, got.get("ETag"), body.iter_chunks(_CHUNK_BYTES))
@@ -45,12 +47,10 @@ class S3Source:
         except BotoCoreError as error:
             raise _outcome_of_connection(error) from error
 
-    def _ask(self, start: int, tag: str | None) -> dict[str, Any]:
+    def _ask(self, start: int) -> dict[str, Any]:
         bucket, key = self._place
-        conditions = {"Range": f"bytes={start}-"} if start else {}
-        if start and tag is not None:
-            conditions["IfMatch"] = tag
-        answer: dict[str, Any] = self._client.get_object(Bucket=bucket, Key=key, **conditions)
+        rest = {"Range": f"bytes={start}-"} if start else {}
+        answer: dict[str, Any] = self._client.get_object(Bucket=bucket, Key=key, **rest)
         return answer
 
     @cached_property
@@ -77,8 +77,8 @@ class S3Source:
         if status >= 500 or status == 429 or code in _BUSY:
             return BrokenOffError(f"answers {status} {code}")
         match code:
-            case "PreconditionFailed" | "412" | "InvalidRange" | "416":
-                return ChangedError("the file has changed since its first bytes arrived")
+            case "InvalidRange" | "416":
+                return ChangedError("the file is shorter than what has arrived")
             case "NoSuchBucket":
                 return RefusedError(f"there is no bucket {bucket!r}")
             case "NoSuchKey" | "404":

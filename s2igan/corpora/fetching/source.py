@@ -34,7 +34,8 @@ class Source(Protocol):
     def open(self, start: int, tag: str | None) -> AbstractContextManager[Answer]:
         """Ask for the file from byte ``start`` on, if it is still the version ``tag``.
 
-        The answer begins with ``start``, or with 0 where it cannot be continued.
+        The answer begins with ``start``, or with 0 where it cannot be continued; its own tag says
+        which version it is.
 
         Raises:
             RefusedError: if the address does not give the file.

@@ -94,6 +94,14 @@ def test_a_changed_file_is_begun_anew(target: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.usefixtures("bucket")
+def test_a_shorter_file_is_begun_anew(target: Path) -> None:
+    with Partial(target).append(Remark(ADDRESS, None, None), 0) as file:
+        file.write(CONTENT + b"?")
+    fetch(entry(ADDRESS), target)
+    assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.usefixtures("bucket")
 @pytest.mark.parametrize(
     ("address", "words"),
     [
