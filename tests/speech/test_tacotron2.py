@@ -54,10 +54,10 @@ def test_the_published_wavernn_is_built_from_the_shapes_of_its_weights() -> None
 
 
 def test_the_stage_download_brings_what_each_vocoder_needs() -> None:
-    assert SPEAKERS == {
+    assert {
         "griffinlim": [NETWORKS["griffinlim"]],
         "wavernn": [NETWORKS["wavernn"], WAVERNN],
-    }
+    } == SPEAKERS
 
 
 def test_file_names_are_those_that_torchaudio_publishes() -> None:
