@@ -76,7 +76,7 @@ class Tacotron2Config(Section):
     )
     batch: int = Field(ge=1, description="sentences of similar length spoken at once")
     max_frames: int = Field(
-        ge=100, description="spectrogram frames, 256 / 22050 s each, after which speech is cut off"
+        ge=100, description="spectrogram frames, 12 ms each, after which a sentence has failed"
     )
     precision: Literal["float32", "bfloat16"] = Field(description="arithmetic of both networks")
 
