@@ -114,19 +114,3 @@ def checked(
 
     for problem in parallel_map(picture_problem, contents(), workers):
         yield (*waiting.popleft(), problem)
-
-
-def decodable(
-    pictures: Iterable[tuple[str, bytes]], defects: Defects, workers: int
-) -> Iterator[bytes]:
-    """Pass picture files on, noting those that do not decode.
-
-    Args:
-        pictures: name and content of each file.
-        defects: where to note them.
-        workers: processes that decode; no influence on the result.
-    """
-    for name, data, problem in checked(pictures, workers):
-        if problem is not None:
-            defects.add_picture(name, problem)
-        yield data

@@ -81,6 +81,10 @@ class Birds:
         }
     )
     dropped: list[dict[str, object]] = field(default_factory=list)
+    members: list[tuple[str, bytes]] = field(default_factory=list)
+    """What the archive of photographs holds besides."""
+    texts: list[tuple[str, bytes]] = field(default_factory=list)
+    """What the archive of captions holds besides."""
     shuffled: int | None = None
     """Seed of another order of the archives."""
 
@@ -97,17 +101,19 @@ class Birds:
             *((f"CUB_200_2011/images/{name}", data) for name, data in self.pictures.items()),
             ("CUB_200_2011/README", b"birds"),
             ("CUB_200_2011/parts/parts.txt", b"1 back\n"),
-            ("CUB_200_2011/attributes/classes.txt", b"no list of classes"),
             *(
                 (f"CUB_200_2011/{name}.txt", "".join(f"{line}\n" for line in lines).encode())
                 for name, lines in lists.items()
                 if lines
             ),
+            ("CUB_200_2011/attributes/classes.txt", b"no list of classes"),
+            *self.members,
         ]
         texts = [
             ("cvpr2016_cub/allclasses.txt", b"black\n"),
             ("cvpr2016_cub/text_c10/._001.Black_footed_Albatross", b"\0\0"),
             *((f"cvpr2016_cub/text_c10/{at}.txt", data) for at, data in self.captions.items()),
+            *self.texts,
         ]
         if self.shuffled is not None:
             for archive in (members, texts):

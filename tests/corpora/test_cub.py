@@ -128,6 +128,10 @@ def no_picture(birds: Birds) -> None:
     birds.pictures[FIRST] = b"<html>not found</html>"
 
 
+def picture_twice(birds: Birds) -> None:
+    birds.members.append((f"CUB_200_2011/images/{FIRST}", jpeg(0)))
+
+
 def missing_picture(birds: Birds) -> None:
     del birds.pictures[FIRST]
 
@@ -180,6 +184,7 @@ OF_ONE_PICTURE = [
     (empty_file, "an empty file"),
     (cut_file, "that do not decode (image file is truncated"),
     (no_picture, "22 bytes that do not decode (not a picture)"),
+    (picture_twice, "in the archives twice"),
     (missing_picture, "missing in the archives"),
     (nine_captions, "9 captions instead of 10"),
     (eleven_captions, "11 captions instead of 10"),
@@ -271,6 +276,10 @@ def unlisted_captions(birds: Birds) -> None:
     birds.captions[f"{CLASSES[0]}/Another"] = captions_of(FIRST)
 
 
+def captions_twice(birds: Birds) -> None:
+    birds.texts.append((f"text_c10/{place(FIRST)}.txt", captions_of(FIRST)))
+
+
 def other_archive(birds: Birds) -> None:
     birds.captions = {"image_00001": b"flower\n"}
 
@@ -309,6 +318,7 @@ OF_THE_CORPUS = [
     (no_list, ["bounding_boxes.txt: missing in the archives"]),
     (unlisted_picture, [f"{CLASSES[0]}/Another.jpg: in the archives, but not listed"]),
     (unlisted_captions, [f"captions {CLASSES[0]}/Another: of no picture that is listed there"]),
+    (captions_twice, [f"captions {place(FIRST)}: twice in cvpr2016_cub.tar.gz"]),
     (other_archive, ["cvpr2016_cub.tar.gz: no captions inside"]),
     (no_photographs, ["CUB_200_2011.tgz: no pictures inside"]),
     (other_counts, ["12 images instead of 13", "120 utterances instead of 117"]),
