@@ -154,7 +154,8 @@ def prepare(corpus: Path, folder: Path) -> None:
     for image, file in zip(captions["image"], files, strict=True):
         (folder / f"{image:03d}.jpg").write_bytes(source.picture_bytes(image))
         picture = source.images.iloc[image]
-        split = "test" if picture["split"] == "test" else "train"
+        # Fidelity halves the test pictures, so there must be more than the preset draws.
+        split = "train" if picture["split"] == "train" else "test"
         row = {"image": f"{image:03d}.jpg", "recording": file}
         rows.append({**row, "class": picture["class_name"], "split": split})
     write_index(folder, rows)
