@@ -75,7 +75,7 @@ class S3Source:
         code = str(response["Error"].get("Code"))
         status = int(response["ResponseMetadata"].get("HTTPStatusCode", 0))
         if status >= 500 or status == 429 or code in _BUSY:
-            return BrokenOffError(f"answers {status} {code}")
+            return BrokenOffError(f"answers {status}" + ("" if code.isdigit() else f" {code}"))
         match code:
             case "InvalidRange" | "416":
                 return ChangedError("the file is shorter than what has arrived")
