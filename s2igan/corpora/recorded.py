@@ -196,6 +196,14 @@ def _leave_out(pictures: Sequence[ListedPicture], defects: Defects) -> list[List
 
 
 def _check_left(pictures: Sequence[ListedPicture], splits: Splits) -> None:
+    sizes = Counter(_class_of(picture) for picture in pictures)
+    lonely = [name for name in sorted(sizes) if sizes[name] == 1]
+    if lonely and _has_classes(pictures):
+        raise UserError(
+            f"classes with one picture: {', '.join(map(repr, lonely))}",
+            expected="at least 2 pictures, which make a class",
+            fix=f"add pictures, take the class out of {INDEX}, or leave out the column `class`",
+        )
     counts = Counter(splits[name] for name in {_class_of(picture) for picture in pictures})
     unit = "classes" if _has_classes(pictures) else "pictures"
     for split in ("train", "test"):

@@ -10,9 +10,14 @@ from pathlib import Path
 
 EXEMPT = (
     "s2igan.config",
+    "s2igan.corpora.fetching.fetch",
+    "s2igan.corpora.fetching.outcomes",
+    "s2igan.corpora.fetching.partial",
+    "s2igan.corpora.fetching.space",
     "s2igan.engine.checkpoint",
     "s2igan.engine.closure",
     "s2igan.engine.distributed",
+    "s2igan.engine.divergence",
     "s2igan.engine.progress",
     "s2igan.engine.runtime",
     "s2igan.engine.session",

@@ -120,8 +120,7 @@ def fidelity_figures(judged: Judged, config: EvaluateConfig) -> dict[str, object
         "species_shift": (
             compared.real.take(train),
             compared.real.take(reference),
-            f"{len(train)} training pictures, of other species, against {len(reference)} "
-            f"{reference_name}",
+            f"{len(train)} training pictures against {len(reference)} {reference_name}",
         ),
     }
     return {

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from s2igan.engine.divergence import require_finite
 from s2igan.engine.pictures import Picture, save_png, tile
-from s2igan.errors import UserError
 
 
 class Curves:
@@ -28,23 +28,26 @@ class Curves:
             self._sums[name] = self._sums[name] + value if name in self._sums else value.clone()
             self._counts[name] = self._counts.get(name, 0) + 1
 
+    def check(self, step: int) -> None:
+        """See that the terms since the last row are finite.
+
+        Raises:
+            DivergedError: if one is not: training has diverged before ``step``.
+        """
+        for name, value in self._sums.items():
+            fix = "lower rdg.lr_g and rdg.lr_d, or set rdg.precision to float32"
+            require_finite(f"loss {name} of the generative model", float(value), step, fix)
+
     def close_row(self, step: int) -> dict[str, float]:
         """End the interval at ``step`` and return its means.
 
         Raises:
-            UserError: if a term is not finite: training has diverged.
+            DivergedError: if a term is not finite.
         """
+        self.check(step)
         names = list(self._sums)
         values = torch.stack(list(self._sums.values())).tolist()
         row = {name: value / self._counts[name] for name, value in zip(names, values, strict=True)}
-        for name, value in row.items():
-            if not math.isfinite(value):
-                raise UserError(
-                    f"loss {name} of the generative model before step {step}",
-                    got=value,
-                    expected="a finite number",
-                    fix="lower rdg.lr_g and rdg.lr_d, or set rdg.precision to float32",
-                )
         self.rows.append({"step": step, **row})
         self._sums, self._counts = {}, {}
         return row

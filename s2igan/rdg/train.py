@@ -10,6 +10,7 @@ from torch import Tensor
 
 from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import open_array
+from s2igan.engine.divergence import fit_past_faults
 from s2igan.engine.folders import fresh_folder
 from s2igan.engine.progress import bar
 from s2igan.engine.session import Session
@@ -75,7 +76,7 @@ def train_rdg(
     if config.use_rs or config.matching_weight:
         embed_image = load_image_embedding(features, weights, sen, session.device)
     training = RdgTraining(config, stream, embed_image, session)
-    training.fit()
+    fit_past_faults(training.fit, session.checkpoints)
     with fresh_folder(out) as partial:
         save_generator(
             partial,
@@ -206,6 +207,7 @@ class RdgTraining:
         if self.step in self.grid.at:
             self._show()
         if self.step % config.checkpoint_every == 0 and not last:
+            self.curves.check(self.step)
             self.session.checkpoints.save(self.state_dict())
 
     def _show(self) -> None:

@@ -4,9 +4,7 @@ from s2igan.errors import UserError
 from s2igan.sen.config import SenConfig
 
 
-def check_trainable(
-    config: SenConfig, *, classes: int, watched: bool, has_classes: bool
-) -> None:
+def check_trainable(config: SenConfig, *, classes: int, watched: bool, has_classes: bool) -> None:
     """Refuse a run that could not learn or choose.
 
     Args:

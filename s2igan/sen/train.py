@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from s2igan.engine.device import autocast
+from s2igan.engine.divergence import fit_past_faults, require_finite
 from s2igan.engine.folders import fresh_folder
 from s2igan.engine.progress import bar
 from s2igan.engine.session import Session
-from s2igan.errors import UserError
 from s2igan.sen.artifact import save_sen
 from s2igan.sen.batches import Augmentation, Batch, PairStream
 from s2igan.sen.checks import check_trainable
@@ -59,7 +59,7 @@ def train_sen(
             "train_sen: the pictures have no classes; the distinctive loss and the same-class mask "
             "are off\n"
         )
-    training.fit()
+    fit_past_faults(training.fit, session.checkpoints)
     write_curves(curves, training.rows)
     with fresh_folder(out) as partial:
         save_sen(
@@ -191,12 +191,12 @@ class SenTraining:
         if logs or watches:
             self._log(watches)
         if self.step % config.checkpoint_every_steps == 0 and not last:
-            self._require_finite()
+            self._check()
             self.session.checkpoints.save(self.state())
 
     def _log(self, watches: bool) -> None:
         since = self.rows[-1]["step"] if self.rows else 0
-        self._require_finite()
+        self._check()
         row = {name: float(value) / (self.step - since) for name, value in self._sums.items()}
         row["lr"] = self.optimizer.param_groups[0]["lr"]
         if watches:
@@ -205,15 +205,10 @@ class SenTraining:
         self._sums = {}
         self.session.tracker.log(self.step, row)
 
-    def _require_finite(self) -> None:
+    def _check(self) -> None:
         loss = float(self._sums.get("loss", 0.0))
-        if not math.isfinite(loss):
-            raise UserError(
-                f"loss of SEN at step {self.step}",
-                got=loss,
-                expected="a finite number",
-                fix="lower sen.lr or set sen.precision to float32",
-            )
+        fix = "lower sen.lr or set sen.precision to float32"
+        require_finite("loss of SEN", loss, self.step, fix)
 
     def _watch(self) -> float:
         self.model.eval()
