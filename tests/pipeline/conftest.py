@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+OFFLINE = Path(__file__).parent / "offline"
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Clone:
         assert done.returncode == 0 or not check, done.stdout[-4000:]
         return done.stdout
 
+    def connections(self) -> list[str]:
+        """Return where any process wanted to connect to; the name lookups among them."""
+        record = Path(self.environment["CONNECTIONS"])
+        return record.read_text(encoding="utf-8").splitlines() if record.exists() else []
+
     def changed(self) -> set[str]:
         """Return what `git status` lists."""
         lines = self.run("git", "status", "--porcelain", "-uall").splitlines()
@@ -46,11 +52,13 @@ class Clone:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Return an environment without any machine's settings and with this Python first."""
+    """Return an environment with this Python first, no network, and no machine's settings."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("S2IGAN_", "DVC_", "MLFLOW_"))}
     return {
         **kept,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(OFFLINE),
+        "CONNECTIONS": str(home / "connections"),
         "HOME": str(home),
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_AUTHOR_NAME": "A",

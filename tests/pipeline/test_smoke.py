@@ -51,6 +51,15 @@ def test_two_forced_runs_give_the_same_bytes_whatever_the_workers(fresh: Clone) 
     assert hashes(fresh) == before
 
 
+def test_no_stage_opens_a_connection(fresh: Clone) -> None:
+    assert fresh.connections() == []
+    told = fresh.run(
+        "python", "-c", "import urllib.request as u; u.urlopen('http://a.example')", check=False
+    )
+    assert "no address of a.example" in told
+    assert fresh.connections() == ["a.example"]
+
+
 def test_the_report_prints_both_files_of_figures(fresh: Clone) -> None:
     printed = fresh.run("python", "-m", "s2igan.cli", "report")
     assert "mAP" in printed
