@@ -145,6 +145,12 @@ def _check_classes(pictures: Sequence[ListedPicture], defects: Defects) -> None:
                 f"line {picture.line}: class {picture.class_name!r} in the split {picture.split}, "
                 f"but in {known.split} on line {known.line}"
             )
+    sizes = Counter(picture.class_name for picture in pictures)
+    for name, picture in first.items():
+        if sizes[name] == 1:
+            defects.add(
+                f"line {picture.line}: class {name!r} has 1 picture; at least 2 make a class"
+            )
 
 
 def _splits(
@@ -196,14 +202,6 @@ def _leave_out(pictures: Sequence[ListedPicture], defects: Defects) -> list[List
 
 
 def _check_left(pictures: Sequence[ListedPicture], splits: Splits) -> None:
-    sizes = Counter(_class_of(picture) for picture in pictures)
-    lonely = [name for name in sorted(sizes) if sizes[name] == 1]
-    if lonely and _has_classes(pictures):
-        raise UserError(
-            f"classes with one picture: {', '.join(map(repr, lonely))}",
-            expected="at least 2 pictures, which make a class",
-            fix=f"add pictures, take the class out of {INDEX}, or leave out the column `class`",
-        )
     counts = Counter(splits[name] for name in {_class_of(picture) for picture in pictures})
     unit = "classes" if _has_classes(pictures) else "pictures"
     for split in ("train", "test"):

@@ -15,7 +15,14 @@ PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding
 STAGES: dict[str, dict[str, Any]] = PIPELINE["stages"]
 NAMES = ["download", "tts", "features", "train_sen", "embed", "train_rdg", "sample", "evaluate"]
 SECTIONS = {
-    "download": ["corpus", "features.backbones", "evaluate.backbone"],
+    "download": [
+        "corpus",
+        "tts.engine",
+        "tts.tacotron2.vocoder",
+        "features.backbones",
+        "evaluate.backbone",
+        "evaluate.fidelity_backbone",
+    ],
     "train_sen": ["sen"],
     "train_rdg": ["rdg"],
 }

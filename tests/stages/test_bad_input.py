@@ -173,7 +173,7 @@ def missing_manifest(workplace: Workplace) -> None:
     ("change", "words"),
     [
         (corrupt_picture, "picture_3.jpg"),
-        (species_with_one_picture, "classes with one picture: 'species 0'"),
+        (species_with_one_picture, "class 'species 0' has 1 picture; at least 2"),
         (missing_recording, "speech_5_1.wav: no such recording"),
         (recording_that_is_no_audio, "speech_5_1.wav"),
         (no_prepared_folder, "no index.csv"),
