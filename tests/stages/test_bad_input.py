@@ -174,7 +174,7 @@ def missing_manifest(workplace: Workplace) -> None:
     [
         (corrupt_picture, "picture_3.jpg"),
         (species_with_one_picture, "class 'species 0' has 1 picture; at least 2"),
-        (missing_recording, "speech_5_1.wav: no such recording"),
+        (missing_recording, "no such recording as speech_5_1.wav"),
         (recording_that_is_no_audio, "speech_5_1.wav"),
         (no_prepared_folder, "no index.csv"),
         (unlisted_empty_caption, "image_00001"),
