@@ -25,7 +25,15 @@ def run(params: Params, paths: Paths, session: Session) -> None:
     )
 
 
-STAGE = Stage("tts", "tts", ["corpus", "weights"], ["speech"], read_params, run, uses_device=True)
+STAGE = Stage(
+    name="tts",
+    section="tts",
+    inputs=["corpus", "weights"],
+    outputs=["speech"],
+    read_params=read_params,
+    run=run,
+    uses_device=lambda params: params.tts.engine == "tacotron2",
+)
 
 if __name__ == "__main__":
     raise SystemExit(STAGE.main())

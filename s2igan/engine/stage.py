@@ -43,7 +43,7 @@ class Stage(Generic[P]):
         outputs: arguments that name what it writes.
         read_params: reads and checks the whole file of parameters.
         run: the one function; gets all parameters, the paths by argument, and the session.
-        uses_device: whether it computes on a device, and says on which.
+        uses_device: whether it computes on a device, and says on which; may depend on parameters.
         resumes: whether it keeps checkpoints.
         all_params: whether its tracked run carries every section instead of its own.
     """
@@ -54,7 +54,7 @@ class Stage(Generic[P]):
     outputs: Sequence[str]
     read_params: Callable[[Path], P]
     run: Callable[[P, Paths, Session], None]
-    uses_device: bool = False
+    uses_device: bool | Callable[[P], bool] = False
     resumes: bool = False
     all_params: bool = False
 
@@ -107,7 +107,8 @@ class Stage(Generic[P]):
             [paths[name] for name in self.inputs],
             [_SOURCES / path for path in import_closure(f"stages.{self.name}", _SOURCES)],
         )
-        device = _device(chosen=self.uses_device)
+        used = self.uses_device
+        device = _device(chosen=used if isinstance(used, bool) else used(params))
         with ExitStack() as stack:
             store = CheckpointStore(None)
             if self.resumes:

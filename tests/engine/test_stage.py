@@ -159,3 +159,21 @@ def test_a_full_disk_is_recognised_in_the_words_of_libraries() -> None:
     assert disk_is_full(RuntimeError('IoError: Os { code: 28, "No space left on device" }'))
     assert disk_is_full(OSError(28, "No space left on device"))
     assert not disk_is_full(OSError(2, "No such file or directory"))
+
+
+@pytest.mark.parametrize(("steps", "said"), [(5, True), (6, False)])
+def test_a_device_is_chosen_where_the_parameters_need_one(
+    workplace: Path, capsys: pytest.CaptureFixture[str], steps: int, said: bool
+) -> None:
+    (workplace / "params.yaml").write_text(str(steps))
+    stage = Stage(
+        "tts",
+        "sen",
+        [],
+        [],
+        read,
+        lambda *_: None,
+        uses_device=lambda params: params.sen.steps == 5,
+    )
+    assert stage.main(["--params", str(workplace / "params.yaml")]) == 0
+    assert ("device: cpu" in capsys.readouterr().err) == said
