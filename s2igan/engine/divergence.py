@@ -3,9 +3,20 @@
 import math
 import sys
 from collections.abc import Callable
+from typing import Protocol, TypeVar
 
-from s2igan.engine.checkpoint import CheckpointStore
 from s2igan.errors import UserError
+
+
+class Training(Protocol):
+    """Something that trains to its end."""
+
+    def fit(self) -> None:
+        """Train, on from the checkpoint where there is one."""
+        ...
+
+
+T = TypeVar("T", bound=Training)
 
 
 class DivergedError(UserError):
@@ -33,27 +44,32 @@ def require_finite(loss: str, value: float, step: int, fix: str) -> None:
         raise DivergedError(loss, value, step, fix)
 
 
-def fit_past_faults(fit: Callable[[], None], checkpoints: CheckpointStore) -> None:
-    """Train, and train again from the last checkpoint where a loss was not finite.
+def fit_past_faults(begin: Callable[[], T]) -> T:
+    """Train, and once more from the last checkpoint where a loss was not finite.
 
-    Crowded virtual machines have given NaN for a batch that they computed rightly a minute later.
-    A training that diverges by itself does so again at the same step, and is told then.
+    oneDNN's bfloat16 kernels for AMX can multiply what lies behind a matrix's end by zero
+    (uxlfoundation/oneDNN issue 5717); where that happens to be no number, neither is the product.
+    The weight gradient of a convolution did so once in some thousand steps, and never with the
+    same batch again. A training that diverges by itself does so at the same step, and is told then.
 
     Args:
-        fit: trains to the end, on from the checkpoint where there is one.
-        checkpoints: what it goes on from.
+        begin: makes a training that goes on from the checkpoint where there is one.
+
+    Returns:
+        The training, at its end.
 
     Raises:
-        DivergedError: if there is no checkpoint yet, or the second attempt comes no further.
+        DivergedError: if the second attempt comes no further than the first.
     """
     reached = -1
     while True:
+        training = begin()
         try:
-            fit()
+            training.fit()
         except DivergedError as error:
-            if error.step <= reached or checkpoints.load() is None:
+            if error.step <= reached:
                 raise
             reached = error.step
             sys.stderr.write(f"{error}; trying once more from the last checkpoint\n")
         else:
-            return
+            return training

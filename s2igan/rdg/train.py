@@ -75,8 +75,7 @@ def train_rdg(
     embed_image = None
     if config.use_rs or config.matching_weight:
         embed_image = load_image_embedding(features, weights, sen, session.device)
-    training = RdgTraining(config, stream, embed_image, session)
-    fit_past_faults(training.fit, session.checkpoints)
+    training = fit_past_faults(lambda: RdgTraining(config, stream, embed_image, session))
     with fresh_folder(out) as partial:
         save_generator(
             partial,

@@ -53,13 +53,13 @@ def train_sen(
     Raises:
         UserError: if the corpus cannot be trained on, or the loss stops being finite.
     """
-    training = SenTraining(config, SenData(corpus, features), session)
-    if not training.data.corpus.has_classes:
+    data = SenData(corpus, features)
+    if not data.corpus.has_classes:
         sys.stderr.write(
             "train_sen: the pictures have no classes; the distinctive loss and the same-class mask "
             "are off\n"
         )
-    fit_past_faults(training.fit, session.checkpoints)
+    training = fit_past_faults(lambda: SenTraining(config, data, session))
     write_curves(curves, training.rows)
     with fresh_folder(out) as partial:
         save_sen(

@@ -8,11 +8,11 @@ from s2igan.engine.divergence import DivergedError, fit_past_faults, require_fin
 NAN = float("nan")
 
 
-class Training:
-    """Counts to ten, keeps a checkpoint after three, and diverges where it is told to."""
+class Counting:
+    """Counts to ten, keeps a checkpoint at three, and diverges once at every fault."""
 
-    def __init__(self, store: CheckpointStore, faults: list[int]) -> None:
-        self.store, self.faults, self.seen = store, faults, list[int]()
+    def __init__(self, store: CheckpointStore, faults: list[int], seen: list[int]) -> None:
+        self.store, self.faults, self.seen = store, faults, seen
 
     def fit(self) -> None:
         saved = self.store.load()
@@ -25,27 +25,30 @@ class Training:
                 self.store.save({"step": step})
 
 
+@pytest.mark.parametrize(
+    ("faults", "seen"),
+    [
+        ([], [*range(10)]),
+        ([1], [*range(2), *range(10)]),
+        ([5, 8], [*range(6), *range(3, 9), *range(3, 10)]),
+    ],
+)
 def test_a_fault_that_does_not_come_back_costs_the_steps_since_the_checkpoint(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], faults: list[int], seen: list[int]
 ) -> None:
-    training = Training(CheckpointStore(tmp_path), [5, 8])
-    fit_past_faults(training.fit, training.store)
-    assert training.seen == [*range(6), *range(3, 9), *range(3, 10)]
+    store, steps = CheckpointStore(tmp_path), list[int]()
+    expected = [f"loss at step {step}" for step in faults]
+    fit_past_faults(lambda: Counting(store, faults, steps))
+    assert steps == seen
     told = capsys.readouterr().err.splitlines()
-    assert [line.partition(";")[0] for line in told] == ["loss at step 5", "loss at step 8"]
+    assert [line.partition(";")[0] for line in told] == expected
 
 
-def test_a_training_that_diverges_by_itself_is_told(tmp_path: Path) -> None:
-    training = Training(CheckpointStore(tmp_path), [5, 5])
-    with pytest.raises(DivergedError, match="loss at step 5; got nan; expected a finite number; m"):
-        fit_past_faults(training.fit, training.store)
-
-
-def test_without_a_checkpoint_there_is_nothing_to_go_back_to(tmp_path: Path) -> None:
-    training = Training(CheckpointStore(tmp_path), [1])
-    with pytest.raises(DivergedError, match="loss at step 1"):
-        fit_past_faults(training.fit, training.store)
-    assert training.seen == [0, 1]
+@pytest.mark.parametrize("faults", [[1, 1], [5, 5]])
+def test_a_training_that_diverges_by_itself_is_told(tmp_path: Path, faults: list[int]) -> None:
+    store, last = CheckpointStore(tmp_path), faults[-1]
+    with pytest.raises(DivergedError, match=f"loss at step {last}; got nan; expected a finite"):
+        fit_past_faults(lambda: Counting(store, faults, []))
 
 
 def test_a_finite_loss_passes() -> None:
