@@ -5,7 +5,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torchvision.models import squeezenet1_1
 
 from s2igan.vision.interface import CLASSES, Backbone, BackboneOutput, own_resizing
 from s2igan.vision.weight_files import load_weights
@@ -35,6 +34,9 @@ class SqueezeNet(Backbone):
         transform: str,
         may_lack: tuple[str, ...] = (),
     ) -> None:
+        # Loading torchvision takes seconds, and the other networks need none of it.
+        from torchvision.models import squeezenet1_1
+
         network = squeezenet1_1(weights=None)
         missing = load_weights(network, weights, may_lack=may_lack)
         recipe = f"last maps averaged; {own_resizing(input_size)}; {transform}"
