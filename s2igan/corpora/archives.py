@@ -13,10 +13,8 @@ from s2igan.corpora.fetching.fetch import fetch
 from s2igan.corpora.fetching.outcomes import RefusedError
 from s2igan.corpora.fetching.partial import Partial
 from s2igan.corpora.fetching.space import require_space
-from s2igan.corpora.manifest import PublishedFile, digest
+from s2igan.corpora.manifest import PublishedFile
 from s2igan.errors import UserError
-
-__all__ = ["Archives", "digest", "locate", "read_members", "require_space"]
 
 _GZIP = b"\x1f\x8b"
 _CHUNK_BYTES = 2**20

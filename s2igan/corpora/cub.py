@@ -2,18 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Literal
 
-from s2igan.corpora.archives import Archives, read_members
+from s2igan.corpora.archives import read_members
 from s2igan.corpora.cub_lists import LISTS, read_lists
 from s2igan.corpora.defects import Defects
 from s2igan.corpora.listing import ListedPicture
 from s2igan.corpora.manifest import read_manifest
 from s2igan.corpora.published import Found, Task, build_published
-from s2igan.corpora.published_manifest import CorpusManifest, Edition, choose_edition
-
-KIND = "cub"
+from s2igan.corpora.published_manifest import CorpusManifest, Edition
 
 # Parts, attributes and segmentations lie in the archive too. Names that begin with `._` hold what a
 # Mac knows of the file beside them.
@@ -29,7 +25,7 @@ class CubManifest(CorpusManifest[Edition]):
 
 
 class _Layout:
-    kind = KIND
+    kind = "cub"
     captions = _CAPTIONS
 
     def __init__(self, edition: Edition) -> None:
@@ -49,32 +45,10 @@ class _Layout:
         return read_lists(self._lists, defects)
 
 
-def build(
-    manifest: Path,
-    edition: str,
-    *,
-    archives: Archives,
-    seed: int,
-    val_classes: int,
-    on_broken: Literal["stop", "skip"],
-    out: Path,
-    workers: int,
-) -> None:
+def build(task: Task) -> None:
     """Build the corpus folder from the archives of one edition.
-
-    Args:
-        manifest: ``data/cub.yaml``.
-        edition: a key of its editions.
-        archives: where published files lie.
-        seed: draws the validation classes.
-        val_classes: how many are drawn.
-        on_broken: whether a broken picture stops or is left out.
-        out: the corpus folder to (re)place.
-        workers: processes that check pictures; no influence on the result.
 
     Raises:
         UserError: as :func:`published.build_published` does.
     """
-    facts = read_manifest(manifest, CubManifest)
-    task = Task(manifest, edition, archives, seed, val_classes, on_broken, out, workers)
-    build_published(task, facts, _Layout(choose_edition(facts, edition, manifest)))
+    build_published(task, read_manifest(task.manifest, CubManifest), _Layout)

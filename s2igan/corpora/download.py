@@ -8,6 +8,7 @@ from s2igan.corpora.archives import Archives
 from s2igan.corpora.config import CorpusConfig, conflicts
 from s2igan.corpora.consumers import write_consumers
 from s2igan.corpora.minibirds import build as minibirds
+from s2igan.corpora.published import Task
 from s2igan.corpora.weights import collect_weights, copy_weights
 from s2igan.engine.folders import fresh_folder
 from s2igan.errors import UserError
@@ -66,28 +67,10 @@ def _build_corpus(
                 workers,
             )
         case "cub":
-            cub.build(
-                manifests / "cub.yaml",
-                config.edition,
-                archives=archives,
-                seed=config.seed,
-                val_classes=config.val_classes,
-                on_broken=config.on_broken,
-                out=out,
-                workers=workers,
-            )
+            cub.build(_task(config, manifests, archives, out, workers))
         case "oxford102":
-            oxford102.build(
-                manifests / "oxford102.yaml",
-                config.edition,
-                archives=archives,
-                seed=config.seed,
-                val_classes=config.val_classes,
-                on_broken=config.on_broken,
-                authors_speech=config.authors_speech,
-                out=out,
-                workers=workers,
-            )
+            task = _task(config, manifests, archives, out, workers)
+            oxford102.build(task, authors_speech=config.authors_speech)
         case "recorded":
             recorded.build(
                 config.edition,
@@ -99,3 +82,18 @@ def _build_corpus(
                 out=out,
                 workers=workers,
             )
+
+
+def _task(
+    config: CorpusConfig, manifests: Path, archives: Archives, out: Path, workers: int
+) -> Task:
+    return Task(
+        manifest=manifests / f"{config.kind}.yaml",
+        edition=config.edition,
+        archives=archives,
+        seed=config.seed,
+        val_classes=config.val_classes,
+        on_broken=config.on_broken,
+        out=out,
+        workers=workers,
+    )

@@ -3,21 +3,19 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.io import loadmat
 
-from s2igan.corpora.archives import Archives, read_members
+from s2igan.corpora.archives import read_members
 from s2igan.corpora.defects import Defects
 from s2igan.corpora.listing import ListedPicture
 from s2igan.corpora.manifest import PublishedFile, read_manifest
 from s2igan.corpora.published import Found, Task, build_published
-from s2igan.corpora.published_manifest import CorpusManifest, Edition, choose_edition
+from s2igan.corpora.published_manifest import CorpusManifest, Edition
 from s2igan.errors import UserError
-
-KIND = "oxford102"
 
 # The published archives hold other material too, in places above these.
 _PICTURE = re.compile(r"(?:^|/)jpg/(?P<name>image_\d{5}\.jpg)$")
@@ -47,7 +45,7 @@ class Oxford102Manifest(CorpusManifest[Oxford102Edition]):
 
 
 class _Layout:
-    kind = KIND
+    kind = "oxford102"
     captions = _CAPTIONS
 
     def __init__(self, edition: Oxford102Edition) -> None:
@@ -67,38 +65,18 @@ class _Layout:
         ]
 
 
-def build(
-    manifest: Path,
-    edition: str,
-    *,
-    archives: Archives,
-    seed: int,
-    val_classes: int,
-    on_broken: Literal["stop", "skip"],
-    authors_speech: bool,
-    out: Path,
-    workers: int,
-) -> None:
+def build(task: Task, *, authors_speech: bool) -> None:
     """Build the corpus folder from the archives of one edition.
 
     Args:
-        manifest: ``data/oxford102.yaml``.
-        edition: a key of its editions.
-        archives: where published files lie.
-        seed: draws the validation classes.
-        val_classes: how many are drawn.
-        on_broken: whether a broken picture stops or is left out.
+        task: what to build and where from.
         authors_speech: whether the recordings that the paper's authors published join the captions.
-        out: the corpus folder to (re)place.
-        workers: processes that check pictures; no influence on the result.
 
     Raises:
         UserError: as :func:`published.build_published` does; or if the labels cannot be read.
     """
-    facts = read_manifest(manifest, Oxford102Manifest)
-    task = Task(manifest, edition, archives, seed, val_classes, on_broken, out, workers)
-    layout = _Layout(choose_edition(facts, edition, manifest))
-    build_published(task, facts, layout, facts.authors_speech if authors_speech else None)
+    facts = read_manifest(task.manifest, Oxford102Manifest)
+    build_published(task, facts, _Layout, facts.authors_speech if authors_speech else None)
 
 
 def _read_labels(path: Path) -> npt.NDArray[np.int64]:

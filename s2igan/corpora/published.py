@@ -5,17 +5,18 @@ in the order of the published lists. Nothing is held in memory that grows with t
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 import pandas as pd
 
-from s2igan.corpora.archives import Archives, digest, locate, require_space
+from s2igan.corpora.archives import Archives, locate
 from s2igan.corpora.authors_speech import AuthorsSpeech, Spoken
 from s2igan.corpora.captions import Caption, check_captions, read_captions
 from s2igan.corpora.defects import Defects
+from s2igan.corpora.fetching.space import require_space
 from s2igan.corpora.index import write_corpus
 from s2igan.corpora.listing import (
     ListedPicture,
@@ -24,7 +25,7 @@ from s2igan.corpora.listing import (
     check_labels,
     check_pictures,
 )
-from s2igan.corpora.manifest import PublishedFile
+from s2igan.corpora.manifest import PublishedFile, digest
 from s2igan.corpora.published_manifest import CorpusManifest, E, choose_edition
 from s2igan.corpora.splits import split_of_classes
 from s2igan.corpora.spool import Spool, open_spool, spool_pictures
@@ -84,14 +85,17 @@ class Task:
 
 
 def build_published(
-    task: Task, facts: CorpusManifest[E], layout: Layout, speech: PublishedFile | None = None
+    task: Task,
+    facts: CorpusManifest[E],
+    layout_of: Callable[[E], Layout],
+    speech: PublishedFile | None = None,
 ) -> None:
     """Build the corpus folder from the archives of one edition.
 
     Args:
         task: what to build and where from.
         facts: the manifest.
-        layout: how the corpus lies in its archives.
+        layout_of: how the corpus lies in the archives of an edition.
         speech: recordings of the captions that go with any edition, or None.
 
     Raises:
@@ -101,6 +105,7 @@ def build_published(
             ``task.on_broken`` is ``skip``; those of the lists and the counts always do.
     """
     edition = choose_edition(facts, task.edition, task.manifest)
+    layout = layout_of(edition)
     splits = split_of_classes(
         range(1, facts.counts.classes + 1), facts.test_classes, task.val_classes, task.seed
     )

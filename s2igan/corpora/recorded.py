@@ -15,9 +15,11 @@ from typing import Literal
 import pandas as pd
 import pyarrow as pa
 
-from s2igan.corpora.archives import Archives, digest, require_space
+from s2igan.corpora.archives import Archives
 from s2igan.corpora.defects import Defects
+from s2igan.corpora.fetching.space import require_space
 from s2igan.corpora.index import write_corpus
+from s2igan.corpora.manifest import digest
 from s2igan.corpora.recorded_csv import ListedPicture, read_index
 from s2igan.corpora.recorded_files import check_pictures, check_recordings, find_file
 from s2igan.corpora.splits import draw_test, split_of_classes

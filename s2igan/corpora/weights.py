@@ -7,7 +7,8 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from s2igan.corpora.archives import Archives, locate, require_space
+from s2igan.corpora.archives import Archives, locate
+from s2igan.corpora.fetching.space import require_space
 from s2igan.corpora.manifest import PublishedFile, Source, check_sources, read_manifest
 from s2igan.engine.section import Section
 from s2igan.errors import UserError

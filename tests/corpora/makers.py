@@ -4,9 +4,9 @@ import csv
 import io
 import tarfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import soundfile
@@ -17,6 +17,7 @@ from scipy.io import savemat
 from s2igan.corpora import oxford102
 from s2igan.corpora.archives import Archives
 from s2igan.corpora.index import Corpus
+from s2igan.corpora.published import Task
 
 CLASSES = 5
 TEST_CLASSES = [1, 2]
@@ -195,6 +196,12 @@ def folder_bytes(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
+def task_in(folder: Path, manifest: Path, edition: str = "tiny", **changes: Any) -> Task:
+    """A corpus to be built in ``folder`` from the archives that lie there."""
+    task = Task(manifest, edition, archives_in(folder), 0, 0, "stop", folder / "corpus", 1)
+    return replace(task, **changes)
+
+
 def build_flowers(
     folder: Path,
     flowers: Flowers | None = None,
@@ -224,15 +231,6 @@ def build_flowers_from(
     on_broken: Literal["stop", "skip"] = "stop",
     authors_speech: bool = False,
 ) -> Corpus:
-    oxford102.build(
-        manifest,
-        "tiny",
-        archives=archives_in(folder),
-        seed=0,
-        val_classes=val_classes,
-        on_broken=on_broken,
-        authors_speech=authors_speech,
-        out=folder / "corpus",
-        workers=workers,
-    )
+    task = task_in(folder, manifest, val_classes=val_classes, on_broken=on_broken, workers=workers)
+    oxford102.build(task, authors_speech=authors_speech)
     return Corpus(folder / "corpus")

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import pytest
 
-from s2igan.corpora.archives import Archives, locate, read_members, require_space
+from s2igan.corpora.archives import Archives, locate, read_members
 from s2igan.corpora.fetching import patience
-from s2igan.corpora.fetching.space import SPARE_BYTES
+from s2igan.corpora.fetching.space import SPARE_BYTES, require_space
 from s2igan.corpora.manifest import PublishedFile
 from s2igan.errors import UserError
 

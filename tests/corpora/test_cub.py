@@ -13,7 +13,7 @@ from s2igan.corpora.manifest import read_manifest
 from s2igan.errors import UserError
 
 from .birds import CLASSES, PER_CLASS, Birds, captions_of, jpeg_of, names, place
-from .makers import archives_in, folder_bytes, jpeg
+from .makers import folder_bytes, jpeg, task_in
 
 NAMES = names()
 FIRST = NAMES[0]
@@ -43,14 +43,7 @@ def build_from(
     workers: int = 1,
 ) -> Corpus:
     cub.build(
-        manifest,
-        "tiny",
-        archives=archives_in(folder),
-        seed=0,
-        val_classes=val_classes,
-        on_broken=on_broken,
-        out=folder / "corpus",
-        workers=workers,
+        task_in(folder, manifest, on_broken=on_broken, val_classes=val_classes, workers=workers)
     )
     return Corpus(folder / "corpus")
 

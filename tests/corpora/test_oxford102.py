@@ -4,19 +4,19 @@ from pathlib import Path
 import pytest
 
 from s2igan.corpora import oxford102
-from s2igan.corpora.archives import digest
 from s2igan.corpora.index import Corpus
+from s2igan.corpora.manifest import digest
 from s2igan.errors import UserError
 
 from .makers import (
     DROPPED,
     LABELS,
     Flowers,
-    archives_in,
     build_flowers,
     build_flowers_from,
     folder_bytes,
     jpeg,
+    task_in,
 )
 
 
@@ -234,34 +234,16 @@ def test_labels_that_are_no_matlab_file_are_told(tmp_path: Path) -> None:
 def test_an_unknown_edition_is_told(tmp_path: Path) -> None:
     manifest = Flowers().write(tmp_path)
     with pytest.raises(UserError, match="'huge'; expected tiny"):
-        oxford102.build(
-            manifest,
-            "huge",
-            archives=archives_in(tmp_path),
-            seed=0,
-            val_classes=0,
-            on_broken="stop",
-            authors_speech=False,
-            out=tmp_path / "corpus",
-            workers=1,
-        )
+        oxford102.build(task_in(tmp_path, manifest, "huge"), authors_speech=False)
 
 
 @pytest.mark.real_data
 def test_the_real_photographs_are_all_there(
     tmp_path: Path, real_data: Path, repository: Path
 ) -> None:
-    oxford102.build(
-        repository / "data" / "oxford102.yaml",
-        "304px",
-        archives=archives_in(real_data),
-        seed=0,
-        val_classes=12,
-        on_broken="stop",
-        authors_speech=False,
-        out=tmp_path / "corpus",
-        workers=1,
-    )
+    manifest = repository / "data" / "oxford102.yaml"
+    task = task_in(real_data, manifest, "304px", val_classes=12, out=tmp_path / "corpus")
+    oxford102.build(task, authors_speech=False)
     corpus = Corpus(tmp_path / "corpus")
     images, utterances = corpus.info["images"], corpus.info["utterances"]
     assert images["train"] + images["val"] == 7034

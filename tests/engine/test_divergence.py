@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from s2igan.engine.checkpoint import CheckpointStore
 from s2igan.engine.divergence import DivergedError, fit_past_faults, require_finite
 
-NAN = float("nan")
+NAN = math.nan
 
 
 class Counting:
@@ -51,5 +52,11 @@ def test_a_training_that_diverges_by_itself_is_told(tmp_path: Path, faults: list
         fit_past_faults(lambda: Counting(store, faults, []))
 
 
-def test_a_finite_loss_passes() -> None:
-    require_finite("loss", 1e30, 1, "")
+def test_only_what_is_no_finite_number_is_told() -> None:
+    told = []
+    for value in (1e30, NAN, 0.0, math.inf, -math.inf):
+        try:
+            require_finite("loss", value, 1, "mend it")
+        except DivergedError:
+            told.append(str(value))
+    assert told == ["nan", "inf", "-inf"]
