@@ -22,6 +22,10 @@ class EvaluateConfig(Section):
         "published figures have it, torch_fidelity/768 for few pictures, or any backbone; "
         "null = the judge"
     )
+    is_backbone: JudgeName | None = Field(
+        description="the network of the inception score alone: fine_tuned, one that was fine-tuned "
+        "on the test classes as the paper's was, or any that classifies; null = that of fidelity"
+    )
     precision: Literal["float32", "bfloat16"] = Field(
         description="arithmetic of the judge's convolutions"
     )
@@ -49,8 +53,17 @@ class EvaluateConfig(Section):
         ge=1, description="k of the k-nearest-neighbour balls of precision and recall"
     )
 
+    queries: Literal["drawn", "authors"] = Field(
+        description="the real query pictures of the paper's mAP: drawn by seed, or those that the "
+        "authors list (cub, oxford102)"
+    )
     queries_per_class: int = Field(
         ge=1, description="real query pictures per test class in the paper's mAP (paper 2)"
+    )
+    mismatched_descriptions: int = Field(
+        ge=1,
+        description="descriptions of other classes among which R-precision looks for the true one "
+        "(usual 99)",
     )
     chance_permutations: int = Field(
         ge=1, le=1000, description="permutations of the descriptions that chance is averaged over"

@@ -45,6 +45,10 @@ class RdgConfig(Section):
         "code, where a stage's input joins its output before upsampling"
     )
 
+    speech_encoder: Literal["trained", "untrained", "end_to_end"] = Field(
+        description="which encoder the speech passes: trained = SEN's, untrained = frozen as SEN's "
+        "was seeded (w/o SEN), end_to_end = from there on trained with the generator"
+    )
     standardise_speech: bool = Field(
         description="whether F_ca sees speech embeddings centred and scaled to unit variance over "
         "the training captions, which a short training needs (paper: false)"
@@ -71,6 +75,12 @@ class RdgConfig(Section):
         ge=0,
         description="weight of SEN's matching loss, eqs. (1) to (4), between generated pictures "
         "and the speech they were drawn from (paper: 0)",
+    )
+
+    class_aware_weight: float = Field(
+        ge=0,
+        description="weight of the class-aware loss on features of the discriminators, part of "
+        "the generator of [12] (paper: 0, [12]: 1)",
     )
 
     augment: list[Augmentation] = Field(
@@ -111,6 +121,12 @@ class SampleConfig(Section):
     seed: int = Field(ge=0, description="seed of the noise and of the drawn controls")
     precision: Literal["float32", "bfloat16"] = Field(description="arithmetic of the convolutions")
     batch_size: int = Field(ge=1, description="pictures per forward pass; changes no picture")
+    split: Literal["test", "val"] = Field(
+        description="whose captions are drawn: test, or val while settings are being chosen"
+    )
+    captions_per_picture: int = Field(
+        ge=1, description="captions drawn of each picture, the first ones (paper: all 10)"
+    )
     noise: Literal["per_utterance", "per_picture"] = Field(
         description="per_picture = the ten captions of a picture share one noise vector, as in "
         "the authors' code"

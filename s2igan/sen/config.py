@@ -18,6 +18,15 @@ class SenConfig(Section):
 
     seed: int = Field(ge=0, description="draws weights, batches, captions and views")
 
+    encoder: Literal["sed", "char_cnn_rnn", "conv_blstm"] = Field(
+        description="what reads descriptions: sed = the paper's speech encoder, char_cnn_rnn = the "
+        "characters of the text (Reed et al., StackGAN-v2 on text), conv_blstm = the speech "
+        "encoder of direct speech-to-image translation, the paper's [12]"
+    )
+    objective: Literal["joint", "teacher_student"] = Field(
+        description="joint = eq. (6); teacher_student = [12]: descriptions learn the standardised "
+        "picture features themselves, whose number is then the size of both embeddings"
+    )
     channels: list[Width] = Field(
         min_length=1,
         max_length=6,
@@ -72,8 +81,9 @@ class SenConfig(Section):
     )
     feature_dropout: Share = Field(description="share of picture features dropped; paper 0")
 
-    keep: Literal["last", "best_val"] = Field(
-        description="weights kept: the last step's, or those with the best mAP on val classes"
+    keep: Literal["last", "best_val", "best_test_as_published"] = Field(
+        description="weights kept: the last step's, those with the best mAP on val classes or, for "
+        "comparison with published figures alone, on test classes, as the authors' code chooses"
     )
     log_every_steps: int = Field(ge=1, description="rows of the loss curve")
     val_every_steps: int = Field(ge=1, description="mAP on val classes, where the corpus has any")
