@@ -62,22 +62,12 @@ def field_problems(error: ValidationError) -> list[str]:
 
 def combination_problems(params: Params) -> list[str]:
     """Return one line per combination of valid values that does not go together."""
-    checks = (
-        (
-            params.features.crop > params.features.shorter_side,
-            f"features.crop: got {params.features.crop}; expected at most features.shorter_side, "
-            f"{params.features.shorter_side}",
-        ),
-        (
-            params.rdg.crop > params.features.shorter_side,
-            f"rdg.crop: got {params.rdg.crop}; expected at most features.shorter_side, "
-            f"{params.features.shorter_side}",
-        ),
-        (
-            params.evaluate.crop != params.rdg.crop,
-            f"evaluate.crop: got {params.evaluate.crop}; expected that of rdg.crop, "
-            f"{params.rdg.crop}",
-        ),
+    checks = (*_training_checks(params), *_material_checks(params))
+    return corpus_conflicts(params.corpus) + [message for wrong, message in checks if wrong]
+
+
+def _training_checks(params: Params) -> tuple[tuple[bool, str], ...]:
+    return (
         (
             params.sen.band_mask_bands > params.features.mel.bands,
             f"sen.band_mask_bands: got {params.sen.band_mask_bands}; expected at most "
@@ -95,6 +85,44 @@ def combination_problems(params: Params) -> list[str]:
             "expected 'last', or at least 2 classes to choose on",
         ),
         (
+            params.rdg.speech_encoder != "trained" and params.rdg.matching_weight > 0,
+            f"rdg.matching_weight: got {params.rdg.matching_weight} with rdg.speech_encoder "
+            f"{params.rdg.speech_encoder!r}; expected 0, since such speech shares no space with "
+            "the pictures",
+        ),
+    )
+
+
+def _material_checks(params: Params) -> tuple[tuple[bool, str], ...]:
+    return (
+        (
+            params.features.crop > params.features.shorter_side,
+            f"features.crop: got {params.features.crop}; expected at most features.shorter_side, "
+            f"{params.features.shorter_side}",
+        ),
+        (
+            params.rdg.crop > params.features.shorter_side,
+            f"rdg.crop: got {params.rdg.crop}; expected at most features.shorter_side, "
+            f"{params.features.shorter_side}",
+        ),
+        (
+            params.evaluate.crop != params.rdg.crop,
+            f"evaluate.crop: got {params.evaluate.crop}; expected that of rdg.crop, "
+            f"{params.rdg.crop}",
+        ),
+        (
+            params.sample.split == "val"
+            and params.corpus.val_classes == 0
+            and params.corpus.kind != "recorded",
+            "sample.split: got 'val' with corpus.val_classes 0; expected 'test', or classes held "
+            "out of the training classes",
+        ),
+        (
+            params.evaluate.queries == "authors" and params.corpus.kind not in ("cub", "oxford102"),
+            f"evaluate.queries: got 'authors' with corpus.kind {params.corpus.kind!r}; expected "
+            "'drawn', since they list pictures of CUB and Oxford-102 alone",
+        ),
+        (
             params.tts.engine == "recorded"
             and not (params.corpus.kind == "recorded" or params.corpus.authors_speech),
             f"tts.engine: got 'recorded' with corpus.kind {params.corpus.kind!r}; expected another "
@@ -106,7 +134,6 @@ def combination_problems(params: Params) -> list[str]:
             "'recorded'",
         ),
     )
-    return corpus_conflicts(params.corpus) + [message for wrong, message in checks if wrong]
 
 
 def _told(path: Path, problems: list[str]) -> str:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from s2igan.config import Params, read_params
+from s2igan.config import Params, combination_problems, read_params
 from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
 
@@ -101,6 +101,26 @@ def test_all_combinations_are_told_together(tmp_path: Path, default: Values) -> 
     told = problem(tmp_path, default)
     for key in ("corpus.edition", "features.crop", "sen.matching_loss", "tts.engine"):
         assert f"{key}: got" in told
+
+
+def test_speech_that_sen_never_aligned_cannot_match_pictures(
+    tmp_path: Path, default: Values
+) -> None:
+    default["rdg"] |= {"speech_encoder": "untrained", "matching_weight": 2.0}
+    told = problem(tmp_path, default)
+    assert "rdg.matching_weight: got 2.0 with rdg.speech_encoder 'untrained'" in told
+    default["rdg"]["matching_weight"] = 0.0
+    problems = combination_problems(Params.model_validate(default))
+    assert problems == []
+
+
+def test_what_the_corpus_lacks_is_told(tmp_path: Path, default: Values) -> None:
+    default["corpus"]["val_classes"] = 0
+    default["sample"]["split"] = "val"
+    default["evaluate"]["queries"] = "authors"
+    told = problem(tmp_path, default)
+    assert "sample.split: got 'val' with corpus.val_classes 0" in told
+    assert "evaluate.queries: got 'authors' with corpus.kind 'minibirds'" in told
 
 
 def test_choosing_on_validation_classes_needs_some(tmp_path: Path, default: Values) -> None:
