@@ -24,8 +24,7 @@ from s2igan.rdg.generator import Generator
 from s2igan.rdg.monitor import Curves, TrainingGrid
 from s2igan.rdg.step import RdgStep, to_scales
 from s2igan.rdg.supervision import ImageEmbedding
-from s2igan.sen.artifact import load_image_encoder
-from s2igan.vision.joined import load_joined
+from s2igan.sen.images import load_image_embedding
 from s2igan.vision.pixels import PackedPixels
 
 CALIBRATION_BATCHES = 16
@@ -126,24 +125,6 @@ def check_views(stream: BatchStream) -> None:
             "class and the relation supervisor compares each with another view of itself",
             fix="raise it or set rdg.use_rs to false",
         )
-
-
-def load_image_embedding(
-    features: Path, weights: Path, sen: Path, device: torch.device
-) -> ImageEmbedding:
-    """Load the SEN's image encoder behind its backbones, frozen, from pictures in [0, 1].
-
-    Raises:
-        UserError: if a file is missing or broken.
-    """
-    backbone = load_joined(features, weights).to(device).eval().requires_grad_(False)
-    encoder = load_image_encoder(sen).to(device).eval().requires_grad_(False)
-
-    def embed_image(images: Tensor) -> Tensor:
-        embedded: Tensor = encoder(backbone(images))
-        return embedded
-
-    return embed_image
 
 
 class RdgTraining:

@@ -1,9 +1,9 @@
 """``artifacts/sen`` on disk: weights as safetensors, sizes and front end in ``sen.json``."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -12,19 +12,26 @@ from torch import nn
 from s2igan.engine.tables import write_json
 from s2igan.engine.weights import write_weights
 from s2igan.errors import UserError
-from s2igan.sen.image_encoder import ImageEncoder
-from s2igan.sen.speech_encoder import SpeechEncoder
+from s2igan.sen.build import build_encoder, build_seeded_encoder
+from s2igan.sen.encoder import DescriptionEncoder
+from s2igan.sen.image_encoder import ImageEncoder, PictureEncoder, StandardisedFeatures
 
 DESCRIPTION = "sen.json"
 SPEECH_WEIGHTS = "speech_encoder.safetensors"
 IMAGE_WEIGHTS = "image_encoder.safetensors"
 
 
+Built = TypeVar("Built", bound=nn.Module)
+
+
 def save_sen(
     folder: Path,
-    speech_encoder: SpeechEncoder,
-    image_encoder: ImageEncoder,
+    speech_encoder: DescriptionEncoder,
+    image_encoder: PictureEncoder,
     *,
+    encoder: str,
+    objective: str,
+    seed: int,
     mel: Mapping[str, object],
     training: Mapping[str, object],
 ) -> None:
@@ -34,6 +41,9 @@ def save_sen(
         folder: where the three files go.
         speech_encoder: its weights and sizes are written.
         image_encoder: its weights and sizes are written.
+        encoder: which encoder it is, a value of ``sen.encoder``.
+        objective: what it was trained with, a value of ``sen.objective``.
+        seed: of its first weights.
         mel: the content of ``mel.json``, needed to speak to the encoder.
         training: figures about the run that do not differ between identical runs.
     """
@@ -42,6 +52,10 @@ def save_sen(
     write_json(
         folder / DESCRIPTION,
         {
+            "encoder": encoder,
+            "reads": speech_encoder.reads,
+            "objective": objective,
+            "seed": seed,
             "speech_encoder": speech_encoder.sizes,
             "image_encoder": image_encoder.sizes,
             "mel": dict(mel),
@@ -77,8 +91,8 @@ def read_description(sen: Path) -> dict[str, Any]:
     return read_json(sen / DESCRIPTION, "train_sen")
 
 
-def load_speech_encoder(sen: Path) -> SpeechEncoder:
-    """Load the trained speech encoder, on the CPU and in evaluation mode.
+def load_speech_encoder(sen: Path) -> DescriptionEncoder:
+    """Load the trained encoder of descriptions, on the CPU and in evaluation mode.
 
     Args:
         sen: ``artifacts/sen``, or ``artifacts/rdg``, which carries a copy.
@@ -86,20 +100,54 @@ def load_speech_encoder(sen: Path) -> SpeechEncoder:
     Raises:
         UserError: if a file is missing or does not fit.
     """
-    encoder = SpeechEncoder(**read_description(sen)["speech_encoder"])
+    encoder = _build(sen, build_encoder)
     _load_weights(sen / SPEECH_WEIGHTS, encoder)
     return encoder.eval()
 
 
-def load_image_encoder(sen: Path) -> ImageEncoder:
+def seeded_speech_encoder(sen: Path) -> DescriptionEncoder:
+    """Build the encoder of descriptions as it was before its training, bit for bit.
+
+    Args:
+        sen: ``artifacts/sen``; its weights are not read.
+
+    Returns:
+        On the CPU and in evaluation mode.
+
+    Raises:
+        UserError: if ``sen.json`` is missing or broken.
+    """
+    return _build(sen, build_seeded_encoder).eval()
+
+
+def load_image_encoder(sen: Path) -> PictureEncoder:
     """Load the trained image encoder, on the CPU and in evaluation mode.
+
+    After ``sen.objective`` teacher_student it has no weights: pictures are their own features.
 
     Raises:
         UserError: if a file is missing or does not fit.
     """
-    encoder = ImageEncoder(**read_description(sen)["image_encoder"])
+    encoder = _build(sen, _build_image_encoder)
     _load_weights(sen / IMAGE_WEIGHTS, encoder)
     return encoder.eval()
+
+
+def _build_image_encoder(description: Mapping[str, Any]) -> PictureEncoder:
+    teaches = description["objective"] == "teacher_student"
+    return (StandardisedFeatures if teaches else ImageEncoder)(**description["image_encoder"])
+
+
+def _build(sen: Path, build: Callable[[Mapping[str, Any]], Built]) -> Built:
+    try:
+        return build(read_description(sen))
+    except (KeyError, TypeError) as error:
+        raise UserError(
+            f"{str(sen / DESCRIPTION)!r}",
+            got=f"no encoder that can be built: {error}",
+            expected="what this version's stage train_sen writes",
+            fix="run `dvc repro train_sen`",
+        ) from error
 
 
 def _load_weights(path: Path, module: nn.Module) -> None:

@@ -47,8 +47,8 @@ class Batch:
     """One training step's pairs.
 
     Args:
-        frames: (B, T, bands) float32, log-mel, zero past the end.
-        lengths: (B,) int64, real frames.
+        frames: (B, T, bands) log-mel or (B, T) byte values, float32, zero past the end.
+        lengths: (B,) int64, real frames or bytes.
         features: (B, D) float32, backbone features.
         labels: (B,) int64, dense over the training classes.
     """
@@ -79,20 +79,20 @@ def release_pages(array: Array) -> None:
         mapping.madvise(mmap.MADV_DONTNEED)
 
 
-def pad_frames(mel: Ragged, utterances: Rows) -> tuple[npt.NDArray[np.float32], Rows]:
+def pad_frames(sequences: Ragged, utterances: Rows) -> tuple[npt.NDArray[np.float32], Rows]:
     """Stack utterances, zeros on the right.
 
     Args:
-        mel: log-mel of every utterance, (T, bands) float16 each.
+        sequences: of every utterance, (T, bands) float16 log-mel or (T,) uint8 characters.
         utterances: (B,) row numbers.
 
     Returns:
-        (B, T_max, bands) float32 and (B,) int64 lengths.
+        (B, T_max, bands) or (B, T_max) float32 and (B,) int64 lengths.
     """
-    lengths = mel.lengths[utterances]
-    frames = np.zeros((len(utterances), lengths.max(), *mel.values.shape[1:]), np.float32)
+    lengths = sequences.lengths[utterances]
+    frames = np.zeros((len(utterances), lengths.max(), *sequences.values.shape[1:]), np.float32)
     for row, utterance in enumerate(utterances):
-        frames[row, : lengths[row]] = mel[int(utterance)]
+        frames[row, : lengths[row]] = sequences[int(utterance)]
     return frames, lengths
 
 
@@ -100,7 +100,7 @@ class PairStream:
     """An endless, indexable stream of training batches.
 
     Args:
-        mel: log-mel of every utterance.
+        sequences: what the encoder of descriptions reads of every utterance.
         backbone: (images, views, D) float32, features of every picture.
         utterances: (U,) training utterances.
         images: (U,) row of the picture that each describes.
@@ -112,7 +112,7 @@ class PairStream:
 
     def __init__(
         self,
-        mel: Ragged,
+        sequences: Ragged,
         backbone: Array,
         *,
         utterances: Rows,
@@ -122,7 +122,7 @@ class PairStream:
         seed: int,
         augmentation: Augmentation | None = None,
     ) -> None:
-        self.mel, self.backbone, self.batch, self.seed = mel, backbone, batch, seed
+        self.sequences, self.backbone, self.batch, self.seed = sequences, backbone, batch, seed
         self.augmentation = augmentation or Augmentation()
         order = np.argsort(images, kind="stable")
         self.utterances, self.labels = utterances[order], labels[order]
@@ -138,13 +138,14 @@ class PairStream:
         if pool != self._pool_number:
             self._pool, self._views = self._draw_pool(pool)
             self._pool_number = pool
-            release_pages(self.mel.values)
+            release_pages(self.sequences.values)
         picks = self._pool[row]  # (B,) positions in self.utterances
-        frames, lengths = pad_frames(self.mel, self.utterances[picks])
+        frames, lengths = pad_frames(self.sequences, self.utterances[picks])
         pictures = self.images[np.searchsorted(self._first, picks, side="right") - 1]
         features = self.backbone[pictures, self._views[row]].astype(np.float32)  # (B, D)
         rng = np.random.default_rng((self.seed, _AUGMENT, step))
-        mask_speech(frames, lengths, self.augmentation, rng)
+        if frames.ndim == 3:  # a text has neither stretches of silence nor bands
+            mask_speech(frames, lengths, self.augmentation, rng)
         features = roughen_features(features, self.augmentation, rng)
         return Batch(
             torch.from_numpy(frames),
@@ -161,7 +162,7 @@ class PairStream:
             inside = visits // len(self.images) == number
             picks[inside] = self._draw_pass(number)[visits[inside] % len(self.images)]
         rng = np.random.default_rng((self.seed, _POOL, pool))
-        by_length = np.argsort(self.mel.lengths[self.utterances[picks]], kind="stable")
+        by_length = np.argsort(self.sequences.lengths[self.utterances[picks]], kind="stable")
         batches = picks[by_length].reshape(POOL_BATCHES, self.batch)
         views = rng.integers(self.backbone.shape[1], size=batches.shape)
         return rng.permutation(batches), views

@@ -11,6 +11,7 @@ from s2igan.engine.arrays import Array, Ragged, open_array
 from s2igan.errors import UserError
 from s2igan.sen.artifact import read_json
 from s2igan.sen.batches import Rows
+from s2igan.sen.encoder import Reads
 
 
 @dataclass(frozen=True)
@@ -28,20 +29,34 @@ class Captions:
     classes: Rows
 
 
+def open_sequences(features: Path, reads: Reads) -> Ragged:
+    """Open what an encoder of descriptions reads, one item per utterance.
+
+    Args:
+        features: ``artifacts/features``.
+        reads: ``mel``, (T, bands) float16 each, or ``characters``, (T,) uint8 each.
+
+    Raises:
+        UserError: if a file is missing.
+    """
+    return Ragged(features, reads)
+
+
 class SenData:
     """The corpus index beside its packed features, memory-mapped.
 
     Args:
         corpus: ``artifacts/corpus``.
         features: ``artifacts/features``.
+        reads: what the encoder of descriptions reads.
 
     Raises:
         UserError: if a file is missing or the two do not belong together.
     """
 
-    def __init__(self, corpus: Path, features: Path) -> None:
+    def __init__(self, corpus: Path, features: Path, reads: Reads = "mel") -> None:
         self.corpus = Corpus(corpus)
-        self.mel = Ragged(features, "mel")
+        self.sequences = open_sequences(features, reads)
         self.mel_description: dict[str, Any] = read_json(features / "mel.json", "features")
         self.backbone: Array = open_array(features / "backbone.npy")  # (images, views, D)
         self.backbone_description: dict[str, Any] = read_json(
@@ -49,7 +64,7 @@ class SenData:
         )
         self.image_classes = self.corpus.images["class_id"].to_numpy(np.int64)
         for what, rows, expected in (
-            ("utterances in mel.npy", len(self.mel), len(self.corpus.descriptions)),
+            (f"utterances in {reads}.npy", len(self.sequences), len(self.corpus.descriptions)),
             ("pictures in backbone.npy", len(self.backbone), len(self.corpus.images)),
         ):
             if rows != expected:

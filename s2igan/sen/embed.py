@@ -14,6 +14,7 @@ from s2igan.sen.batches import Rows
 from s2igan.sen.config import EmbedConfig
 from s2igan.sen.data import Captions, SenData
 from s2igan.sen.encode import encode_pictures, encode_speech
+from s2igan.sen.encoder import DescriptionEncoder
 from s2igan.sen.retrieval import Embedded, Judge, retrieval_figures
 
 
@@ -42,11 +43,12 @@ def embed(
     Raises:
         UserError: if the test classes cannot be searched, or inputs do not belong together.
     """
-    data = SenData(corpus, features)
+    encoder = load_speech_encoder(sen)
+    data = SenData(corpus, features, encoder.reads)
     test = data.captions("test")
     check_searchable(test, data.corpus.has_classes)
     with fresh_folder(out) as partial:
-        _write_speech(config, data, sen, partial / "speech.npy", session)
+        _write_speech(config, data, encoder, partial / "speech.npy", session)
         _write_pictures(config, data, sen, partial / "image.npy", session)
     pictures = data.described_images("test")
     figures = retrieval_figures(
@@ -104,16 +106,15 @@ def authors_queries(test: Captions) -> Rows:
 
 
 def _write_speech(
-    config: EmbedConfig, data: SenData, sen: Path, path: Path, session: Session
+    config: EmbedConfig, data: SenData, encoder: DescriptionEncoder, path: Path, session: Session
 ) -> None:
-    encoder = load_speech_encoder(sen).to(session.device)
-    utterances = np.arange(len(data.mel))
+    utterances = np.arange(len(data.sequences))
     rows = np.lib.format.open_memmap(
         path, "w+", np.float32, (len(utterances), encoder.embedding_dim)
     )
     for positions, embeddings in encode_speech(
-        encoder,
-        data.mel,
+        encoder.to(session.device),
+        data.sequences,
         utterances,
         frames_per_batch=config.frames_per_batch,
         device=session.device,

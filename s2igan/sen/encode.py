@@ -9,8 +9,8 @@ import torch
 from s2igan.engine.arrays import Array, Ragged
 from s2igan.engine.device import Precision, autocast
 from s2igan.sen.batches import Rows, pad_frames, release_pages
-from s2igan.sen.image_encoder import ImageEncoder
-from s2igan.sen.speech_encoder import SpeechEncoder
+from s2igan.sen.encoder import DescriptionEncoder
+from s2igan.sen.image_encoder import PictureEncoder
 
 Embeddings = npt.NDArray[np.float32]
 
@@ -38,8 +38,8 @@ def length_buckets(lengths: Rows, frames_per_batch: int) -> Iterator[Rows]:
 
 
 def encode_speech(
-    encoder: SpeechEncoder,
-    mel: Ragged,
+    encoder: DescriptionEncoder,
+    sequences: Ragged,
     utterances: Rows,
     *,
     frames_per_batch: int,
@@ -50,8 +50,8 @@ def encode_speech(
 
     Args:
         encoder: on ``device``, in evaluation mode.
-        mel: log-mel of every utterance.
-        utterances: (U,) rows of ``mel``.
+        sequences: what the encoder reads of every utterance; see ``data.open_sequences``.
+        utterances: (U,) rows of ``sequences``.
         frames_per_batch: bounds the memory of a batch, padding included.
         device: where to compute.
         precision: arithmetic of matrix products.
@@ -59,9 +59,9 @@ def encode_speech(
     Yields:
         (B,) positions in ``utterances`` and their (B, E) embeddings of unit length.
     """
-    for positions in length_buckets(mel.lengths[utterances], frames_per_batch):
-        frames, lengths = pad_frames(mel, utterances[positions])
-        release_pages(mel.values)
+    for positions in length_buckets(sequences.lengths[utterances], frames_per_batch):
+        frames, lengths = pad_frames(sequences, utterances[positions])
+        release_pages(sequences.values)
         with torch.inference_mode(), autocast(device, precision):
             embeddings = encoder(
                 torch.from_numpy(frames).to(device), torch.from_numpy(lengths).to(device)
@@ -70,7 +70,7 @@ def encode_speech(
 
 
 def encode_pictures(
-    encoder: ImageEncoder,
+    encoder: PictureEncoder,
     backbone: Array,
     *,
     device: torch.device,

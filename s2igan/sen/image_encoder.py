@@ -37,3 +37,30 @@ class ImageEncoder(nn.Module):
     def __call__(self, features: Tensor) -> Tensor:
         """See :meth:`forward`."""
         return cast(Tensor, super().__call__(features))
+
+
+class StandardisedFeatures(nn.Module):
+    """Pictures as their own standardised backbone features, at unit length; no weights.
+
+    What direct speech-to-image translation, the paper's [12], has in place of an image encoder: its
+    teacher is the frozen backbone itself.
+
+    Args:
+        feature_dim: size ``D`` of the joined backbone features, and of the embedding.
+    """
+
+    def __init__(self, feature_dim: int) -> None:
+        super().__init__()
+        self.sizes = {"feature_dim": feature_dim}
+        self.embedding_dim = feature_dim
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Scale (..., D) float features to (..., D) float32 of unit length."""
+        return F.normalize(features.float(), dim=-1)
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """See :meth:`forward`."""
+        return cast(Tensor, super().__call__(features))
+
+
+PictureEncoder = ImageEncoder | StandardisedFeatures

@@ -1,17 +1,17 @@
 """The speech encoder SED: from log-mel frames to one vector (paper §2.2.1)."""
 
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from s2igan.sen.gru import BidirectionalGru
+from s2igan.sen.encoder import DescriptionEncoder, Reads
 from s2igan.sen.layers import AttentionPooling, MaskedBatchNorm, length_mask
+from s2igan.sen.recurrent import BidirectionalRnn
 
 
-class SpeechEncoder(nn.Module):
+class SpeechEncoder(DescriptionEncoder):
     """Convolutions, a bidirectional GRU, self-attention pooling, unit length.
 
     Padding never changes an embedding, nor do the neighbours in the batch, except through the
@@ -30,6 +30,8 @@ class SpeechEncoder(nn.Module):
             ``2 * gru_hidden``, a linear layer follows the pooling, which the paper has not.
     """
 
+    reads: Reads = "mel"
+
     def __init__(
         self,
         *,
@@ -43,8 +45,8 @@ class SpeechEncoder(nn.Module):
         attention_hidden: int,
         embedding_dim: int,
     ) -> None:
-        super().__init__()
-        self.sizes: dict[str, object] = {
+        super().__init__(embedding_dim)
+        self.sizes = {
             "bands": bands,
             "channels": list(channels),
             "kernel": kernel,
@@ -56,14 +58,13 @@ class SpeechEncoder(nn.Module):
             "embedding_dim": embedding_dim,
         }
         self.kernel, self.stride, self.activation = kernel, stride, activation
-        self.embedding_dim = embedding_dim
         inputs = [bands, *channels[:-1]]
         self.convolutions = nn.ModuleList(
             nn.Conv1d(c_in, c_out, kernel, stride)
             for c_in, c_out in zip(inputs, channels, strict=True)
         )
         self.norms = nn.ModuleList(MaskedBatchNorm(c_out) for c_out in channels)
-        self.gru = BidirectionalGru(channels[-1], gru_hidden, gru_layers)
+        self.gru = BidirectionalRnn(channels[-1], gru_hidden, gru_layers)
         self.attention = AttentionPooling(2 * gru_hidden, attention_hidden)
         self.project = (
             nn.Identity()
@@ -79,17 +80,9 @@ class SpeechEncoder(nn.Module):
             frames = (frames - 1) * self.stride + self.kernel
         return frames
 
-    def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """Embed utterances.
-
-        Args:
-            frames: (B, T, bands) float, log-mel, zero past the end of an utterance.
-            lengths: (B,) int64, real frames of every utterance.
-
-        Returns:
-            (B, E) float32 of unit length.
-        """
-        frames = F.pad(frames, (0, 0, 0, max(0, self.shortest - frames.shape[1])))
+    def describe(self, sequences: Tensor, lengths: Tensor) -> Tensor:
+        """See :meth:`DescriptionEncoder.describe`; log-mel is zero past its end."""
+        frames = F.pad(sequences, (0, 0, 0, max(0, self.shortest - sequences.shape[1])))
         lengths = lengths.clamp(min=self.shortest)
         x = frames.transpose(1, 2)  # (B, bands, T)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
@@ -100,8 +93,5 @@ class SpeechEncoder(nn.Module):
                 x = torch.relu(x)
         states = self.gru(x.transpose(1, 2), lengths)  # (B, T', 2 * gru_hidden)
         pooled = self.attention(states, length_mask(lengths, x.shape[2]))  # (B, 2 * gru_hidden)
-        return F.normalize(self.project(pooled).float(), dim=-1)  # (B, E)
-
-    def __call__(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """See :meth:`forward`."""
-        return cast(Tensor, super().__call__(frames, lengths))
+        described: Tensor = self.project(pooled)  # (B, E)
+        return described

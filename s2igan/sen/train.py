@@ -66,6 +66,9 @@ def train_sen(
             partial,
             training.speech_encoder,
             training.image_encoder,
+            encoder=config.encoder,
+            objective=config.objective,
+            seed=config.seed,
             mel=training.data.mel_description,
             training=training.summary(),
         )
@@ -99,7 +102,7 @@ class SenTraining:
             "distinctive": self.distinctive,
         }
         self.stream = PairStream(
-            data.mel,
+            data.sequences,
             data.backbone,
             utterances=train.utterances,
             images=train.images,
@@ -119,7 +122,7 @@ class SenTraining:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.speech_encoder = SpeechEncoder(
-                bands=self.data.mel.values.shape[1],
+                bands=self.data.sequences.values.shape[1],
                 channels=config.channels,
                 kernel=config.kernel,
                 stride=config.stride,

@@ -6,17 +6,17 @@ import torch
 from s2igan.engine.device import Precision
 from s2igan.sen.data import SenData
 from s2igan.sen.encode import encode_pictures, encode_speech
-from s2igan.sen.image_encoder import ImageEncoder
+from s2igan.sen.encoder import DescriptionEncoder
+from s2igan.sen.image_encoder import PictureEncoder
 from s2igan.sen.retrieval import Embedded, mean_average_precision
-from s2igan.sen.speech_encoder import SpeechEncoder
 
 FRAMES_PER_BATCH = 65_536
 
 
 def validation_map(
     data: SenData,
-    speech_encoder: SpeechEncoder,
-    image_encoder: ImageEncoder,
+    speech_encoder: DescriptionEncoder,
+    image_encoder: PictureEncoder,
     *,
     device: torch.device,
     precision: Precision,
@@ -38,7 +38,7 @@ def validation_map(
     speech = np.empty((len(captions.utterances), speech_encoder.embedding_dim), np.float32)
     for positions, embeddings in encode_speech(
         speech_encoder,
-        data.mel,
+        data.sequences,
         captions.utterances,
         frames_per_batch=FRAMES_PER_BATCH,
         device=device,

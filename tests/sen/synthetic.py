@@ -22,6 +22,8 @@ def sen_config(**changes: Any) -> SenConfig:
     """A tiny configuration; ``changes`` replace single values."""
     values: dict[str, Any] = {
         "seed": 5,
+        "encoder": "sed",
+        "objective": "joint",
         "channels": [16, 16],
         "kernel": 6,
         "stride": 2,

@@ -63,7 +63,7 @@ def test_every_row_is_its_own_utterance_or_view(work: Path) -> None:
     encoder, looker = load_speech_encoder(work / "sen"), load_image_encoder(work / "sen")
     with torch.no_grad():
         for utterance in (0, 17, 192):
-            frames = torch.from_numpy(np.array(data.mel[utterance], np.float32))[None]
+            frames = torch.from_numpy(np.array(data.sequences[utterance], np.float32))[None]
             alone = encoder(frames, torch.tensor([frames.shape[1]]))[0]
             np.testing.assert_allclose(speech[utterance], alone, atol=1e-6)
         views = looker(torch.from_numpy(np.array(data.backbone[5])))

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from s2igan.sen.gru import BidirectionalGru, reverse_frames
 from s2igan.sen.layers import AttentionPooling, MaskedBatchNorm, length_mask
+from s2igan.sen.recurrent import BidirectionalRnn, reverse_frames
 
 LENGTHS = torch.tensor([7, 3, 5])
 
@@ -64,7 +64,7 @@ def test_reversing_keeps_padding_at_the_end() -> None:
 
 def test_gru_agrees_with_packed_sequences(batch: Tensor) -> None:
     torch.manual_seed(0)
-    ours, theirs = BidirectionalGru(4, 5, 2), nn.GRU(4, 5, 2, batch_first=True, bidirectional=True)
+    ours, theirs = BidirectionalRnn(4, 5, 2), nn.GRU(4, 5, 2, batch_first=True, bidirectional=True)
     for layer in range(2):
         for module, suffix in ((ours.forwards[layer], ""), (ours.backwards[layer], "_reverse")):
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):

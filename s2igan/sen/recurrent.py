@@ -1,4 +1,4 @@
-"""A bidirectional GRU to which padding does not exist (paper §2.2.1)."""
+"""Bidirectional recurrent layers to which padding does not exist (paper §2.2.1)."""
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +20,10 @@ def reverse_frames(x: Tensor, lengths: Tensor) -> Tensor:
     return x.gather(1, source[..., None].expand_as(x))
 
 
-class BidirectionalGru(nn.Module):
-    """A stack of bidirectional GRU layers.
+class BidirectionalRnn(nn.Module):
+    """A stack of bidirectional GRU or LSTM layers.
 
-    Read from its end, a padded sequence would begin with padding, so the backward GRU of a layer
+    Read from its end, a padded sequence would begin with padding, so the backward half of a layer
     reads the real frames reversed: then no real frame ever sees padding. Packed sequences give the
     same states; on a CPU their backward pass takes two to three times as long.
 
@@ -31,13 +31,20 @@ class BidirectionalGru(nn.Module):
         features: size of an input frame.
         hidden: units per direction.
         layers: stacked layers.
+        cell: what a direction of a layer is; the paper's is a GRU.
     """
 
-    def __init__(self, features: int, hidden: int, layers: int) -> None:
+    def __init__(
+        self,
+        features: int,
+        hidden: int,
+        layers: int,
+        cell: type[nn.GRU] | type[nn.LSTM] = nn.GRU,
+    ) -> None:
         super().__init__()
         widths = [features] + [2 * hidden] * (layers - 1)
-        self.forwards = nn.ModuleList(nn.GRU(w, hidden, batch_first=True) for w in widths)
-        self.backwards = nn.ModuleList(nn.GRU(w, hidden, batch_first=True) for w in widths)
+        self.forwards = nn.ModuleList(cell(w, hidden, batch_first=True) for w in widths)
+        self.backwards = nn.ModuleList(cell(w, hidden, batch_first=True) for w in widths)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Run both directions through every layer.

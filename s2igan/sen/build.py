@@ -1,0 +1,33 @@
+"""Encoders of descriptions as ``sen.json`` names them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from s2igan.sen.encoder import DescriptionEncoder
+from s2igan.sen.speech_encoder import SpeechEncoder
+
+ENCODERS: Mapping[str, type[DescriptionEncoder]] = {"sed": SpeechEncoder}
+"""By the value of ``sen.encoder``."""
+
+
+def build_encoder(description: Mapping[str, Any]) -> DescriptionEncoder:
+    """Build an encoder with fresh weights, drawn from torch's current generator.
+
+    Args:
+        description: the content of ``sen.json``; ``encoder`` and ``speech_encoder``, the sizes, are
+            read.
+    """
+    return ENCODERS[description["encoder"]](**description["speech_encoder"])
+
+
+def build_seeded_encoder(description: Mapping[str, Any]) -> DescriptionEncoder:
+    """Build an encoder with the weights that the training of SEN began with.
+
+    Args:
+        description: as for :func:`build_encoder`; ``seed`` is read besides.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(description["seed"])
+        return build_encoder(description)

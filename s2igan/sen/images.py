@@ -1,0 +1,37 @@
+"""Pictures as embeddings: SEN's image encoder behind the backbones that its features come from."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from s2igan.sen.artifact import load_image_encoder
+from s2igan.vision.joined import load_joined
+
+
+def load_image_embedding(
+    features: Path, weights: Path, sen: Path, device: torch.device
+) -> Callable[[Tensor], Tensor]:
+    """Load the SEN's image encoder behind its backbones, frozen.
+
+    Args:
+        features: ``artifacts/features``, which names the backbones.
+        weights: ``artifacts/weights``.
+        sen: ``artifacts/sen``.
+        device: where to compute.
+
+    Returns:
+        A function from (N, 3, S, S) pictures in [0, 1] to (N, E) float32 of unit length,
+        differentiable.
+
+    Raises:
+        UserError: if a file is missing or broken.
+    """
+    backbone = load_joined(features, weights).to(device).eval().requires_grad_(False)
+    encoder = load_image_encoder(sen).to(device).eval().requires_grad_(False)
+
+    def embed_image(images: Tensor) -> Tensor:
+        return encoder(backbone(images))
+
+    return embed_image
