@@ -15,8 +15,8 @@ from s2igan.engine.stage import Paths, Stage
 
 def run(params: Params, paths: Paths, session: Session) -> None:
     """Call the stage's function."""
-    runtime, tts = read_runtime(), params.tts
-    judges = [params.evaluate.backbone, params.evaluate.fidelity_backbone]
+    runtime, tts, judged = read_runtime(), params.tts, params.evaluate
+    judges = [judged.backbone, judged.fidelity_backbone, judged.is_backbone]
     networks = {
         "tts": SPEAKERS[tts.tacotron2.vocoder] if tts.engine == "tacotron2" else [],
         "features": [*params.features.backbones],

@@ -9,7 +9,7 @@ from s2igan.corpora.config import CorpusConfig, conflicts
 from s2igan.corpora.consumers import write_consumers
 from s2igan.corpora.minibirds import build as minibirds
 from s2igan.corpora.published import Task
-from s2igan.corpora.weights import collect_weights, copy_weights
+from s2igan.corpora.weights import collect_weights, copy_weights, for_corpus
 from s2igan.engine.folders import fresh_folder
 from s2igan.errors import UserError
 
@@ -32,7 +32,7 @@ def download(
     Args:
         config: section ``corpus``.
         weights: pretrained networks by the stage that loads them, such as
-            ``inception_v3/fid2015/Mixed_6e+Mixed_7a``.
+            ``inception_v3/fid2015/Mixed_6e+Mixed_7a``; ``fine_tuned`` is that of the corpus.
         manifests: the folder ``data/``.
         archives: where published files, prepared folders and weight files lie or go to.
         out_corpus: the corpus folder to (re)place.
@@ -45,6 +45,7 @@ def download(
     """
     if wrong := conflicts(config):
         raise UserError("; ".join(wrong))
+    weights = for_corpus(weights, config.kind, archives)
     names = sorted({name for names in weights.values() for name in names})
     chosen, found = collect_weights(names, manifests / "weights.yaml", archives)
     with fresh_folder(out_weights) as folder:

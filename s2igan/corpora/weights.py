@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from s2igan.corpora.archives import Archives, locate
 from s2igan.corpora.fetching.space import require_space
+from s2igan.corpora.fine_tuning import FINE_TUNED, file_name, of_corpus, read_fine_tuning
 from s2igan.corpora.manifest import PublishedFile, Source, check_sources, read_manifest
 from s2igan.engine.section import Section
 from s2igan.errors import UserError
@@ -103,6 +104,32 @@ def _first(files: list[WeightFile], archives: Archives, to_come: Collection[str]
     here = [file for file in files if file.name in to_come or archives.find(KIND, file.name)]
     published = [file for file in files if file.addresses]
     return [*here, *published, *files][0]
+
+
+def for_corpus(
+    weights: Mapping[str, Sequence[str]], kind: str, archives: Archives
+) -> dict[str, list[str]]:
+    """Say which fine-tuned network is meant, and add the one that it began as.
+
+    Args:
+        weights: networks by stage, ``fine_tuned`` perhaps among them.
+        kind: of the corpus.
+        archives: where the fine-tuned file lies; one that does not adds nothing.
+
+    Returns:
+        Networks by stage, all of them names that :func:`choose_files` takes.
+
+    Raises:
+        UserError: if the fine-tuned file is broken, or made for another corpus.
+    """
+    added: list[str] = []
+    if any(FINE_TUNED in names for names in weights.values()):
+        file = archives.find(KIND, file_name(kind))
+        added = [] if file is None else [read_fine_tuning(file, kind).backbone]
+    return {
+        stage: [*(of_corpus(name, kind) for name in names), *(added if FINE_TUNED in names else [])]
+        for stage, names in weights.items()
+    }
 
 
 def collect_weights(

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from s2igan.engine.section import Section
-from s2igan.vision.names import check_judge
+from s2igan.vision.names import check_classifier, check_judge
 
 JudgeName = Annotated[str, AfterValidator(check_judge)]
+ClassifierName = Annotated[str, AfterValidator(check_classifier)]
 
 
 class EvaluateConfig(Section):
@@ -22,7 +23,7 @@ class EvaluateConfig(Section):
         "published figures have it, torch_fidelity/768 for few pictures, or any backbone; "
         "null = the judge"
     )
-    is_backbone: JudgeName | None = Field(
+    is_backbone: ClassifierName | None = Field(
         description="the network of the inception score alone: fine_tuned, one that was fine-tuned "
         "on the test classes as the paper's was, or any that classifies; null = that of fidelity"
     )

@@ -20,6 +20,10 @@ JUDGES_ALONE = ("reader", "torch_fidelity")
 """Networks that evaluation alone may use."""
 
 
+FINE_TUNED = "fine_tuned"
+"""A network fine-tuned on the test classes; the inception score alone may be taken from it."""
+
+
 class BackboneName(NamedTuple):
     """A parsed name such as ``inception_v3/fid2015/Mixed_6e+Mixed_7a``."""
 
@@ -46,6 +50,8 @@ def parse_backbone(name: str) -> BackboneName:
     Raises:
         ValueError: if network or layer are unknown, or a layer stands there twice.
     """
+    if name == FINE_TUNED:
+        raise ValueError(f"{name} serves the inception score alone, as evaluate.is_backbone")
     if name in LAYERS:
         return BackboneName(name, (default_layer(name),))
     network, _, tail = name.rpartition("/")
@@ -78,3 +84,12 @@ def check_judge(name: str) -> str:
         ValueError: if it is unknown.
     """
     return str(parse_backbone(name))
+
+
+def check_classifier(name: str) -> str:
+    """Return a valid name of any network that the inception score may be taken from.
+
+    Raises:
+        ValueError: if it is unknown.
+    """
+    return name if name == FINE_TUNED else check_judge(name)
