@@ -96,7 +96,9 @@ def renumbered(text: str) -> str:
         except LookupError as error:
             wrong.append(str(error))
             return found[0]
-        return f"`{name}`{found['held'] or ''} [{found['label']}:{line}](../{found['path']}#L{line})"
+        return (
+            f"`{name}`{found['held'] or ''} [{found['label']}:{line}](../{found['path']}#L{line})"
+        )
 
     renewed = LINK.sub(link, text)
     if wrong:

@@ -297,7 +297,9 @@ def test_every_weight_reaches_the_generator(change: dict[str, float]) -> None:
     for weights in (base, {**base, **change}):
         step, _, batch = make(**weights)
         step(0, batch)
-        gradients.append(first_gradients(step._adam_g, step.generator)["conditioning.linear.weight"])
+        gradients.append(
+            first_gradients(step._adam_g, step.generator)["conditioning.linear.weight"]
+        )
     assert float((gradients[0] - gradients[1]).abs().max()) > 1e-4 * float(gradients[0].abs().max())
 
 
