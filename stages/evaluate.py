@@ -1,6 +1,6 @@
 """Judge the drawn pictures (paper §2.4 and Fig. 3).
 
-Reads ``artifacts/{corpus,features,embeddings,samples,weights}``; writes figures and grids.
+Reads ``artifacts/{corpus,features,embeddings,samples,sen,weights}``; writes figures and grids.
 """
 
 from s2igan.config import Params, read_params
@@ -9,16 +9,15 @@ from s2igan.engine.showcase import show_all
 from s2igan.engine.stage import Paths, Stage
 from s2igan.evaluation.evaluate import evaluate
 
-INPUTS = ["corpus", "features", "embeddings", "samples", "weights"]
+INPUTS = ["corpus", "features", "embeddings", "samples", "sen", "weights"]
+OUTPUTS = ["metrics", "classes", "plots"]
 
 
 def run(params: Params, paths: Paths, session: Session) -> None:
     """Call the stage's function and show the whole variant in its run."""
     evaluate(
         params.evaluate,
-        **{name: paths[name] for name in INPUTS},
-        metrics=paths["metrics"],
-        plots=paths["plots"],
+        **{name: paths[name] for name in [*INPUTS, *OUTPUTS]},
         session=session,
     )
     show_all(session.tracker, paths["metrics"], paths["plots"])
@@ -28,7 +27,7 @@ STAGE = Stage(
     name="evaluate",
     section="evaluate",
     inputs=INPUTS,
-    outputs=["metrics", "plots"],
+    outputs=OUTPUTS,
     read_params=read_params,
     run=run,
     uses_device=True,

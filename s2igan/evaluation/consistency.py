@@ -3,21 +3,31 @@
 Where pictures have no classes, a real picture searches the pictures drawn of itself.
 """
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 
-from s2igan.evaluation.figures import Figure, Resampling, absent, figure
+from s2igan.errors import UserError
+from s2igan.evaluation.authors_queries import authors_queries
+from s2igan.evaluation.config import EvaluateConfig
+from s2igan.evaluation.figures import Figure, Resampling, absent
 from s2igan.evaluation.judge import Rows
-from s2igan.evaluation.material import Judged
+from s2igan.evaluation.material import Judged, Material
 from s2igan.evaluation.wording import noun_of
 from s2igan.metrics.retrieval import (
+    RankedMeasure,
     chance_by_permutation,
     rank,
     ranked_average_precisions,
+    ranked_precisions,
 )
 
 Floats = npt.NDArray[np.float32]
 Order = npt.NDArray[np.int32]
+
+AUTHORS_CUTOFFS = (1, 2, 3, 5, 10)
+"""The k of the authors' "R@k"."""
 
 
 def search(queries: Floats, gallery: Floats) -> Order:
@@ -32,7 +42,7 @@ def search_others(pictures: Floats) -> Order:
     return rank(similarity)[:, :-1]
 
 
-def retrieval_figure(
+def retrieval_figures(
     order: Order,
     query_classes: Rows,
     gallery_classes: Rows,
@@ -40,89 +50,126 @@ def retrieval_figure(
     protocol: list[str],
     *,
     noun: str = "species",
-) -> Figure:
-    """Take the mAP of a search; queries with no picture of their species to find are left out.
+    cutoffs: tuple[int, ...] = (),
+) -> dict[str, Figure]:
+    """Take mAP and precision@k of a search.
+
+    Queries with no picture of their species to find are left out.
 
     Args:
         order: ``(Q, G)``, from :func:`search` or :func:`search_others`.
         query_classes: ``(Q,)``.
         gallery_classes: of the pictures that ``order`` numbers; permuting them gives chance.
-        resampling: chance and interval.
-        protocol: of the figure.
+        resampling: chance and intervals.
+        protocol: of the figures.
         noun: what classes are called.
+        cutoffs: the k, as far as there are so many pictures.
     """
     relevant = gallery_classes[order] == query_classes[:, None]  # (Q, G)
     answerable = relevant.any(axis=1)
     if not answerable.any():
-        return absent(f"nothing to find is of the same {noun} as a query")
-    order, classes = order[answerable], query_classes[answerable]
-    values = ranked_average_precisions(relevant[answerable])
+        return {"mAP": absent(f"nothing to find is of the same {noun} as a query")}
+    order, classes, ranked = order[answerable], query_classes[answerable], relevant[answerable]
+    precisions = {
+        f"precision@{k}": partial(ranked_precisions, k=k) for k in cutoffs if k <= order.shape[1]
+    }
+    measures: dict[str, RankedMeasure] = {"mAP": ranked_average_precisions, **precisions}
     chance = chance_by_permutation(
         order,
         classes,
         gallery_classes,
-        {"mAP": ranked_average_precisions},
+        measures,
         permute="gallery",
         permutations=resampling.permutations,
         seed=resampling.seed,
     )
-    return figure(
-        values.mean(),
-        [
-            *protocol,
-            f"{len(classes)} queries, {order.shape[1]} pictures each; cosine; same {noun} is "
-            "relevant",
-            f"chance: descriptions permuted over the pictures, mean of {resampling.permutations}",
-        ],
-        chance=chance["mAP"],
-        interval=resampling.interval(values, classes),
-    )
+    common = [
+        *protocol,
+        f"{len(classes)} queries, {order.shape[1]} pictures each; cosine; same {noun} is relevant",
+        f"chance: descriptions permuted over the pictures, mean of {resampling.permutations}",
+    ]
+    share = 'share of relevant pictures among the first k; the authors print it as "R@k"'
+    return {
+        name: resampling.mean(
+            measure(ranked),
+            classes,
+            [share, *common] if name in precisions else common,
+            chance=chance[name],
+        )
+        for name, measure in measures.items()
+    }
 
 
 def consistency_figures(
-    judged: Judged, resampling: Resampling, queries_per_class: int
+    judged: Judged, resampling: Resampling, config: EvaluateConfig
 ) -> dict[str, object]:
-    """Take GAN mAP over all test pairs and by the paper's protocol of few queries.
+    """Take GAN mAP over all pairs, and as in the paper: few queries, and precision@k beside it.
 
     Args:
         judged: the pictures and what the judge saw.
-        resampling: chance, intervals, and the draw of the queries.
-        queries_per_class: of the paper's protocol (paper 2).
+        resampling: chance and intervals.
+        config: whose the queries are, how many per class, and the seed that draws them.
 
     Returns:
-        ``all_pairs`` and ``paper_protocol``, each with mAP; without classes the first alone.
+        ``all_pairs`` and ``paper_protocol``; without classes the first alone.
     """
     material = judged.material
-    noun = noun_of(material.corpus)
-    drawn = material.drawn_rows("test")
-    pictures = material.described[material.targets(drawn)]
-    real = np.unique(pictures)
-    few = draw_queries(real, material.image_classes[real], queries_per_class, resampling.seed)
-    figures: dict[str, object] = {}
-    for name, queries, rows, what in (
-        ("all_pairs", real, drawn, "all real test pictures search all pictures drawn of them"),
-        (
-            "paper_protocol",
-            few,
-            drawn[np.isin(pictures, few)],
-            f"{queries_per_class} real test pictures per {noun}, drawn by seed, search the "
-            "pictures drawn of exactly those (paper §2.4)",
-        ),
-    ):
-        mAP = retrieval_figure(
-            search(judged.real.features[queries], judged.drawn.features[rows]),
-            material.image_classes[queries],
-            material.classes[material.targets(rows)],
-            resampling,
-            judged.protocol(what),
-            noun=noun,
-        )
-        figures[name] = {"mAP": mAP}
+    rows, name = material.drawn_captions, material.drawn_set
+    real = np.unique(material.described[material.targets(rows)])
+    all_pairs = f"all real {name} pictures search all pictures drawn of them"
+    figures: dict[str, object] = {
+        "all_pairs": _search_figures(judged, resampling, real, rows, all_pairs)
+    }
     if not material.corpus.has_classes:
-        figures["paper_protocol"] = absent(
-            "without classes every picture is a query, see all_pairs"
+        reason = "without classes every picture is a query, see all_pairs"
+    elif config.queries == "authors" and name != "test":
+        reason = f"the authors' query pictures are of test classes, the samples of {name} classes"
+    else:
+        queries, whose = _paper_queries(material, real, config)
+        mine = rows[np.isin(material.described[material.targets(rows)], queries)]
+        what = f"{whose}, search the pictures drawn of exactly those (paper §2.4)"
+        figures["paper_protocol"] = _search_figures(
+            judged, resampling, queries, mine, what, AUTHORS_CUTOFFS
         )
+        return figures
+    figures["paper_protocol"] = absent(reason)
     return figures
+
+
+def _search_figures(
+    judged: Judged,
+    resampling: Resampling,
+    queries: Rows,
+    rows: Rows,
+    what: str,
+    cutoffs: tuple[int, ...] = (),
+) -> dict[str, Figure]:
+    material = judged.material
+    return retrieval_figures(
+        search(judged.real.take(queries).features, judged.drawn.features[rows]),
+        material.image_classes[queries],
+        material.classes[material.targets(rows)],
+        resampling,
+        judged.protocol(what),
+        noun=noun_of(material.corpus),
+        cutoffs=cutoffs,
+    )
+
+
+def _paper_queries(material: Material, real: Rows, config: EvaluateConfig) -> tuple[Rows, str]:
+    """Choose the real query pictures among ``real``, and say whose choice it is."""
+    if config.queries == "authors":
+        queries = authors_queries(material.corpus)
+        if len(missing := np.setdiff1d(queries, real)):
+            raise UserError(
+                "evaluate.queries",
+                got=f"{len(missing)} of the authors' pictures of which nothing was drawn",
+                expected="a drawn picture of each",
+            )
+        return queries, f"the {len(queries)} real test pictures that the authors list"
+    count, noun = config.queries_per_class, noun_of(material.corpus)
+    queries = draw_queries(real, material.image_classes[real], count, config.seed)
+    return queries, f"{count} real {material.drawn_set} pictures per {noun}, drawn by seed"
 
 
 def draw_queries(pictures: Rows, classes: Rows, count: int, seed: int) -> Rows:

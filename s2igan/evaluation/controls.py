@@ -9,7 +9,7 @@ import numpy as np
 
 from s2igan.engine.arrays import open_array
 from s2igan.errors import UserError
-from s2igan.evaluation.consistency import retrieval_figure, search, search_others
+from s2igan.evaluation.consistency import retrieval_figures, search, search_others
 from s2igan.evaluation.fidelity import frechet_distance, reference_rows
 from s2igan.evaluation.figures import Figure, Resampling, absent, figure
 from s2igan.evaluation.judge import Rows, Seen
@@ -42,21 +42,21 @@ def control_figures(
     """
     material = judged.material
     mismatched = material.drawn_rows("mismatched")
-    test = material.drawn_rows("test")
+    drawn = material.drawn_captions
     if len(mismatched):
-        test = test[np.isin(material.targets(test), material.targets(mismatched))]
-    targets = material.targets(test)
+        drawn = drawn[np.isin(material.targets(drawn), material.targets(mismatched))]
+    targets = material.targets(drawn)
     retrieved = retrieve(material, embeddings, targets)
     table = _Table(judged, attributes, reason, resampling)
     other = f"the speech of another {noun_of(material.corpus)}"
     return {
         "generated": table.row(
-            judged.drawn.take(test),
-            judged.compared.drawn.take(test),
-            test,
+            judged.drawn.take(drawn),
+            judged.compared.drawn.take(drawn),
+            drawn,
             "pictures drawn from the utterance's own speech",
         ),
-        "mismatched_speech": absent(f"no test utterance was drawn from {other}")
+        "mismatched_speech": absent(f"no {material.drawn_set} utterance was drawn from {other}")
         if not len(mismatched)
         else table.row(
             judged.drawn.take(mismatched),
@@ -67,10 +67,10 @@ def control_figures(
         "retrieved_training_pictures": table.row(
             judged.real.take(retrieved),
             judged.compared.real.take(retrieved),
-            test,
+            drawn,
             "training pictures nearest to the speech in SEN's space",
         ),
-        "real": table.real_row(test),
+        "real": table.real_row(drawn),
     }
 
 
@@ -116,8 +116,9 @@ class _Table:
         self._reason = str(reason)
         self._resampling = resampling
         material = judged.material
-        drawn = material.drawn_rows("test")
+        drawn = material.drawn_captions
         self._queries = np.unique(material.described[material.targets(drawn)])
+        self._real = f"real {material.drawn_set} picture"
         self._reference, self._reference_name = reference_rows(judged)
 
     def row(self, seen: Seen, compared: Seen, rows: Rows, what: str) -> dict[str, object]:
@@ -126,14 +127,14 @@ class _Table:
         ``seen`` is what the judge saw in them, ``compared`` what the network of fidelity did.
         """
         judged, material = self._judged, self._judged.material
-        mAP = retrieval_figure(
-            search(judged.real.features[self._queries], seen.features),
+        mAP = retrieval_figures(
+            search(judged.real.take(self._queries).features, seen.features),
             material.image_classes[self._queries],
             material.classes[material.targets(rows)],
             self._resampling,
-            judged.protocol(f"real test pictures search {what}"),
+            judged.protocol(f"{self._real}s search {what}"),
             noun=noun_of(material.corpus),
-        )
+        )["mAP"]
         return {
             "mAP": mAP,
             "FID": self._fid(compared, what),
@@ -141,9 +142,9 @@ class _Table:
         }
 
     def real_row(self, rows: Rows) -> dict[str, object]:
-        """Judge the real test pictures that samples ``rows`` stand for."""
+        """Judge the real pictures that samples ``rows`` stand for."""
         judged, material = self._judged, self._judged.material
-        what = "the real test pictures"
+        what = f"the {self._real}s"
         pictures = material.described[material.targets(rows)]
         return {
             "mAP": self._mean_precision_of_real(),
@@ -156,14 +157,14 @@ class _Table:
         if not material.corpus.has_classes:
             return absent("without classes no other real picture is relevant to one")
         classes = material.image_classes[self._queries]
-        return retrieval_figure(
-            search_others(judged.real.features[self._queries]),
+        return retrieval_figures(
+            search_others(judged.real.take(self._queries).features),
             classes,
             classes,
             self._resampling,
-            judged.protocol("each real test picture searches the others"),
+            judged.protocol(f"each {self._real} searches the others"),
             noun=noun_of(material.corpus),
-        )
+        )["mAP"]
 
     def _fid(self, compared: Seen, what: str) -> Figure:
         reference = self._judged.compared.real.take(self._reference)
@@ -175,9 +176,9 @@ class _Table:
         )
 
     def _fid_of_real(self, count: int) -> Figure:
-        floor = self._judged.material.image_rows("floor")
+        floor = self._judged.material.floor()
         if not len(floor):
-            return absent("the real test pictures are the reference; see fidelity/floor")
+            return absent(f"the {self._real}s are the reference; see fidelity/floor")
         # As many as the other rows have, since the distance falls with the number of pictures.
         mixed = np.random.default_rng(self._resampling.seed).permutation(floor)[:count]
         return self._fid(

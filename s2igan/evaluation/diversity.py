@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from s2igan.evaluation.fidelity import reference_rows
-from s2igan.evaluation.figures import Resampling, absent, figure
+from s2igan.evaluation.figures import Resampling, absent
 from s2igan.evaluation.judge import Rows, Source
 from s2igan.evaluation.material import Judged
 from s2igan.evaluation.wording import noun_of
@@ -46,7 +46,8 @@ def diversity_figures(judged: Judged, resampling: Resampling) -> dict[str, objec
 
     Returns:
         ``draws`` and ``real_of_one_species``: mean pairwise distance; ``nearest_training``:
-        distance to the nearest training picture, ``generated`` and ``real_test``. Each in the
+        distance to the nearest training picture, ``generated`` and ``real_test``,
+        or ``real_val``. Each in the
         judge's features and in pixels.
     """
     return {
@@ -84,7 +85,7 @@ def _real(judged: Judged, resampling: Resampling) -> dict[str, object]:
     if not groups:
         return absent(f"no {noun} has two real pictures")
     vectors = [
-        (judged.real.features[group], pixel_vectors(material.real, group)) for group in groups
+        (judged.real.take(group).features, pixel_vectors(material.real, group)) for group in groups
     ]
     species = np.array([material.image_classes[group[0]] for group in groups])
     what = f"mean distance among {name} of one {noun}, {len(groups)} groups"
@@ -100,25 +101,22 @@ def _spread(
 ) -> dict[str, object]:
     spreads = np.array([[mean_pairwise_distance(v) for v in group] for group in groups])
     return {
-        name: figure(
-            values.mean(),
-            judged.protocol(what, unit),
-            interval=resampling.interval(values, classes),
-        )
+        name: resampling.mean(values, classes, judged.protocol(what, unit))
         for (name, unit), values in zip(_UNITS.items(), spreads.T, strict=True)
     }
 
 
 def _nearest(judged: Judged, resampling: Resampling) -> dict[str, object]:
     material = judged.material
-    rows = material.drawn_rows("test")
+    rows = material.drawn_captions
     pictures, first = np.unique(material.described[material.targets(rows)], return_index=True)
     rows = rows[first]  # one drawn picture per real test picture
     train = material.image_rows("train")
     if not len(train):
         return absent("the corpus has no training pictures")
+    real = f"real_{material.drawn_set}"
     gallery = {
-        "features": judged.real.features[train],
+        "features": judged.real.take(train).features,
         "pixels": pixel_vectors(material.real, train),
     }
     queries = {
@@ -126,23 +124,24 @@ def _nearest(judged: Judged, resampling: Resampling) -> dict[str, object]:
             "features": judged.drawn.features[rows],
             "pixels": pixel_vectors(material.drawn, rows),
         },
-        "real_test": {
-            "features": judged.real.features[pictures],
+        real: {
+            "features": judged.real.take(pictures).features,
             "pixels": pixel_vectors(material.real, pictures),
         },
     }
     classes = material.image_classes[pictures]
-    whose = {"generated": "drawn pictures, one per test picture", "real_test": "real test pictures"}
+    whose = {
+        "generated": f"drawn pictures, one per {material.drawn_set} picture",
+        real: f"real {material.drawn_set} pictures",
+    }
     figures: dict[str, object] = {}
     for name, vectors in queries.items():
         group = {}
         for space, unit in _UNITS.items():
             values = nearest_distances(vectors[space], gallery[space])
             what = f"mean distance to the nearest of {len(train)} training pictures, unflipped"
-            group[space] = figure(
-                values.mean(),
-                judged.protocol(f"{len(values)} {whose[name]}", what, unit),
-                interval=resampling.interval(values, classes),
+            group[space] = resampling.mean(
+                values, classes, judged.protocol(f"{len(values)} {whose[name]}", what, unit)
             )
         figures[name] = group
     return figures

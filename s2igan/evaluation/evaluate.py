@@ -1,24 +1,32 @@
 """The stage ``evaluate``: how good the drawn pictures are, in figures and in pictures."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+from s2igan.engine.arrays import open_array
 from s2igan.engine.distributed import current_rank
 from s2igan.engine.pictures import save_png
 from s2igan.engine.session import Session
 from s2igan.engine.tables import write_json
 from s2igan.errors import UserError
+from s2igan.evaluation.class_table import class_names, write_class_table
 from s2igan.evaluation.config import EvaluateConfig
 from s2igan.evaluation.consistency import consistency_figures
 from s2igan.evaluation.controls import control_figures
 from s2igan.evaluation.diversity import diversity_figures
 from s2igan.evaluation.fidelity import fidelity_figures
 from s2igan.evaluation.figures import Resampling, absent, flatten
-from s2igan.evaluation.grids import samples_grid, swap_grid
+from s2igan.evaluation.fine_tuned import load_fine_tuned
+from s2igan.evaluation.grids import samples_grid, samples_row, swap_grid
 from s2igan.evaluation.judge import Judge
 from s2igan.evaluation.keywords import keyword_figures
 from s2igan.evaluation.material import Attributes, Judged, Material
 from s2igan.evaluation.networks import load_judge
+from s2igan.evaluation.r_precision import Critic, r_precision_figures
 from s2igan.evaluation.swap import swap_figures
+from s2igan.sen.images import load_image_embedding
+from s2igan.vision.interface import Backbone
+from s2igan.vision.names import FINE_TUNED
 
 
 def evaluate(
@@ -28,12 +36,14 @@ def evaluate(
     features: Path,
     embeddings: Path,
     samples: Path,
+    sen: Path,
     weights: Path,
     metrics: Path,
+    classes: Path,
     plots: Path,
     session: Session,
 ) -> None:
-    """Write the figures of the drawn pictures, and two grids to look at.
+    """Write the figures of the drawn pictures, and pictures to look at.
 
     Args:
         config: the section ``evaluate``.
@@ -41,9 +51,11 @@ def evaluate(
         features: ``artifacts/features``.
         embeddings: ``artifacts/embeddings``.
         samples: ``artifacts/samples``.
+        sen: ``artifacts/sen``, the critic where no judge reads what descriptions say.
         weights: ``artifacts/weights``, for networks that do not come with the package.
         metrics: JSON file of the figures.
-        plots: folder of ``samples_grid.png`` and ``swap_grid.png``.
+        classes: TSV file of the same class by class.
+        plots: folder of ``samples_grid.png``, ``samples_row.png`` and ``swap_grid.png``.
         session: device and tracking.
 
     Raises:
@@ -52,32 +64,60 @@ def evaluate(
     if not current_rank().is_first:
         return  # one process is enough to judge
     material = Material(corpus, features, samples, config.crop)
-    if not len(material.drawn_rows("test")):
-        raise UserError("samples of the set 'test'", got=0, expected="at least one")
+    if not len(material.drawn_captions):
+        raise UserError(
+            f"samples of the set {material.drawn_set!r}", got=0, expected="at least one"
+        )
     judge = _network(config.backbone, "judge", config, weights, session)
     fidelity = None
     other = config.fidelity_backbone
     if other is not None and other != config.backbone:
         fidelity = _network(other, "fidelity", config, weights, session)
-    figures = take_figures(Judged.of(material, judge, fidelity), config, embeddings)
+    judged = Judged.of(material, judge, fidelity, _classifier(config, material, weights, session))
+
+    def critic() -> Critic:
+        embed = load_image_embedding(features, weights, sen, session.device)
+        speech = open_array(embeddings / "speech.npy")
+        return Critic(embed, speech, session.device, config.batch_size)
+
+    figures = take_figures(judged, config, embeddings, critic)
     grids = {
         "samples_grid": samples_grid(
             material, features, config.grid_sentences, config.grid_pictures, config.seed
         ),
+        "samples_row": samples_row(material, config.grid_sentences, config.seed),
         "swap_grid": swap_grid(material, config.swap_grid_pairs, config.seed),
     }
     write_json(metrics, figures)
+    write_class_table(classes, figures, class_names(material.corpus.images))
     session.tracker.summary(flatten(figures))
     for name, picture in grids.items():
         save_png(plots / f"{name}.png", picture)
         session.tracker.picture(name, picture)
 
 
+def _classifier(
+    config: EvaluateConfig, material: Material, weights: Path, session: Session
+) -> Judge | None:
+    """Return the network of the inception score, if it has one of its own."""
+    name = config.is_backbone
+    if name in (None, config.fidelity_backbone or config.backbone):
+        return None
+    if name != FINE_TUNED:
+        return _network(name, "inception score", config, weights, session)
+    network = load_fine_tuned(weights, material.corpus, material.drawn_set)
+    return _judge(network, "inception score", config, session)
+
+
 def _network(
     name: str, role: str, config: EvaluateConfig, weights: Path, session: Session
 ) -> Judge:
+    return _judge(load_judge(name, weights), role, config, session)
+
+
+def _judge(network: Backbone, role: str, config: EvaluateConfig, session: Session) -> Judge:
     return Judge(
-        load_judge(name, weights),
+        network,
         session.device,
         config.precision,
         config.batch_size,
@@ -86,23 +126,28 @@ def _network(
     )
 
 
-def take_figures(judged: Judged, config: EvaluateConfig, embeddings: Path) -> dict[str, object]:
+def take_figures(
+    judged: Judged, config: EvaluateConfig, embeddings: Path, critic: Callable[[], Critic]
+) -> dict[str, object]:
     """Take every figure; groups that the corpus or the judge does not allow say why.
 
     Args:
         judged: the pictures and what the networks saw.
         config: the section ``evaluate``.
         embeddings: ``artifacts/embeddings``.
+        critic: opens the SEN.
 
     Returns:
-        Groups ``fidelity``, ``consistency``, ``keywords``, ``swap``, ``diversity``, ``controls``.
+        Groups ``fidelity``, ``consistency``, ``r_precision``, ``keywords``, ``swap``,
+        ``diversity``, ``controls``.
     """
     resampling = Resampling.of(config)
     reason = _no_attributes(judged)
     attributes = None if reason else Attributes.of(judged.material.corpus)
     figures: dict[str, object] = {
         "fidelity": fidelity_figures(judged, config),
-        "consistency": consistency_figures(judged, resampling, config.queries_per_class),
+        "consistency": consistency_figures(judged, resampling, config),
+        **r_precision_figures(judged, attributes, critic, config),
     }
     if attributes is None:
         figures["keywords"] = figures["swap"] = absent(str(reason))

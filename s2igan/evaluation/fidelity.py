@@ -1,6 +1,7 @@
 """Inception score, FID, KID, precision and recall, all computed by torch-fidelity.
 
-They are taken in the features of one network: the judge, or another that the parameters name.
+They are taken in the features of one network: the judge, or another that the parameters name; the
+inception score may have a network of its own.
 """
 
 import numpy as np
@@ -8,11 +9,11 @@ import torch_fidelity
 
 from s2igan.errors import UserError
 from s2igan.evaluation.config import EvaluateConfig
-from s2igan.evaluation.figures import absent, figure
+from s2igan.evaluation.figures import Figure, absent, figure
+from s2igan.evaluation.inception_score import own_scores, softmax_note, softmax_of_is
 from s2igan.evaluation.judge import Rows, Seen
 from s2igan.evaluation.material import Judged
 from s2igan.evaluation.seen_extractor import calculate
-from s2igan.vision.interface import CLASSES
 
 _NAMES = {
     "IS": torch_fidelity.KEY_METRIC_ISC_MEAN,
@@ -63,16 +64,6 @@ def frechet_distance(seen: Seen, reference: Seen) -> float:
     return calculate(seen, reference, None, fid=True)[torch_fidelity.KEY_METRIC_FID]
 
 
-def softmax_of_is(seen: Seen, config: EvaluateConfig) -> str | None:
-    """Name the logits that the inception score is taken from.
-
-    Those of the configured attribute where the network reads attributes, of all classes where it
-    is an ImageNet network with its classifier, else None.
-    """
-    logits = seen.logits or {}
-    return next((name for name in (config.attribute_of_is, CLASSES) if name in logits), None)
-
-
 def check_counts(smallest: int, config: EvaluateConfig) -> None:
     """Refuse settings that need more pictures than the smallest set has.
 
@@ -103,14 +94,14 @@ def fidelity_figures(judged: Judged, config: EvaluateConfig) -> dict[str, object
     material = judged.material
     (reference, reference_name), (floor, other, floor_name) = _references(judged, config.seed)
     train = material.image_rows("train")
-    drawn = material.drawn_rows("test")
+    drawn = material.drawn_captions
     compared = judged.compared
     rows = {
         "generated": (
             compared.drawn.take(drawn),
             compared.real.take(reference),
-            f"{len(drawn)} pictures drawn from test utterances against {len(reference)} "
-            f"{reference_name}",
+            f"{len(drawn)} pictures drawn from {material.drawn_set} utterances against "
+            f"{len(reference)} {reference_name}",
         ),
         "floor": (
             compared.real.take(floor),
@@ -123,8 +114,9 @@ def fidelity_figures(judged: Judged, config: EvaluateConfig) -> dict[str, object
             f"{len(train)} training pictures against {len(reference)} {reference_name}",
         ),
     }
+    scores = own_scores(judged, config, drawn=drawn, floor=floor, train=train)
     return {
-        name: _row(judged, config, seen, against, what)
+        name: _row(judged, config, seen, against, what, scores.get(name))
         for name, (seen, against, what) in rows.items()
     }
 
@@ -136,17 +128,22 @@ def reference_rows(judged: Judged) -> tuple[Rows, str]:
 
 def _references(judged: Judged, seed: int) -> tuple[tuple[Rows, str], tuple[Rows, Rows, str]]:
     reference, name = reference_rows(judged)
-    floor = judged.material.image_rows("floor")
+    floor = judged.material.floor()
     if len(floor):
         return (reference, name), (floor, reference, "two disjoint draws of the test species")
     mixed = np.random.default_rng(seed).permutation(reference)
     middle = len(mixed) // 2
-    halves = "the two halves of the real test pictures"
+    halves = f"the two halves of the {name}"
     return (reference, name), (np.sort(mixed[:middle]), np.sort(mixed[middle:]), halves)
 
 
 def _row(
-    judged: Judged, config: EvaluateConfig, seen: Seen, against: Seen, what: str
+    judged: Judged,
+    config: EvaluateConfig,
+    seen: Seen,
+    against: Seen,
+    what: str,
+    score: Figure | None,
 ) -> dict[str, object]:
     measured = measure(seen, against, config)
     notes = _notes(config, seen, against)
@@ -157,6 +154,8 @@ def _row(
     for name, value in measured.items():
         note = [notes[name]] if name in notes else []
         row[name] = figure(value, judged.fidelity_protocol(what, *note, library))
+    if score is not None:
+        row["IS"] = score
     return row
 
 
@@ -167,11 +166,8 @@ def _notes(config: EvaluateConfig, seen: Seen, against: Seen) -> dict[str, str]:
         "precision": f"{config.neighbourhood}-neighbour balls, reference",
         "recall": f"{config.neighbourhood}-neighbour balls, pictures",
     }
-    softmax = softmax_of_is(seen, config)
-    if softmax is not None and seen.logits is not None:
-        whole = f"over all {seen.logits[softmax].shape[1]} classes"
-        over = whole if softmax == CLASSES else f"of {softmax}"
-        notes["IS"] = f"softmax {over}, {config.is_splits} splits"
+    if (note := softmax_note(seen, config)) is not None:
+        notes["IS"] = note
     if min(len(seen), len(against)) <= seen.features.shape[1]:
         notes["FID"] = "no more pictures than features: their number alone raises it"
     return notes

@@ -1,6 +1,6 @@
 """Figures: a value with what chance gives, its interval and the protocol it was taken by."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,13 +8,28 @@ import numpy as np
 import numpy.typing as npt
 
 from s2igan.evaluation.config import EvaluateConfig
-from s2igan.metrics.intervals import bootstrap_over_classes
+from s2igan.metrics.intervals import ClassSums, bootstrap_sums, sum_by_class
 
 Figure = dict[str, object]
 Figures = Mapping[str, object]
 """Nested groups whose leaves are figures, or ``{"absent": [reason]}``."""
 
 LEVEL = 0.95
+
+
+class MeanFigure(dict[str, object]):
+    """A figure that is the mean of values which belong to classes.
+
+    The sums behind it go with it in memory and are no part of its JSON.
+
+    Args:
+        parts: the figure.
+        sums: of the values, class by class.
+    """
+
+    def __init__(self, parts: Figure, sums: ClassSums) -> None:
+        super().__init__(parts)
+        self.sums = sums
 
 
 def figure(
@@ -57,6 +72,15 @@ def flatten(figures: Figures) -> dict[str, float]:
     return flat
 
 
+def means(figures: Figures, prefix: str = "") -> Iterator[tuple[str, MeanFigure]]:
+    """Yield every mean over values of classes with its path, as :func:`flatten` names it."""
+    for name, item in figures.items():
+        if isinstance(item, MeanFigure):
+            yield f"{prefix}{name}", item
+        elif isinstance(item, Mapping):
+            yield from means(item, f"{prefix}{name}/")
+
+
 @dataclass(frozen=True)
 class Resampling:
     """How chance and intervals are drawn.
@@ -76,10 +100,22 @@ class Resampling:
         """Take the settings of the section ``evaluate``."""
         return cls(config.seed, config.chance_permutations, config.bootstrap_draws)
 
-    def interval(
-        self, values: npt.NDArray[Any], classes: npt.NDArray[np.integer[Any]]
-    ) -> tuple[float, float]:
-        """Return the 95 % interval of the mean of ``values`` ``(n,)`` over ``classes`` ``(n,)``."""
-        return bootstrap_over_classes(
-            np.asarray(values, np.float64), classes, self.seed, self.draws, LEVEL
-        )
+    def mean(
+        self,
+        values: npt.NDArray[Any],
+        classes: npt.NDArray[np.integer[Any]],
+        protocol: Sequence[str],
+        *,
+        chance: float | None = None,
+    ) -> MeanFigure:
+        """Take the mean of values with its 95 % interval over their classes.
+
+        Args:
+            values: ``(n,)``, not empty.
+            classes: ``(n,)``.
+            protocol: sentences that say how they were taken.
+            chance: what the mean would be without any knowledge of the speech.
+        """
+        sums = sum_by_class(values, classes)
+        interval = bootstrap_sums(sums, self.seed, self.draws, LEVEL)
+        return MeanFigure(figure(sums.mean, protocol, chance=chance, interval=interval), sums)

@@ -105,6 +105,18 @@ def samples_grid(
     return sheet.picture
 
 
+def samples_row(material: Material, sentences: int, seed: int) -> Picture:
+    """Lay the first picture drawn of each sentence of :func:`samples_grid` out in one row.
+
+    Sentences and noise depend on corpus, split and seeds alone, so rows of variants compare.
+
+    Returns:
+        ``(S, n * S, 3)`` uint8 at the drawn size, without margins and lettering.
+    """
+    first = np.array([group[0] for group in choose_sentences(material, sentences, seed)])
+    return np.concatenate(list(material.drawn(first)), axis=1)
+
+
 def choose_sentences(material: Material, count: int, seed: int) -> list[Rows]:
     """Choose sentences of different species, those that were drawn several times where there are.
 
@@ -118,7 +130,7 @@ def choose_sentences(material: Material, count: int, seed: int) -> list[Rows]:
     """
     rng = np.random.default_rng(seed)
     chosen: dict[int, Rows] = {}
-    for name in ("draws", "test"):
+    for name in ("draws", material.drawn_set):
         rows = material.drawn_rows(name)
         spoken = material.utterances(rows)
         for utterance in rng.permutation(np.unique(spoken)).tolist():
@@ -143,7 +155,8 @@ def swap_grid(material: Material, pairs: int, seed: int) -> Picture:
     before, after = swap_rows(material)
     if not len(before):
         sheet = Sheet(4 * SIDE, 2 * _LINE)
-        sheet.text("This corpus has no swapped sentences.", _GAP, _GAP, load_font(_FONT))
+        what = "This corpus has" if material.drawn_set == "test" else "These samples have"
+        sheet.text(f"{what} no swapped sentences.", _GAP, _GAP, load_font(_FONT))
         return sheet.picture
     chosen = choose_pairs(material, before, pairs, seed)
     beside = 2 * (SIDE + _GAP)  # where the words start

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from s2igan.corpora.attributes import ATTRIBUTES, COLOUR_PARTS
-from s2igan.evaluation.figures import Figure, Resampling, absent, figure
+from s2igan.evaluation.figures import Figure, Resampling, absent
 from s2igan.evaluation.judge import Rows
 from s2igan.evaluation.material import Attributes, Booleans, Judged, Values
 
@@ -45,11 +45,11 @@ class Reading:
             return absent("no caption mentions it")
         hits = (self.seen == self.truth)[:, columns][told]  # one entry per mention
         classes = np.repeat(self.classes, told.sum(axis=1))
-        return figure(
-            float(hits.mean()),
+        return resampling.mean(
+            hits,
+            classes,
             [f"{len(hits)} mentions", *protocol],
             chance=self._chance(columns, resampling),
-            interval=resampling.interval(hits, classes),
         )
 
     def _chance(self, columns: list[int], resampling: Resampling) -> float:
@@ -90,11 +90,12 @@ def keyword_figures(
     Returns:
         Groups ``generated`` and ``real``, each with the figures of :data:`GROUPS`.
     """
-    rows = judged.material.drawn_rows("test")
+    rows = judged.material.drawn_captions
     pictures = judged.material.described[judged.material.targets(rows)]
     generated = read_drawn(judged, attributes, rows)
     real = read(judged, attributes, judged.real.take(pictures).readings(), rows)
-    what = "share of the attributes mentioned by the test captions that the judge sees in the"
+    whom = judged.material.drawn_set
+    what = f"share of the attributes mentioned by the {whom} captions that the judge sees in the"
     common = (
         f"{len(rows)} captions",
         f"chance: captions permuted over the pictures, mean of {resampling.permutations}",

@@ -14,6 +14,7 @@ from s2igan.engine.arrays import open_array
 from s2igan.engine.pictures import Picture
 from s2igan.engine.tables import read_table
 from s2igan.errors import UserError
+from s2igan.evaluation.drawing import Drawing
 from s2igan.evaluation.judge import Judge, Rows, Seen, SeenRows
 from s2igan.vision.pixels import PackedPixels
 
@@ -37,6 +38,7 @@ class Material:
     def __init__(self, corpus: Path, features: Path, samples: Path, crop: int) -> None:
         self.corpus = Corpus(corpus)
         self.samples = read_table(samples / "samples.parquet")
+        self.drawing = Drawing.read(samples)
         self.crop = crop
         self._pixels = PackedPixels(features)
         self._drawn: npt.NDArray[np.uint8] = np.asarray(open_array(samples / "images.npy"))
@@ -47,6 +49,12 @@ class Material:
         self.classes: Rows = self.image_classes[self.described]
         _expect("packed pictures", len(self._pixels), len(images))
         _expect("drawn pictures", len(self._drawn), len(self.samples))
+
+    @property
+    def protocol(self) -> list[str]:
+        """What is true of every figure: the drawing, the preprocessing and the corpus."""
+        count = len(self.drawn_captions)
+        return [self.drawing.sentence(count), self.preprocessing, self.edition]
 
     @property
     def edition(self) -> str:
@@ -62,6 +70,16 @@ class Material:
             f"centre {self.crop} px of the packed picture{resized}, not flipped"
         )
 
+    @property
+    def drawn_set(self) -> str:
+        """Whose captions were drawn, ``test`` or ``val``; the set of these samples, too."""
+        return self.drawing.split
+
+    @property
+    def drawn_captions(self) -> Rows:
+        """Rows of the samples of the captions that are judged."""
+        return self.drawn_rows(self.drawn_set)
+
     def drawn(self, rows: Rows) -> Picture:
         """Return drawn pictures, ``(n, S, S, 3)`` uint8."""
         return np.ascontiguousarray(self._drawn[rows])
@@ -76,8 +94,14 @@ class Material:
         return images.round().byte().permute(0, 2, 3, 1).contiguous().numpy()
 
     def drawn_rows(self, name: str) -> Rows:
-        """Rows of the samples of one set, such as ``test`` or ``draws``, in order."""
+        """Rows of the samples of one set, such as ``draws``, in order."""
         return np.flatnonzero(self.samples["set"].to_numpy() == name).astype(np.int64)
+
+    def captions(self) -> Rows:
+        """All utterances that describe pictures of the drawn set, changed sentences left out."""
+        table = self.corpus.descriptions
+        drawn = (table["role"] == "caption") & (table["split"] == self.drawn_set)
+        return np.flatnonzero(drawn.to_numpy()).astype(np.int64)
 
     def image_rows(self, split: str) -> Rows:
         """Rows of the pictures of one split, in order."""
@@ -87,13 +111,27 @@ class Material:
     def reference(self) -> tuple[Rows, str]:
         """Rows of the real pictures that everything is compared with, and their name.
 
-        Fresh pictures of the test species where the corpus has a split of them, else the test
-        pictures.
+        Fresh pictures of the test species where the corpus has a split of them and test captions
+        were drawn, else the pictures that the drawn captions describe.
         """
-        fresh = self.image_rows("reference")
+        fresh = self._fresh("reference")
         if len(fresh):
             return fresh, "fresh real pictures of the test species"
-        return self.image_rows("test"), "real test pictures"
+        return self.image_rows(self.drawn_set), f"real {self.drawn_set} pictures"
+
+    def floor(self) -> Rows:
+        """Rows of further fresh pictures of the test species; none where there are no such."""
+        return self._fresh("floor")
+
+    def real_rows(self) -> Rows:
+        """Rows of the real pictures that take part in any figure."""
+        parts = [self.image_rows(name) for name in ("train", self.drawn_set)]
+        return np.unique(np.concatenate([*parts, self._fresh("reference"), self.floor()]))
+
+    def _fresh(self, split: str) -> Rows:
+        if self.drawn_set != "test":
+            return np.empty(0, np.int64)
+        return self.image_rows(split)
 
     def targets(self, rows: Rows) -> Rows:
         """Utterances that drawn pictures are judged against, ``(n,)``."""
@@ -121,10 +159,21 @@ class Compared:
     @classmethod
     def of(cls, material: Material, network: Judge) -> "Compared":
         """Let a network look at every picture of these sets, and at no other."""
-        train, floor = material.image_rows("train"), material.image_rows("floor")
+        train, floor = material.image_rows("train"), material.floor()
         real = np.unique(np.concatenate([train, floor, material.reference()[0]]))
-        sets = [material.drawn_rows(name) for name in ("test", "mismatched")]
-        drawn = np.unique(np.concatenate(sets))
+        drawn = np.union1d(material.drawn_captions, material.drawn_rows("mismatched"))
+        return cls(
+            SeenRows(network.see(material.real, real, "real pictures"), real),
+            SeenRows(network.see(material.drawn, drawn, "drawn pictures"), drawn),
+            network.protocol,
+        )
+
+    @classmethod
+    def for_inception_score(cls, material: Material, network: Judge) -> "Compared":
+        """Let a network look at the sets that have an inception score, and at no other picture."""
+        fresh, train = material.floor(), material.image_rows("train")
+        floor = fresh if len(fresh) else material.reference()[0]
+        real, drawn = np.unique(np.concatenate([train, floor])), material.drawn_captions
         return cls(
             SeenRows(network.see(material.real, real, "real pictures"), real),
             SeenRows(network.see(material.drawn, drawn, "drawn pictures"), drawn),
@@ -138,40 +187,50 @@ class Judged:
 
     Args:
         material: the pictures.
-        real: per picture of the index, what the judge saw.
+        real: what the judge saw in pictures of the index.
         drawn: per sample, likewise.
         judge: how the judge is named in protocols.
         compared: what the network of fidelity saw.
+        classified: what the network of the inception score saw; None = that of fidelity.
     """
 
     material: Material
-    real: Seen
+    real: SeenRows
     drawn: Seen
     judge: str
     compared: Compared
+    classified: Compared | None = None
 
     @classmethod
-    def of(cls, material: Material, judge: Judge, fidelity: Judge | None = None) -> "Judged":
-        """Let the judge look at every picture, and ``fidelity``, by default the judge, at the sets
-        that are compared.
+    def of(
+        cls,
+        material: Material,
+        judge: Judge,
+        fidelity: Judge | None = None,
+        classifier: Judge | None = None,
+    ) -> "Judged":
+        """Let the judge look at all pictures, ``fidelity``, by default the judge, at the sets that
+        are compared, and ``classifier``, by default the latter, at those with an inception score.
         """
-        images, samples = np.arange(len(material.image_classes)), np.arange(len(material.samples))
-        real = judge.see(material.real, images, "real pictures")
+        images, samples = material.real_rows(), np.arange(len(material.samples))
+        real = SeenRows(judge.see(material.real, images, "real pictures"), images)
         drawn = judge.see(material.drawn, samples, "drawn pictures")
         if fidelity is None:
-            compared = Compared(SeenRows(real, images), SeenRows(drawn, samples), judge.protocol)
+            compared = Compared(real, SeenRows(drawn, samples), judge.protocol)
         else:
             compared = Compared.of(material, fidelity)
-        return cls(material, real, drawn, judge.protocol, compared)
+        classified = None
+        if classifier is not None:
+            classified = Compared.for_inception_score(material, classifier)
+        return cls(material, real, drawn, judge.protocol, compared, classified)
 
     def protocol(self, *sentences: str) -> list[str]:
         """Return the protocol of a figure: its own sentences, then what all have in common."""
-        return [*sentences, self.judge, self.material.preprocessing, self.material.edition]
+        return [*sentences, self.judge, *self.material.protocol]
 
     def fidelity_protocol(self, *sentences: str) -> list[str]:
         """Return the protocol of a figure in the features of the network of fidelity."""
-        network = self.compared.network
-        return [*sentences, network, self.material.preprocessing, self.material.edition]
+        return [*sentences, self.compared.network, *self.material.protocol]
 
 
 @dataclass(frozen=True)

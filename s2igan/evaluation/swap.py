@@ -6,7 +6,7 @@ import numpy as np
 
 from s2igan.corpora.attributes import ATTRIBUTES
 from s2igan.errors import UserError
-from s2igan.evaluation.figures import Figure, Resampling, absent, figure
+from s2igan.evaluation.figures import Figure, Resampling, absent
 from s2igan.evaluation.judge import Rows
 from s2igan.evaluation.material import Attributes, Booleans, Judged, Material, Values, value_numbers
 
@@ -45,17 +45,12 @@ class Pairs:
         each = np.arange(len(self.changed))
         values = self.after[each, self.changed] == self.new
         base = self.before[each, self.changed] == self.new
-        return figure(
-            values.mean(),
-            protocol,
-            chance=float(base.mean()),
-            interval=resampling.interval(values, self.classes),
-        )
+        return resampling.mean(values, self.classes, protocol, chance=float(base.mean()))
 
     def starts_right(self, resampling: Resampling, protocol: list[str]) -> Figure:
         """Share of pairs whose first picture shows the original word's value."""
         values = self.before[np.arange(len(self.changed)), self.changed] == self.old
-        return figure(values.mean(), protocol, interval=resampling.interval(values, self.classes))
+        return resampling.mean(values, self.classes, protocol)
 
     def stays(self, mentioned: bool, resampling: Resampling, protocol: list[str]) -> Figure:
         """Share of the other attributes that read the same in both pictures.
@@ -73,19 +68,14 @@ class Pairs:
         rng = np.random.default_rng(resampling.seed)
         shuffled = [rng.permutation(len(others)) for _ in range(resampling.permutations)]
         values = (self.before == self.after)[others]
-        return figure(
-            values.mean(),
-            protocol,
-            chance=float(
-                np.mean([(self.before == self.after[p])[others].mean() for p in shuffled])
-            ),
-            interval=resampling.interval(values, np.repeat(self.classes, others.sum(axis=1))),
-        )
+        chance = np.mean([(self.before == self.after[p])[others].mean() for p in shuffled])
+        classes = np.repeat(self.classes, others.sum(axis=1))
+        return resampling.mean(values, classes, protocol, chance=float(chance))
 
     def all_stay(self, resampling: Resampling, protocol: list[str]) -> Figure:
         """Share of pairs in which every other mentioned attribute reads the same."""
         values = ((self.before == self.after) | ~self.others(mentioned=True)).all(axis=1)
-        return figure(values.mean(), protocol, interval=resampling.interval(values, self.classes))
+        return resampling.mean(values, self.classes, protocol)
 
     def others(self, mentioned: bool) -> Booleans:
         """Return the attributes besides the changed one, ``(n, 8)`` bool."""
@@ -147,6 +137,8 @@ def swap_figures(
         ``follows`` (whole and per attribute), ``starts_right``, ``others_stay`` (per attribute,
         mentioned and all) and ``all_mentioned_stay`` (per pair).
     """
+    if (name := judged.material.drawn_set) != "test":
+        return absent(f"changed sentences are of test classes, the samples of {name} classes")
     pairs = read_pairs(judged, attributes)
     if not len(pairs.changed):
         return absent("no sentence of the corpus was changed and spoken again")

@@ -64,6 +64,22 @@ def ranked_precisions(ranked: Booleans, k: int) -> npt.NDArray[np.float64]:
     return np.asarray(ranked[:, :k].mean(axis=1), np.float64)
 
 
+def true_first(scores: Floats) -> npt.NDArray[np.float64]:
+    """Whether the true description scores highest, as R-precision asks.
+
+    Where others score the same, it counts as the chance that a draw among the highest gives it.
+
+    Args:
+        scores: ``(Q, 1 + m)``, the true one in the first column.
+
+    Returns:
+        ``(Q,)`` in [0, 1].
+    """
+    true = scores[:, :1]
+    ties = np.count_nonzero(scores == true, axis=1)  # the true one among them
+    return np.where((scores > true).any(axis=1), 0.0, 1.0 / ties)
+
+
 def average_precisions(similarity: Floats, relevant: Booleans) -> npt.NDArray[np.float64]:
     """Average precision of each query, ``(Q,)`` float64.
 

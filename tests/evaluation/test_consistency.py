@@ -4,16 +4,22 @@ import numpy as np
 import pytest
 
 from s2igan.evaluation.consistency import (
+    Order,
     consistency_figures,
     draw_queries,
-    retrieval_figure,
+    retrieval_figures,
     search,
     search_others,
 )
-from s2igan.evaluation.figures import Resampling
-from tests.evaluation.world import full
+from s2igan.evaluation.figures import Figure, Resampling
+from s2igan.evaluation.judge import Rows
+from tests.evaluation.world import full, settings
 
 RESAMPLING = Resampling(seed=0, permutations=20, draws=100)
+
+
+def mean_precision(order: Order, queries: Rows, gallery: Rows) -> Figure:
+    return retrieval_figures(order, queries, gallery, RESAMPLING, [])["mAP"]
 
 
 def test_search_is_by_cosine() -> None:
@@ -32,17 +38,17 @@ def test_a_picture_does_not_find_itself() -> None:
 
 def test_mean_average_precision_by_hand() -> None:
     order = np.array([[0, 1, 2, 3], [2, 0, 1, 3]], np.int32)
-    figure = retrieval_figure(order, np.array([0, 1]), np.array([0, 1, 0, 1]), RESAMPLING, [])
+    figure = mean_precision(order, np.array([0, 1]), np.array([0, 1, 0, 1]))
     expected = ((1 + 2 / 3) / 2 + (1 / 3 + 2 / 4) / 2) / 2
     assert figure["value"] == pytest.approx(expected)
 
 
 def test_queries_of_a_species_that_nothing_shows_are_left_out() -> None:
     order = np.array([[0, 1], [0, 1]], np.int32)
-    figure = retrieval_figure(order, np.array([0, 9]), np.array([0, 1]), RESAMPLING, [])
+    figure = mean_precision(order, np.array([0, 9]), np.array([0, 1]))
     assert figure["value"] == 1.0
     assert "1 queries" in str(figure["protocol"])
-    nothing = retrieval_figure(order, np.array([8, 9]), np.array([0, 1]), RESAMPLING, [])
+    nothing = mean_precision(order, np.array([8, 9]), np.array([0, 1]))
     assert list(nothing) == ["absent"]
 
 
@@ -58,7 +64,7 @@ def test_queries_are_drawn_per_species() -> None:
 def test_true_pictures_are_all_found_and_the_paper_searches_only_its_own(tmp_path: Path) -> None:
     world = full(tmp_path)
     world.write()
-    figures = consistency_figures(world.judged(), RESAMPLING, queries_per_class=2)
+    figures = consistency_figures(world.judged(), RESAMPLING, settings(queries_per_class=2))
     for name, counts in (
         ("all_pairs", "12 queries, 24 pictures"),
         ("paper_protocol", "8 queries, 16 pictures"),

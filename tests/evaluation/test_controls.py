@@ -36,7 +36,7 @@ def test_retrieval_takes_the_nearest_training_picture(tmp_path: Path) -> None:
     world = full(tmp_path)
     world.write()
     material = world.material()
-    utterances = np.array(world.test_utterances())
+    utterances = np.array(world.captions())
     found = material.image_classes[retrieve(material, tmp_path / "embeddings", utterances)]
     heard = TEST_SPECIES + material.classes[utterances] % TRAIN_SPECIES
     np.testing.assert_array_equal(found, heard)

@@ -40,7 +40,7 @@ def test_a_remembered_training_picture_is_at_no_distance(tmp_path: Path) -> None
     world.write()
     images = np.load(tmp_path / "samples" / "images.npy")
     material = world.material()
-    images[: len(world.test_utterances())] = material.real(material.image_rows("train")[:1])
+    images[: len(world.captions())] = material.real(material.image_rows("train")[:1])
     np.save(tmp_path / "samples" / "images.npy", images)
     flat = flatten(diversity_figures(world.judged(), RESAMPLING))
     # Squared distances are differences of float32 squares; their root keeps half the digits.

@@ -18,7 +18,7 @@ from s2igan.evaluation.figures import flatten
 from s2igan.evaluation.judge import Judge
 from s2igan.evaluation.material import Judged, Material
 from s2igan.vision.interface import CLASSES, BackboneOutput
-from tests.evaluation.world import SIZE, PlantedBackbone, World, full, settings
+from tests.evaluation.world import SIZE, PlantedBackbone, World, embed_truth, full, settings
 
 JUDGE, FIDELITY = "judge: planted, 50 features", "fidelity: other, 50 features"
 
@@ -49,6 +49,7 @@ def evaluate(
 ) -> tuple[dict[str, Any], Notebook, PlantedBackbone]:
     backbone = PlantedBackbone(reads=reads)
     monkeypatch.setattr(stage, "load_judge", lambda *_: backbone)
+    monkeypatch.setattr(stage, "load_image_embedding", lambda *_: embed_truth)
     notebook = Notebook()
     return run_stage(world, out, config or settings(), notebook), notebook, backbone
 
@@ -62,8 +63,10 @@ def run_stage(
         features=world.folder / "features",
         embeddings=world.folder / "embeddings",
         samples=world.folder / "samples",
+        sen=world.folder / "sen",
         weights=world.folder,
         metrics=out / "metrics" / "generation.json",
+        classes=out / "metrics" / "classes.tsv",
         plots=out / "plots",
         session=replace(plain_session(), tracker=tracker or Tracker()),
     )
@@ -73,7 +76,7 @@ def run_stage(
 
 def swapped(folder: Path) -> World:
     world = full(folder)
-    for utterance in world.test_utterances()[:2]:
+    for utterance in world.captions()[:2]:
         changed = world.swap(utterance, "belly", "grey")
         world.sample("swap_original", utterance, world.truth(utterance))
         world.samples.append({**world.samples[-1], "set": "swap_changed", "utterance": changed})
@@ -82,6 +85,11 @@ def swapped(folder: Path) -> World:
     world.samples = [world.samples[row] for row in order]
     world.drawn = [world.drawn[row] for row in order]
     return world
+
+
+def real_pictures(world: World) -> int:
+    """Real pictures that take part where test captions were drawn."""
+    return sum(row["split"] != "val" for row in world.images)
 
 
 def test_figures_and_grids_are_written_shown_and_the_same_twice(
@@ -93,18 +101,25 @@ def test_figures_and_grids_are_written_shown_and_the_same_twice(
     assert list(figures) == [
         "fidelity",
         "consistency",
+        "r_precision",
         "keywords",
         "swap",
         "diversity",
         "controls",
     ]
-    assert notebook.pictures == ["samples_grid", "swap_grid"]
+    assert notebook.pictures == ["samples_grid", "samples_row", "swap_grid"]
     assert notebook.values.keys() == flatten(figures).keys()
     assert notebook.values["keywords/generated/all"] == 1.0
     # Every picture is looked at once.
-    assert backbone.pictures == len(world.images) + len(world.samples)
+    assert backbone.pictures == real_pictures(world) + len(world.samples)
     evaluate(world, monkeypatch, tmp_path / "second")
-    for name in ("metrics/generation.json", "plots/samples_grid.png", "plots/swap_grid.png"):
+    for name in (
+        "metrics/generation.json",
+        "metrics/classes.tsv",
+        "plots/samples_grid.png",
+        "plots/samples_row.png",
+        "plots/swap_grid.png",
+    ):
         first, second = tmp_path / "first" / name, tmp_path / "second" / name
         assert first.read_bytes() == second.read_bytes()
 
@@ -207,7 +222,7 @@ def test_naming_the_judge_itself_looks_no_second_time(
     world.write()
     same = settings(fidelity_backbone="reader")
     figures, _, backbone = evaluate(world, monkeypatch, tmp_path / "out", same)
-    assert backbone.pictures == len(world.images) + len(world.samples)
+    assert backbone.pictures == real_pictures(world) + len(world.samples)
     assert JUDGE in figures["fidelity"]["generated"]["FID"]["protocol"]
 
 
@@ -220,7 +235,7 @@ def test_batch_size_changes_no_figure(tmp_path: Path) -> None:
         for size in (1, 7, 1000)
     ]
     for other in seen[1:]:
-        np.testing.assert_allclose(other.real.features, seen[0].real.features, atol=1e-6)
+        np.testing.assert_allclose(other.real.seen.features, seen[0].real.seen.features, atol=1e-6)
         np.testing.assert_array_equal(other.drawn.readings(), seen[0].drawn.readings())
 
 
@@ -260,8 +275,10 @@ def test_a_later_process_of_a_launch_leaves_the_judging_to_the_first(
         features=missing,
         embeddings=missing,
         samples=missing,
+        sen=missing,
         weights=missing,
         metrics=missing,
+        classes=missing,
         plots=missing,
         session=plain_session(),
     )

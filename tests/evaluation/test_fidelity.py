@@ -4,7 +4,8 @@ import pytest
 from scipy.linalg import sqrtm
 
 from s2igan.errors import UserError
-from s2igan.evaluation.fidelity import frechet_distance, measure, softmax_of_is
+from s2igan.evaluation.fidelity import frechet_distance, measure
+from s2igan.evaluation.inception_score import softmax_of_is
 from s2igan.evaluation.judge import Seen
 from s2igan.vision.interface import CLASSES
 from tests.evaluation.world import settings

@@ -43,7 +43,7 @@ def test_chance_reads_pictures_against_other_captions() -> None:
 
 def test_drawn_pictures_stand_beside_the_real_ones(tmp_path: Path) -> None:
     world = World(tmp_path)
-    shown = world.test_utterances()
+    shown = world.captions()
     for place, utterance in enumerate(shown):
         truth = world.truth(utterance)
         if place % 4 == 0:  # mentions crown and belly: the crown is drawn wrong, the belly right

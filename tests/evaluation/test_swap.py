@@ -63,7 +63,7 @@ def test_chance_of_staying_permutes_the_second_pictures() -> None:
 def planted(folder: Path, pairs: int = 6) -> World:
     """Every second changed sentence is followed; all other attributes stay."""
     world = World(folder)
-    originals = world.test_utterances()[:pairs]
+    originals = world.captions()[:pairs]
     changed = []
     for utterance in originals:
         attribute = "crown" if utterance % 2 == 0 else "wing"
@@ -112,7 +112,7 @@ def test_pairs_out_of_step_are_refused(tmp_path: Path) -> None:
 
 def test_without_swapped_sentences_the_group_is_absent(tmp_path: Path) -> None:
     world = planted(tmp_path, pairs=0)
-    for utterance in world.test_utterances():
+    for utterance in world.captions():
         world.sample("test", utterance, world.truth(utterance))
     world.write()
     judged = world.judged()

@@ -13,7 +13,7 @@ from s2igan.evaluation.consistency import consistency_figures
 from s2igan.evaluation.controls import control_figures
 from s2igan.evaluation.diversity import diversity_figures
 from s2igan.evaluation.figures import Resampling
-from tests.evaluation.world import full
+from tests.evaluation.world import full, settings
 
 RESAMPLING = Resampling(seed=0, permutations=5, draws=100)
 
@@ -31,7 +31,7 @@ def figures_of(folder: Path, *, has_classes: bool) -> dict[str, Any]:
         write_table(folder / "corpus" / "index.parquet", pa.Table.from_pandas(index))
     judged = world.judged()
     return {
-        "consistency": consistency_figures(judged, RESAMPLING, queries_per_class=2),
+        "consistency": consistency_figures(judged, RESAMPLING, settings()),
         "diversity": diversity_figures(judged, RESAMPLING),
         "controls": control_figures(judged, None, "none", folder / "embeddings", RESAMPLING),
     }
@@ -76,5 +76,5 @@ def test_without_classes_a_picture_looks_for_what_was_drawn_of_itself(tmp_path: 
 def test_birds_and_flowers_are_of_species(tmp_path: Path) -> None:
     world = full(tmp_path)
     world.write()
-    figures = consistency_figures(world.judged(), RESAMPLING, queries_per_class=2)
+    figures = consistency_figures(world.judged(), RESAMPLING, settings())
     assert "same species is relevant" in " ".join(sentences(figures))

@@ -15,15 +15,27 @@ from torch import Tensor
 from s2igan.corpora.attributes import ATTRIBUTES, COLOURS, VALUES
 from s2igan.corpora.index import write_corpus
 from s2igan.engine.arrays import RaggedWriter, write_array
-from s2igan.engine.tables import write_table
+from s2igan.engine.tables import write_json, write_table
 from s2igan.evaluation.config import EvaluateConfig
 from s2igan.evaluation.judge import Judge
 from s2igan.evaluation.material import Judged, Material
 from s2igan.vision.interface import Backbone, BackboneOutput
 
 SIZE, PACKED = 16, 20
-PER_SPECIES = {"train": 4, "test": 3, "reference": 6, "floor": 6}
-TEST_SPECIES, TRAIN_SPECIES = 4, 3
+PER_SPECIES = {"train": 4, "val": 4, "test": 3, "reference": 6, "floor": 6}
+TEST_SPECIES, TRAIN_SPECIES, VAL_SPECIES = 4, 3, 3
+SPECIES = {
+    "test": range(TEST_SPECIES),
+    "train": range(TEST_SPECIES, TEST_SPECIES + TRAIN_SPECIES),
+    "val": range(TEST_SPECIES + TRAIN_SPECIES, TEST_SPECIES + TRAIN_SPECIES + VAL_SPECIES),
+}
+DRAWING = {
+    "split": "test",
+    "noise": "per_utterance",
+    "ca_noise": True,
+    "truncation": None,
+    "captions_per_picture": 2,
+}
 
 Values = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
@@ -43,7 +55,10 @@ def settings(**changes: Any) -> EvaluateConfig:
         "kid_subset_size": 8,
         "crop": SIZE,
         "neighbourhood": 2,
+        "is_backbone": None,
+        "queries": "drawn",
         "queries_per_class": 2,
+        "mismatched_descriptions": 9,
         "chance_permutations": 5,
         "bootstrap_draws": 100,
         "grid_sentences": 3,
@@ -93,30 +108,30 @@ class World:
     attributes: bool = True
     text: bool = True
     fresh: bool = True
+    drawing: dict[str, Any] = field(default_factory=lambda: dict(DRAWING))
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(5))
 
     def __post_init__(self) -> None:
         self.species = np.stack(
             [
-                self.rng.integers(0, len(VALUES[name]), TEST_SPECIES + TRAIN_SPECIES)
+                self.rng.integers(0, len(VALUES[name]), TEST_SPECIES + TRAIN_SPECIES + VAL_SPECIES)
                 for name in ATTRIBUTES
             ],
             axis=1,
         )
-        self.species[:, 0] = np.arange(len(self.species))  # no two species are alike
+        # No two species of a split are alike.
+        self.species[:, 0] = np.arange(len(self.species)) % len(VALUES["crown"])
         self.images: list[dict[str, Any]] = [
             {"split": split, "class_id": number}
             for split, count in PER_SPECIES.items()
-            if self.fresh or split in ("train", "test")
-            for number in (
-                range(TEST_SPECIES, len(self.species)) if split == "train" else range(TEST_SPECIES)
-            )
+            if self.fresh or split in ("train", "val", "test")
+            for number in SPECIES.get(split, SPECIES["test"])
             for _ in range(count)
         ]
         self.descriptions: list[dict[str, Any]] = [
             {"image": image, "position": position, "role": "caption", "mentions": mentions}
             for image, row in enumerate(self.images)
-            if row["split"] in ("train", "test")
+            if row["split"] in ("train", "val", "test")
             for position, mentions in enumerate((["crown", "belly"], ["wing", "size"]))
         ]
         self.samples: list[dict[str, Any]] = []
@@ -132,11 +147,12 @@ class World:
     def _species_of(self, utterance: int) -> int:
         return int(self.images[self.image_of(utterance)]["class_id"])
 
-    def test_utterances(self) -> list[int]:
+    def captions(self, split: str = "test") -> list[int]:
+        """Utterances that describe the pictures of a split."""
         return [
             utterance
             for utterance, row in enumerate(self.descriptions)
-            if row["role"] == "caption" and self.images[self.image_of(utterance)]["split"] == "test"
+            if row["role"] == "caption" and self.images[self.image_of(utterance)]["split"] == split
         ]
 
     def sample(
@@ -176,6 +192,7 @@ class World:
         write_array(folder / "images.npy", pictures)
         table = pa.Table.from_pandas(pd.DataFrame(self.samples), preserve_index=False)
         write_table(folder / "samples.parquet", table)
+        write_json(folder / "samples.json", self.drawing)
 
     def material(self) -> Material:
         f = self.folder
@@ -237,6 +254,13 @@ class World:
         write_array(folder / "speech.npy", codes[heard])
 
 
+def embed_truth(images: Tensor) -> Tensor:
+    """Embed pictures where the speech of the species lies whose crown they show."""
+    crowns = (images[:, 0, 0, ATTRIBUTES.index("crown")] * 255 / 20).long()
+    heard = TEST_SPECIES + crowns % TRAIN_SPECIES
+    return torch.nn.functional.one_hot(heard, sum(map(len, SPECIES.values()))).float()
+
+
 def colour(word: str) -> int:
     """Number of a colour word."""
     return COLOURS.index(word)
@@ -248,13 +272,16 @@ def values(**named: int) -> Values:
 
 
 def full(
-    folder: Path, shown: Sequence[str] = ("test", "draws", "mismatched"), **kind: Any
+    folder: Path,
+    shown: Sequence[str] = ("draws", "mismatched"),
+    split: str = "test",
+    **kind: Any,
 ) -> World:
     """A world in which every set of samples exists and every picture shows the truth."""
-    world = World(folder, **kind)
-    utterances = world.test_utterances()
+    world = World(folder, drawing={**DRAWING, "split": split}, **kind)
+    utterances = world.captions(split)
     for place, utterance in enumerate(utterances):
-        world.sample("test", utterance, world.truth(utterance), noise=place)
+        world.sample(split, utterance, world.truth(utterance), noise=place)
     if "draws" in shown:
         for utterance in utterances[::6]:
             for draw in range(8):
