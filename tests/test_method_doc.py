@@ -1,0 +1,112 @@
+"""docs/method.md says what the code does: its links, keys, commands and equations hold."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from s2igan.config import Params, combination_problems
+from s2igan.engine.strict_yaml import read_yaml
+from tests.method_links import LINK, METHOD, ROOT, line_of, renumbered, spans
+
+TEXT = METHOD.read_text(encoding="utf-8")
+EQUATIONS = 12  # of the paper
+SECTIONS = tuple(Params.model_fields)
+
+
+def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield f"{prefix}{name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from keys(field.annotation, f"{prefix}{name}.")
+
+
+KEYS = frozenset(keys(Params))
+
+
+def test_every_link_leads_to_the_line_that_it_names() -> None:
+    assert renumbered(TEXT) == TEXT, "run `python -m tests.method_links`"
+
+
+def test_every_link_into_the_code_names_what_stands_there() -> None:
+    loose = re.findall(r"\]\(\.\./[^)]*\.py[^)]*\)", LINK.sub("", TEXT))
+    assert not loose
+    assert len(LINK.findall(TEXT)) > 40
+
+
+def test_every_other_link_leads_to_a_file() -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", TEXT)
+    missing = [target for target in targets if not (METHOD.parent / target).exists()]
+    assert not missing
+
+
+def test_a_wrong_line_is_noticed_and_mended(tmp_path: Path) -> None:
+    found = LINK.search(TEXT)
+    assert found is not None
+    moved = TEXT.replace(f"#L{found['line']})", "#L999999)", 1)
+    assert moved != TEXT
+    assert renumbered(moved) == TEXT
+    with pytest.raises(LookupError, match="no file"):
+        renumbered("`f` [a:1](../s2igan/nowhere.py#L1)")
+    module = tmp_path / "module.py"
+    module.write_text("A = 1\n\n\nclass C:\n    x: int = 2\n\n    def f(self):\n        return A\n")
+    assert [line_of(module, name, None) for name in ("A", "C", "C.x", "C.f")] == [1, 4, 5, 7]
+    assert line_of(module, "C.f", "return") == 8
+    for name, fragment in (("g", None), ("C.f", "A = 1")):
+        with pytest.raises(LookupError):
+            line_of(module, name, fragment)
+    assert "C.f" in spans(module.read_text())
+
+
+def named_keys() -> list[str]:
+    """Dotted words in code font that begin with a section; files and values are no keys."""
+    inline = re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL)
+    words = [re.split(r"[=: ]", span)[0] for span in re.findall(r"`([^`\n]+)`", inline)]
+    dotted = [word for word in words if word.split(".")[0] in SECTIONS and "." in word]
+    return [word for word in dotted if "/" not in word and "(" not in word]
+
+
+def test_every_key_exists() -> None:
+    assert len(named_keys()) > 40
+    assert not sorted(set(named_keys()) - KEYS)
+
+
+def commands() -> list[str]:
+    """All `dvc exp run` commands, in code blocks and in the text."""
+    blocks = re.findall(r"```console\n(.*?)```", TEXT, flags=re.DOTALL)
+    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    inline = re.findall(r"`(dvc exp run [^`\n]+)`", TEXT)
+    return [line for line in (*lines, *inline) if line.startswith("dvc exp run")]
+
+
+def settings(command: str) -> dict[str, Any]:
+    words = shlex.split(command)
+    pairs = [words[place + 1] for place, word in enumerate(words) if word == "-S"]
+    return {key: yaml.safe_load(value) for key, value in (pair.split("=", 1) for pair in pairs)}
+
+
+@pytest.mark.parametrize("command", commands())
+@pytest.mark.parametrize("base", ["params.yaml", "presets/cub.yaml"])
+def test_every_command_is_a_valid_experiment_of_its_own(command: str, base: str) -> None:
+    values = read_yaml(ROOT / base)
+    assert isinstance(values, dict)
+    changes = settings(command)
+    assert changes
+    for dotted, value in changes.items():
+        *way, last = dotted.split(".")
+        place = values
+        for key in way:
+            place = place[key]
+        assert last in place, dotted
+        place[last] = value
+    assert not combination_problems(Params.model_validate(values))
+
+
+def test_every_equation_has_its_row() -> None:
+    rows = re.findall(r"^\| \((\d+)\) \|", TEXT, flags=re.MULTILINE)
+    assert [int(row) for row in rows] == list(range(1, EQUATIONS + 1))
