@@ -110,3 +110,40 @@ def test_every_command_is_a_valid_experiment_of_its_own(command: str, base: str)
 def test_every_equation_has_its_row() -> None:
     rows = re.findall(r"^\| \((\d+)\) \|", TEXT, flags=re.MULTILINE)
     assert [int(row) for row in rows] == list(range(1, EQUATIONS + 1))
+
+
+def departures() -> list[tuple[str, str, str]]:
+    """Key, default and value in the paper presets, where the table gives one value per key."""
+    section = TEXT.split("## What our default does otherwise")[1].split("## ")[0]
+    found: list[tuple[str, str, str]] = []
+    for row in re.findall(r"^\| (`[^|]+) \| ([^|]+) \| ([^|]+) \|", section, flags=re.MULTILINE):
+        named = re.findall(r"`([^`]+)`", row[0])
+        ours, theirs = row[1].split(", "), row[2].split(", ")
+        if len(named) == len(ours) == len(theirs):
+            found += zip(named, ours, theirs, strict=True)
+    return found
+
+
+def told(value: Any) -> str:
+    if isinstance(value, list):
+        return " + ".join(value) or "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value)
+
+
+def value_of(path: str, dotted: str) -> Any:
+    value = read_yaml(ROOT / path)
+    for key in dotted.split("."):
+        assert isinstance(value, dict)
+        value = value[key]
+    return value
+
+
+def test_the_departures_are_set_as_told() -> None:
+    rows = departures()
+    assert len(rows) > 10
+    for key, ours, theirs in rows:
+        assert told(value_of("params.yaml", key)) == ours, key
+        for preset in ("presets/cub.yaml", "presets/oxford102.yaml"):
+            assert told(value_of(preset, key)) == theirs, (key, preset)
