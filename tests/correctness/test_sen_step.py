@@ -41,7 +41,8 @@ def expected_terms(
 ) -> dict[str, Tensor]:
     config = training.config
     speech_state, image_state, classifier = (
-        plain.below(leaves, prefix) for prefix in ("0.", "1.", "2.classifier.")
+        plain.below(leaves, prefix)
+        for prefix in ("speech_encoder.", "image_encoder.", "objective.classifier.")
     )
     lengths = batch.lengths.tolist()
     utterances = [
