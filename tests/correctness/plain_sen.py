@@ -41,7 +41,7 @@ def gru(frames: Tensor, state: State) -> Tensor:
         seen = state["weight_ih_l0"] @ frame + state["bias_ih_l0"]
         kept = state["weight_hh_l0"] @ hidden + state["bias_hh_l0"]
         reset, update, new = zip(seen.chunk(3), kept.chunk(3), strict=True)
-        r, z = sigmoid(sum(reset)), sigmoid(sum(update))
+        r, z = sigmoid(reset[0] + reset[1]), sigmoid(update[0] + update[1])
         n = torch.tanh(new[0] + r * new[1])
         hidden = (1 - z) * n + z * hidden
         states.append(hidden)
@@ -82,15 +82,17 @@ def pooled(state: State, frames: Tensor) -> Tensor:
         frames @ state["attention.hidden.weight"].T + state["attention.hidden.bias"]
     )
     scores = (hidden @ state["attention.score.weight"].T + state["attention.score.bias"]).exp()
-    vector = (scores / scores.sum(dim=0) * frames).sum(dim=0)
+    vector: Tensor = (scores / scores.sum(dim=0) * frames).sum(dim=0)
     if "project.weight" in state:
         vector = state["project.weight"] @ vector + state["project.bias"]
-    return vector / vector.norm()
+    unit: Tensor = vector / vector.norm()
+    return unit
 
 
 def image_embeddings(state: State, features: Tensor) -> Tensor:
     mapped = features @ state["project.weight"].T + state["project.bias"]
-    return mapped / mapped.norm(dim=1, keepdim=True)
+    unit: Tensor = mapped / mapped.norm(dim=1, keepdim=True)
+    return unit
 
 
 def matching(speech: Tensor, image: Tensor, labels: list[int], beta: float) -> Tensor:

@@ -79,8 +79,8 @@ class Expected:
         return torch.from_numpy(getattr(self.batch, name)).double()
 
     def generate(self) -> None:
-        inputs = (self.array(name) for name in ("speech", "noise", "condition_noise"))
-        drawn = plain.generate(self.generator, *inputs, self.config.dense)
+        speech, z, noise = map(self.array, ("speech", "noise", "condition_noise"))
+        drawn = plain.generate(self.generator, speech, z, noise, self.config.dense)
         self.images, self.mu, self.logvar, self.sample = drawn
         self.shown = self.mu if self.config.condition_on == "mu" else self.sample
 
@@ -104,7 +104,7 @@ class Expected:
                 wrong, _ = plain.probabilities(judge, reals[place], other)
                 loss = loss + plain.log_loss(wrong, False)
             self.terms[f"D_{size}"] = loss + self.config.uncond_weight * free
-            self.terms[f"D_{size}"].backward()
+            torch.autograd.backward(self.terms[f"D_{size}"])
 
     def other_condition(self) -> Tensor:
         mu, _, sample = plain.augmented(
@@ -119,7 +119,8 @@ class Expected:
         encoder = self.encoder
         small = F.avg_pool2d((self.images[-1] + 1) / 2, SIZES[-1] // ENCODER_SIDE).flatten(1)
         mapped = small @ encoder.linear.weight.double().T + encoder.linear.bias.double()
-        return mapped / mapped.norm(dim=1, keepdim=True)
+        unit: Tensor = mapped / mapped.norm(dim=1, keepdim=True)
+        return unit
 
     def relations(self, state: plain.State, fake: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         truth = self.array("truth_seen")
@@ -131,7 +132,7 @@ class Expected:
         """Eq. (8)."""
         likelihoods = self.relations(self.relation, self.seen().detach())
         self.terms["RS"] = sum((-p.log().mean() for p in likelihoods), torch.zeros(()))
-        self.terms["RS"].backward()
+        torch.autograd.backward(self.terms["RS"])
 
     def guide(self, judges: list[dict[str, Tensor]], relation: dict[str, Tensor]) -> None:
         """Eqs. (9) and (10) with the KL term, before networks that have taken their step."""
@@ -196,7 +197,7 @@ def test_an_update_is_the_papers(changes: dict[str, Any]) -> None:
         [weights_of(judge) for judge in step.discriminators],
         weights_of(step.supervision.relation) if step.supervision else {},
     )
-    expected.total.backward()
+    torch.autograd.backward(expected.total)
     losses = {name: value for name, value in terms.items() if "accuracy" not in name}
     assert losses.keys() == expected.terms.keys()
     for name, value in losses.items():
