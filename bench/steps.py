@@ -13,10 +13,13 @@ from pathlib import Path
 import torch
 
 from s2igan.config import read_params
-from s2igan.engine.arrays import open_array
+from s2igan.corpora.index import Corpus
 from s2igan.engine.device import choose_device
+from s2igan.rdg.batches import TrainingPictures
+from s2igan.rdg.speech_modes import open_speech
 from s2igan.rdg.step import RdgStep
-from s2igan.rdg.train import load_image_embedding, open_stream
+from s2igan.rdg.train import open_stream
+from s2igan.sen.images import load_image_embedding
 
 WARM_UP = 3
 
@@ -39,13 +42,18 @@ def main() -> None:
         name: args.artifacts / name
         for name in ("corpus", "features", "embeddings", "weights", "sen")
     }
-    stream = open_stream(config, folder["corpus"], folder["features"], folder["embeddings"])
+    opened = Corpus(folder["corpus"])
+    pictures = TrainingPictures(opened.images, opened.descriptions)
+    kept = {name: folder[name] for name in ("features", "embeddings", "sen")}
+    speech = open_speech(config, pictures.captions, **kept, folder=args.artifacts, device=device)
+    stream = open_stream(config, pictures, speech.source, folder["features"], folder["embeddings"])
     update = RdgStep(
         config,
-        embedding_dim=open_array(folder["embeddings"] / "speech.npy").shape[1],
+        embedding_dim=speech.source.embedding_dim,
         embed_image=load_image_embedding(
             folder["features"], folder["weights"], folder["sen"], device
         ),
+        encoder=speech.learning,
         device=device,
     )
     for step in range(WARM_UP):

@@ -1,6 +1,6 @@
-"""Draw one picture per test utterance, the keyword swaps, repeated draws and a control.
+"""Draw one picture per utterance of a split, the keyword swaps, repeated draws and a control.
 
-Reads ``artifacts/{corpus,embeddings,rdg}``; writes ``artifacts/samples``. A GPU speeds it up.
+Reads ``artifacts/{corpus,features,rdg}``; writes ``artifacts/samples``. A GPU speeds it up.
 """
 
 from s2igan.config import Params, read_params
@@ -14,14 +14,14 @@ def run(params: Params, paths: Paths, session: Session) -> None:
     sample(
         params.sample,
         corpus=paths["corpus"],
-        embeddings=paths["embeddings"],
+        features=paths["features"],
         rdg=paths["rdg"],
         out=paths["samples"],
         session=session,
     )
 
 
-INPUTS = ["corpus", "embeddings", "rdg"]
+INPUTS = ["corpus", "features", "rdg"]
 STAGE = Stage("sample", "sample", INPUTS, ["samples"], read_params, run, uses_device=True)
 
 if __name__ == "__main__":

@@ -13,10 +13,13 @@ from s2igan.engine.tables import write_json
 from s2igan.engine.weights import write_weights
 from s2igan.errors import UserError
 from s2igan.rdg.generator import Generator
+from s2igan.sen.artifact import DESCRIPTION as SPEECH_DESCRIPTION
+from s2igan.sen.artifact import SPEECH_WEIGHTS
+from s2igan.sen.encoder import DescriptionEncoder
 
 DESCRIPTION = "rdg.json"
 WEIGHTS = "generator.safetensors"
-SPEECH_FILES = ("speech_encoder.safetensors", "sen.json")
+SPEECH_FILES = (SPEECH_WEIGHTS, SPEECH_DESCRIPTION)
 
 
 def save_generator(
@@ -51,6 +54,21 @@ def copy_speech_encoder(sen: Path, folder: Path) -> None:
                 fix="run `dvc repro train_sen`",
             )
         shutil.copyfile(sen / name, folder / name)
+
+
+def write_speech_encoder(
+    folder: Path, encoder: DescriptionEncoder, description: Mapping[str, object]
+) -> None:
+    """Write a speech encoder that is not SEN's trained one beside the generator.
+
+    Args:
+        folder: where ``speech_encoder.safetensors`` and ``sen.json`` go.
+        encoder: its weights are written.
+        description: the content of SEN's ``sen.json``; what it says of SEN's training is left out.
+    """
+    write_weights(folder / SPEECH_WEIGHTS, encoder.state_dict())
+    kept = {key: value for key, value in description.items() if key != "training"}
+    write_json(folder / SPEECH_DESCRIPTION, kept)
 
 
 def load_generator(rdg: Path) -> Generator:

@@ -15,13 +15,10 @@ import pandas as pd
 
 from s2igan.engine.seeding import numpy_generator
 from s2igan.errors import UserError
+from s2igan.rdg.speech_source import Floats, Integers, Mixture, Sequences, SpeechSource
 from s2igan.vision.pixels import PackedPixels
 
-Floats = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
-
 _ORDER, _BATCH = 0, 1  # keys of the random streams
-_CHUNK = 8192  # embeddings in memory at once
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,9 @@ class Batch:
         wrong: ``(N, crop, crop, 3)`` uint8, a picture of another class, or None; another picture
             where there are no classes.
         labels: ``(N,)`` int64, class of the ground truth.
-        speech: ``(N, E)`` float32, a caption's speech embedding.
-        wrong_speech: ``(N, E)`` float32, that of the picture of another class.
+        speech: ``(N, E)`` float32, a caption's speech embedding, or what a learning encoder reads
+            of the caption.
+        wrong_speech: the same of the picture of another class, or None.
         truth_seen: ``(N, E)`` float32, image embedding of a view of the ground truth.
         same_seen: ``(N, E)`` float32, of another picture of its class, or of another view of it
             where the class has no other.
@@ -46,8 +44,8 @@ class Batch:
     real: npt.NDArray[np.uint8]
     wrong: npt.NDArray[np.uint8] | None
     labels: Integers
-    speech: Floats
-    wrong_speech: Floats
+    speech: Floats | Sequences
+    wrong_speech: Floats | Sequences | None
     truth_seen: Floats
     same_seen: Floats
     wrong_seen: Floats
@@ -134,7 +132,7 @@ class BatchStream:
     Args:
         pictures: which pictures, and which captions are theirs.
         pixels: packed pictures.
-        speech: ``(utterances, E)`` speech embeddings.
+        speech: gives a batch its captions.
         seen: ``(pictures, views, E)`` image embeddings.
         seed: of everything drawn here.
         batch_size: pictures per batch.
@@ -142,6 +140,7 @@ class BatchStream:
         noise_dim: dimension of z.
         condition_dim: dimension of F_ca.
         wrong_pictures: whether :attr:`Batch.wrong` is wanted.
+        wrong_speech: whether :attr:`Batch.wrong_speech` is wanted.
         embedding_mix: share of the conditions between two captions of one picture.
     """
 
@@ -149,7 +148,7 @@ class BatchStream:
         self,
         pictures: TrainingPictures,
         pixels: PackedPixels,
-        speech: npt.NDArray[Any],
+        speech: SpeechSource,
         seen: npt.NDArray[Any],
         *,
         seed: int,
@@ -158,12 +157,14 @@ class BatchStream:
         noise_dim: int,
         condition_dim: int,
         wrong_pictures: bool,
+        wrong_speech: bool,
         embedding_mix: float,
     ) -> None:
         self.pictures, self.pixels, self.speech, self.seen = pictures, pixels, speech, seen
         self.seed, self.batch_size, self.crop = seed, batch_size, crop
         self.noise_dim, self.condition_dim = noise_dim, condition_dim
-        self.wrong_pictures, self.embedding_mix = wrong_pictures, embedding_mix
+        self.wrong_pictures, self.wrong_speech = wrong_pictures, wrong_speech
+        self.embedding_mix = embedding_mix
         self._order: tuple[int, Integers] = (-1, np.empty(0, np.int64))
 
     def __getitem__(self, step: int) -> Batch:
@@ -179,7 +180,7 @@ class BatchStream:
             wrong=self.pixels.crops(images[wrong], self.crop, rng) if self.wrong_pictures else None,
             labels=self.pictures.classes[chosen],
             speech=self._speech(chosen, rng),
-            wrong_speech=self.speech[self.pictures.utterances(wrong, rng)],
+            wrong_speech=self._wrong_speech(wrong, rng),
             truth_seen=self.seen[images[chosen], truth_view],
             same_seen=self.seen[images[same], same_view],
             wrong_seen=self.seen[images[wrong], truth_view],
@@ -197,21 +198,6 @@ class BatchStream:
                     pending = pool.submit(self.__getitem__, step + 1)
                 yield batch
 
-    def speech_statistics(self) -> tuple[Floats, float]:
-        """Return the mean ``(E,)`` of the training captions' embeddings, and the deviation from it.
-
-        The deviation is the root mean square over captions and dimensions.
-        """
-        captions = np.sort(self.pictures.captions)
-        total, squares = np.zeros(self.speech.shape[1]), 0.0
-        for start in range(0, len(captions), _CHUNK):
-            rows = np.asarray(self.speech[captions[start : start + _CHUNK]], np.float64)
-            total += rows.sum(axis=0)
-            squares += float(np.square(rows).sum())
-        mean = total / len(captions)
-        variance = squares / (len(captions) * len(mean)) - float(np.square(mean).mean())
-        return mean.astype(np.float32), max(variance, 1e-12) ** 0.5
-
     def _chosen(self, step: int) -> Integers:
         # Epoch after epoch, each in an order of its own; a batch may reach into the next epoch.
         places = step * self.batch_size + np.arange(self.batch_size)
@@ -223,10 +209,11 @@ class BatchStream:
         return chosen
 
     def _epoch_order(self, epoch: int) -> Integers:
-        if self._order[0] != epoch:
+        known = self._order  # read once, since batches are made by two threads
+        if known[0] != epoch:
             rng = numpy_generator(self.seed, _ORDER, epoch)
-            self._order = (epoch, rng.permutation(len(self.pictures)))
-        return self._order[1]
+            known = self._order = (epoch, rng.permutation(len(self.pictures)))
+        return known[1]
 
     def _two_views(self, rng: np.random.Generator) -> tuple[Integers, Integers]:
         views = self.seen.shape[1]
@@ -235,13 +222,16 @@ class BatchStream:
             return first, first
         return first, (first + rng.integers(1, views, self.batch_size)) % views
 
-    def _speech(self, chosen: Integers, rng: np.random.Generator) -> Floats:
-        speech = np.asarray(self.speech[self.pictures.utterances(chosen, rng)], np.float32)
+    def _speech(self, chosen: Integers, rng: np.random.Generator) -> Floats | Sequences:
+        utterances = self.pictures.utterances(chosen, rng)
         if self.embedding_mix == 0:
-            return speech
-        other = self.speech[self.pictures.utterances(chosen, rng)]
+            return self.speech(utterances)
+        others = self.pictures.utterances(chosen, rng)
         share = rng.random((len(chosen), 1), np.float32)
         share = np.where(rng.random((len(chosen), 1)) < self.embedding_mix, share, 0)
-        mixed = speech + share.astype(np.float32) * (other - speech)
-        lengths = np.linalg.norm(mixed, axis=1, keepdims=True)
-        return np.asarray(mixed / np.maximum(lengths, 1e-12), np.float32)
+        return self.speech(utterances, Mixture(others, share.astype(np.float32)))
+
+    def _wrong_speech(self, wrong: Integers, rng: np.random.Generator) -> Floats | Sequences | None:
+        # Drawn in any case: the noise that follows is the same whichever pairs are wanted.
+        utterances = self.pictures.utterances(wrong, rng)
+        return self.speech(utterances) if self.wrong_speech else None

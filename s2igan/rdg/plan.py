@@ -24,28 +24,42 @@ def plan(descriptions: pd.DataFrame, config: SampleConfig) -> pd.DataFrame:
 
     Returns:
         Columns ``set``, ``utterance``, ``target`` and ``noise``, one row per picture:
-        ``test``, every test caption; ``swap_original`` and ``swap_changed``, pairs in one order
-        with one noise; ``draws``, several noises for each of some sentences, consecutively;
-        ``mismatched``, a test caption's noise under the speech of another class.
+        ``test`` or ``val``, the first captions of every picture of that split; ``swap_original``
+        and ``swap_changed``, of split test alone, pairs in one order with one noise; ``draws``,
+        several noises for each of some of those captions, consecutively; ``mismatched``, the noise
+        of one of them under the speech of another class.
 
     Raises:
-        UserError: if the corpus has no test captions.
+        UserError: if the split has no captions.
     """
-    captions = descriptions[(descriptions["role"] == "caption") & (descriptions["split"] == "test")]
-    if captions.empty:
-        raise UserError("test captions of the corpus", got=0, expected="at least one")
+    captions = _captions(descriptions, config)
     utterances = captions.index.to_numpy(np.int64)
     if config.noise == "per_picture":
         _, noise = np.unique(captions["image"].to_numpy(np.int64), return_inverse=True)
     else:
         noise = np.arange(len(captions))
     free = int(noise.max()) + 1
-    parts = [_rows("test", utterances, utterances, noise)]
-    swaps, free = _swaps(descriptions, free)
+    parts = [_rows(config.split, utterances, utterances, noise)]
+    swaps, free = _swaps(descriptions, free) if config.split == "test" else ([], free)
     draws, free = _draws(captions, config, free)
     return pd.concat(
         [*parts, *swaps, draws, *_mismatched(captions, noise, config)], ignore_index=True
     )
+
+
+def _captions(descriptions: pd.DataFrame, config: SampleConfig) -> pd.DataFrame:
+    chosen = (descriptions["role"] == "caption") & (descriptions["split"] == config.split)
+    captions = descriptions[chosen]
+    if captions.empty:
+        fix = "raise corpus.val_classes or set sample.split to test"
+        raise UserError(
+            f"{config.split} captions of the corpus",
+            got=0,
+            expected="at least one",
+            fix=fix if config.split == "val" else None,
+        )
+    # The captions of one picture are consecutive rows, in the order of their positions.
+    return captions[captions.groupby("image").cumcount() < config.captions_per_picture]
 
 
 def _swaps(descriptions: pd.DataFrame, free: int) -> tuple[list[pd.DataFrame], int]:

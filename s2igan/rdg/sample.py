@@ -1,21 +1,26 @@
-"""The stage ``sample``: pictures for the test utterances and for the controls."""
+"""The stage ``sample``: pictures for the utterances of a split and for the controls."""
 
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from s2igan.corpora.index import Corpus
-from s2igan.engine.arrays import ArrayWriter, open_array
+from s2igan.engine.arrays import Array, ArrayWriter
 from s2igan.engine.folders import fresh_folder
 from s2igan.engine.pictures import Picture, tile
 from s2igan.engine.progress import Bar, bar
 from s2igan.engine.session import Session
-from s2igan.engine.tables import write_table
+from s2igan.engine.tables import write_json, write_table
+from s2igan.errors import UserError
 from s2igan.rdg.artifact import load_generator
 from s2igan.rdg.config import SampleConfig
 from s2igan.rdg.draw import draw_all
 from s2igan.rdg.plan import plan
+from s2igan.rdg.utterances import embed_utterances
+from s2igan.sen.artifact import load_speech_encoder
+from s2igan.sen.data import open_sequences
 
 SCHEMA = pa.schema(
     [
@@ -31,7 +36,7 @@ def sample(
     config: SampleConfig,
     *,
     corpus: Path,
-    embeddings: Path,
+    features: Path,
     rdg: Path,
     out: Path,
     session: Session,
@@ -41,20 +46,21 @@ def sample(
     Args:
         config: the section ``sample``.
         corpus: ``artifacts/corpus``.
-        embeddings: ``artifacts/embeddings``.
-        rdg: ``artifacts/rdg``.
-        out: receives ``images.npy``, ``(n, S, S, 3)`` uint8, and ``samples.parquet``.
+        features: ``artifacts/features``.
+        rdg: ``artifacts/rdg``, whose own speech encoder embeds what is spoken.
+        out: receives ``images.npy``, ``(n, S, S, 3)`` uint8, ``samples.parquet`` and
+            ``samples.json``, which says how they were drawn.
         session: device and tracker.
 
     Raises:
-        UserError: if an input is missing or the corpus has no test captions.
+        UserError: if an input is missing or unfit, or the split has no captions.
     """
     rows = plan(Corpus(corpus).descriptions, config)
     generator = load_generator(rdg).to(session.device)
     side = generator.sizes[-1]
     batches = draw_all(
         generator,
-        open_array(embeddings / "speech.npy"),
+        _embeddings(rows, features, rdg, out.parent, session),
         rows["utterance"].tolist(),
         rows["noise"].tolist(),
         seed=config.seed,
@@ -77,4 +83,29 @@ def sample(
             partial / "samples.parquet",
             pa.Table.from_pandas(rows, schema=SCHEMA, preserve_index=False),
         )
+        write_json(partial / "samples.json", protocol(config))
     session.tracker.picture("samples", tile(first[0], columns=8))
+
+
+def protocol(config: SampleConfig) -> dict[str, object]:
+    """Return what of ``config`` a figure on the pictures has to name."""
+    named = {"split", "noise", "ca_noise", "truncation", "captions_per_picture"}
+    return config.model_dump(mode="json", include=named)
+
+
+def _embeddings(
+    rows: pd.DataFrame, features: Path, rdg: Path, folder: Path, session: Session
+) -> Array:
+    encoder = load_speech_encoder(rdg).to(session.device)
+    sequences = open_sequences(features, encoder.reads)
+    utterances = rows["utterance"].to_numpy(np.int64)
+    if len(sequences) <= utterances.max():
+        raise UserError(
+            f"utterances of the features {str(features)!r}",
+            got=len(sequences),
+            expected=f"more than {utterances.max()}, as in the corpus",
+            fix="run `dvc repro features`",
+        )
+    return embed_utterances(
+        encoder, sequences, utterances, folder=folder, device=session.device, name="sample"
+    )

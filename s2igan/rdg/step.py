@@ -19,11 +19,16 @@ from s2igan.engine.seeding import torch_generator
 from s2igan.rdg import losses
 from s2igan.rdg.augment import augment
 from s2igan.rdg.batches import Batch
+from s2igan.rdg.class_aware import class_aware_loss
 from s2igan.rdg.conditioning import Condition
 from s2igan.rdg.config import RdgConfig
-from s2igan.rdg.discriminator import Discriminator, Verdict
+from s2igan.rdg.discriminator import Verdict
 from s2igan.rdg.generator import Generated, Generator
+from s2igan.rdg.learning_encoder import LearningEncoder
+from s2igan.rdg.networks import build_discriminators, build_generator, to_channels_last, to_scales
+from s2igan.rdg.speech_source import Floats, Sequences
 from s2igan.rdg.supervision import ImageEmbedding, Supervision
+from s2igan.sen.encoder import DescriptionEncoder
 from s2igan.sen.losses import matching_loss
 
 BETA = 10.0  # scale of the cosine similarity in eq. (1)
@@ -40,6 +45,8 @@ class RdgStep:
         embed_image: ``(N, 3, S, S)`` pictures in [0, 1] → ``(N, E)`` image embeddings,
             differentiable and frozen; only read by the relation supervisor and the matching loss,
             and None where neither takes part.
+        encoder: where a speech encoder begins that learns with the generator; None where batches
+            hold embeddings.
         device: where to compute.
     """
 
@@ -49,6 +56,7 @@ class RdgStep:
         *,
         embedding_dim: int,
         embed_image: ImageEmbedding | None,
+        encoder: DescriptionEncoder | None = None,
         device: torch.device,
     ) -> None:
         self.config, self.device, self.embed_image = config, device, embed_image
@@ -58,17 +66,18 @@ class RdgStep:
             self.discriminators = build_discriminators(config)
             self.supervision = self._supervision(embedding_dim) if config.use_rs else None
         for module in (self.generator, *self.discriminators):
-            _to_channels_last(module.to(device))
+            to_channels_last(module.to(device))
         self._judges = list(zip(self.discriminators, self.generator.sizes, strict=True))
         self.ema = Ema(self.generator, config.ema_decay)
         self._adam_g = self._adam(self.generator, config.lr_g)
         self._adam_d = self._adam(nn.ModuleList(self.discriminators), config.lr_d)
+        self.learning = None if encoder is None else self._learning(encoder)
 
     def __call__(self, step: int, batch: Batch) -> dict[str, Tensor]:
         """Update every network once; return every loss term as a detached scalar."""
         config = self.config
         draws = torch_generator(config.seed, _AUGMENTATION, step)
-        speech = self._tensor(batch.speech)
+        speech = self._embedded(batch.speech)
         with autocast(self.device, config.precision):
             generated = self.generator(
                 speech, self._tensor(batch.noise), self._tensor(batch.condition_noise)
@@ -78,7 +87,7 @@ class RdgStep:
         seen = (condition.mu if config.condition_on == "mu" else condition.sample).detach()
         terms = self._update_discriminators(batch, shown, seen, draws)
         guidance = self._guidance(step, batch, generated.images[-1], terms)
-        self._update_generator(generated, shown, seen, guidance, terms)
+        self._update_generator(batch, generated, shown, seen, guidance, terms)
         self.ema.update(self.generator)
         return terms
 
@@ -111,6 +120,7 @@ class RdgStep:
 
     def _update_generator(
         self,
+        batch: Batch,
         generated: Generated,
         shown: list[Tensor],
         seen: Tensor,
@@ -123,13 +133,22 @@ class RdgStep:
         total = config.kl_weight * kl + guidance
         for image, (judge, size) in zip(shown, self._judges, strict=True):
             with autocast(self.device, config.precision):
-                fake = judge(image, seen)
+                features = judge.features(image)
+                fake = judge.verdict(features, seen)
             loss = losses.generator_loss(fake, config.uncond_weight)
             total = total + loss
             terms[f"G_{size}"] = loss.detach()
+            if config.class_aware_weight:
+                alike = class_aware_loss(features, self._tensor(batch.labels))
+                total = total + config.class_aware_weight * alike
+                terms[f"G_{size}_class"] = alike.detach()
         self._adam_g.zero_grad(set_to_none=True)
+        if self.learning is not None:
+            self.learning.forget_gradient()
         torch.autograd.backward(total)
         self._adam_g.step()
+        if self.learning is not None:
+            self.learning.update()
         self._judging(True)
         terms["KL"] = kl.detach()
 
@@ -150,7 +169,7 @@ class RdgStep:
             terms |= {"RS": own_loss, "G_RS": relation_loss.detach()}
             total = total + config.rs_weight * relation_loss
         if config.matching_weight:
-            speech, labels = self._tensor(batch.speech), self._tensor(batch.labels)
+            speech, labels = self._embedded(batch.speech), self._tensor(batch.labels)
             match = matching_loss(F.normalize(speech, dim=1), fake, labels, BETA)
             terms["G_match"] = match.detach()
             total = total + config.matching_weight * match
@@ -175,10 +194,28 @@ class RdgStep:
 
     @torch.no_grad()
     def _wrong_condition(self, batch: Batch) -> Tensor:
+        if batch.wrong_speech is None:
+            raise ValueError("the batch holds no speech of another class")
         condition: Condition = self.generator.conditioning(
-            self._tensor(batch.wrong_speech), self._tensor(batch.condition_noise)
+            self._embedded(batch.wrong_speech), self._tensor(batch.condition_noise)
         )
         return condition.mu if self.config.condition_on == "mu" else condition.sample
+
+    def _embedded(self, speech: Floats | Sequences) -> Tensor:
+        if not isinstance(speech, Sequences):
+            return self._tensor(speech)
+        if self.learning is None:
+            raise ValueError("the batch holds speech to be embedded, and no encoder learns")
+        return self.learning(speech)
+
+    def _learning(self, encoder: DescriptionEncoder) -> LearningEncoder:
+        return LearningEncoder(
+            encoder,
+            lr=self.config.lr_g,
+            betas=(self.config.betas[0], self.config.betas[1]),
+            ema_decay=self.config.ema_decay,
+            device=self.device,
+        )
 
     def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
         tensor: Tensor = torch.from_numpy(array).to(self.device, non_blocking=True)
@@ -209,6 +246,8 @@ class RdgStep:
         }
         if self.supervision is not None:
             state["supervision"] = self.supervision.state_dict()
+        if self.learning is not None:
+            state["encoder"] = self.learning.state_dict()
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -221,51 +260,8 @@ class RdgStep:
         self._adam_d.load_state_dict(state["adam_d"])
         if self.supervision is not None:
             self.supervision.load_state_dict(state["supervision"])
-
-
-def build_generator(config: RdgConfig, embedding_dim: int) -> Generator:
-    """Make the generator that ``config`` describes."""
-    return Generator(
-        embedding_dim=embedding_dim,
-        base_size=config.base_size,
-        gf=config.gf,
-        noise_dim=config.noise_dim,
-        condition_dim=config.condition_dim,
-        residual_blocks=config.residual_blocks,
-        dense=config.dense,
-    )
-
-
-def build_discriminators(config: RdgConfig) -> list[Discriminator]:
-    """Make the three discriminators that ``config`` describes, small scale first."""
-    return [
-        Discriminator(
-            size=scale * config.base_size,
-            base_size=config.base_size,
-            df=config.df,
-            condition_dim=config.condition_dim,
-            widest=config.d_widest,
-        )
-        for scale in (1, 2, 4)
-    ]
-
-
-def to_scales(pictures: Tensor, sizes: tuple[int, int, int]) -> list[Tensor]:
-    """``(N, crop, crop, 3)`` uint8 → three ``(N, 3, S, S)`` float32 in [-1, 1], small to large.
-
-    Each scale is the area average of the crop.
-    """
-    images = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1  # (N, 3, crop, crop)
-    if images.shape[-1] != sizes[2]:
-        images = F.interpolate(images, (sizes[2], sizes[2]), mode="area")
-    middle = F.avg_pool2d(images, 2)
-    return [F.avg_pool2d(middle, 2), middle, images]
-
-
-def _to_channels_last(module: nn.Module) -> None:
-    for parameter in module.parameters():
-        if parameter.dim() == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        if self.learning is not None:
+            self.learning.load_state_dict(state["encoder"])
 
 
 def _discriminator_terms(

@@ -1,6 +1,5 @@
 """Small configs, corpora and artifacts for the tests of the RDG."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +8,18 @@ import pandas as pd
 import torch
 
 from s2igan.corpora.index import write_corpus
-from s2igan.engine.arrays import write_array
+from s2igan.engine.arrays import RaggedWriter, write_array
+from s2igan.engine.tables import write_json
+from s2igan.engine.weights import write_weights
 from s2igan.rdg.batches import Batch
 from s2igan.rdg.config import RdgConfig, SampleConfig
 from s2igan.rdg.generator import Generator
+from s2igan.sen.artifact import DESCRIPTION, SPEECH_WEIGHTS
+from s2igan.sen.build import build_seeded_encoder
 from s2igan.vision.pixels import PixelWriter
 
 EMBEDDING_DIM = 6
+BANDS = 5
 VIEWS = 3
 SIDE = 36  # of the packed pictures, px
 
@@ -31,6 +35,7 @@ RDG: dict[str, Any] = {
     "condition_dim": 5,
     "residual_blocks": 1,
     "dense": "paper",
+    "speech_encoder": "trained",
     "standardise_speech": False,
     "condition_on": "mu",
     "wrong_pairs": "speech",
@@ -40,6 +45,7 @@ RDG: dict[str, Any] = {
     "rs_weight": 1.0,
     "rs_every": 1,
     "matching_weight": 0.0,
+    "class_aware_weight": 0.0,
     "augment": [],
     "embedding_mix": 0.0,
     "steps": 6,
@@ -58,6 +64,8 @@ SAMPLE: dict[str, Any] = {
     "seed": 5,
     "precision": "float32",
     "batch_size": 4,
+    "split": "test",
+    "captions_per_picture": 10,
     "noise": "per_utterance",
     "ca_noise": True,
     "truncation": None,
@@ -164,6 +172,38 @@ def write_inputs(root: Path) -> dict[str, Path]:
     seen[~train] = np.nan
     write_array(paths["embeddings"] / "speech.npy", speech)
     write_array(paths["embeddings"] / "image.npy", seen)
-    (paths["sen"] / "sen.json").write_text(json.dumps({}))
-    (paths["sen"] / "speech_encoder.safetensors").write_bytes(b"weights")
+    _write_speech(paths["features"], len(descriptions))
+    _write_sen(paths["sen"])
     return paths
+
+
+def _write_speech(features: Path, count: int) -> None:
+    rng = np.random.default_rng(1)
+    with RaggedWriter(features, "mel", np.float16, (BANDS,)) as writer:
+        for _ in range(count):
+            frames = rng.standard_normal((int(rng.integers(8, 20)), BANDS))
+            writer.append(frames.astype(np.float16))
+
+
+def speech_description() -> dict[str, Any]:
+    """What ``sen.json`` says of a tiny speech encoder."""
+    sizes = {
+        "bands": BANDS,
+        "channels": [4, 6],
+        "kernel": 3,
+        "stride": 2,
+        "activation": "relu",
+        "gru_hidden": 3,
+        "gru_layers": 1,
+        "attention_hidden": 4,
+        "embedding_dim": EMBEDDING_DIM,
+    }
+    return {"encoder": "sed", "reads": "mel", "seed": 7, "speech_encoder": sizes}
+
+
+def _write_sen(sen: Path) -> None:
+    # The trained encoder is one of another seed.
+    description = speech_description()
+    trained = build_seeded_encoder({**description, "seed": 8})
+    write_weights(sen / SPEECH_WEIGHTS, trained.state_dict())
+    write_json(sen / DESCRIPTION, {**description, "training": {"steps": 9}})

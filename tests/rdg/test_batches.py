@@ -7,6 +7,7 @@ import pytest
 from s2igan.engine.arrays import open_array
 from s2igan.errors import UserError
 from s2igan.rdg.batches import BatchStream, TrainingPictures
+from s2igan.rdg.speech_source import EmbeddedSpeech
 from s2igan.vision.pixels import PackedPixels
 from tests.rdg.makers import CAPTIONS, CLASSES, corpus_tables, write_inputs
 
@@ -29,12 +30,13 @@ def stream(inputs: dict[str, Path], **changes: Any) -> BatchStream:
         "noise_dim": 3,
         "condition_dim": 2,
         "wrong_pictures": True,
+        "wrong_speech": True,
         "embedding_mix": 0.0,
     }
     return BatchStream(
         TrainingPictures(*corpus_tables()),
         PackedPixels(inputs["features"]),
-        open_array(inputs["embeddings"] / "speech.npy"),
+        EmbeddedSpeech(open_array(inputs["embeddings"] / "speech.npy")),
         open_array(inputs["embeddings"] / "image.npy"),
         **{**options, **changes},
     )
@@ -135,6 +137,7 @@ def test_without_classes_positives_are_views_and_wrong_pictures_are_others(
     assert pictures.lonely == len(pictures) == 6
     batches = stream(inputs, batch_size=6)
     batches.pictures = pictures
+    rows = open_array(inputs["embeddings"] / "speech.npy")
     for step in range(8):
         batch = batches[step]
         shown = pictures.images[batches._chosen(step)]
@@ -144,13 +147,13 @@ def test_without_classes_positives_are_views_and_wrong_pictures_are_others(
             assert (batch.same_seen[row] == own).all(axis=1).any()
             assert not np.array_equal(batch.same_seen[row], batch.truth_seen[row])
             assert not (batch.wrong_seen[row] == own).all(axis=1).any()
-            captions = batches.speech[image * CAPTIONS : (image + 1) * CAPTIONS]
+            captions = rows[image * CAPTIONS : (image + 1) * CAPTIONS]
             assert not (batch.wrong_speech[row] == captions).all(axis=1).any()
 
 
 def test_mixed_conditions_lie_between_two_captions(inputs: dict[str, Path]) -> None:
     plain, mixed = stream(inputs), stream(inputs, embedding_mix=1.0)
-    rows = plain.speech.astype(np.float64)
+    rows = plain.speech.embeddings.astype(np.float64)
     batch = mixed[0]
     images = mixed.pictures.images[mixed._chosen(0)]
     between = 0
@@ -167,7 +170,9 @@ def test_mixed_conditions_lie_between_two_captions(inputs: dict[str, Path]) -> N
 def test_speech_statistics_are_those_of_the_training_captions(inputs: dict[str, Path]) -> None:
     batches = stream(inputs)
     train = [row for row, number in enumerate(CLASSES) if number <= 2]
-    rows = np.concatenate([batches.speech[r * CAPTIONS : (r + 1) * CAPTIONS] for r in train])
-    mean, deviation = batches.speech_statistics()
+    rows = np.concatenate(
+        [batches.speech.embeddings[r * CAPTIONS : (r + 1) * CAPTIONS] for r in train]
+    )
+    mean, deviation = batches.speech.statistics(batches.pictures.captions)
     np.testing.assert_allclose(mean, rows.mean(axis=0), atol=1e-6)
     assert deviation == pytest.approx(np.sqrt(np.square(rows - rows.mean(axis=0)).mean()))

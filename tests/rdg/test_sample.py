@@ -6,10 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from s2igan.engine.arrays import write_array
 from s2igan.engine.session import plain_session
 from s2igan.errors import UserError
-from s2igan.rdg.artifact import load_generator, save_generator
+from s2igan.rdg.artifact import copy_speech_encoder, load_generator, save_generator
 from s2igan.rdg.draw import draw_all, noise_vectors, to_uint8
 from s2igan.rdg.plan import plan
 from s2igan.rdg.sample import sample
@@ -172,19 +171,16 @@ def test_a_missing_or_foreign_generator_is_told(tmp_path: Path) -> None:
 
 def test_the_stage_writes_pictures_and_their_table(tmp_path: Path) -> None:
     paths = write_inputs(tmp_path)
-    rng = np.random.default_rng(0)
-    count = len(descriptions())
-    speech = rng.standard_normal((count, EMBEDDING_DIM)).astype(np.float32)
-    write_array(paths["embeddings"] / "speech.npy", speech)
     rdg = tmp_path / "rdg"
     rdg.mkdir()
     save_generator(rdg, small_generator())
+    copy_speech_encoder(paths["sen"], rdg)
     outs = []
     for name, batch_size in (("one", 4), ("two", 4)):
         sample(
             sample_config(batch_size=batch_size),
             corpus=paths["corpus"],
-            embeddings=paths["embeddings"],
+            features=paths["features"],
             rdg=rdg,
             out=tmp_path / name,
             session=plain_session(),

@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from s2igan.rdg.generator import NextStage
-from s2igan.rdg.step import RdgStep, to_scales
+from s2igan.rdg.networks import to_scales
+from s2igan.rdg.step import RdgStep
 from tests.rdg.makers import EMBEDDING_DIM, random_batch, rdg_config
 
 CPU = torch.device("cpu")
