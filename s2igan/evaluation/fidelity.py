@@ -114,6 +114,11 @@ def fidelity_figures(judged: Judged, config: EvaluateConfig) -> dict[str, object
             f"{len(train)} training pictures against {len(reference)} {reference_name}",
         ),
     }
+    if material.drawn_set != "test":
+        # The setting is made for the test pictures; the fewer val pictures allow what they allow.
+        fewest = min(len(one) for seen, against, _ in rows.values() for one in (seen, against))
+        size = min(config.kid_subset_size, fewest)
+        config = config.model_copy(update={"kid_subset_size": size})
     scores = own_scores(judged, config, drawn=drawn, floor=floor, train=train)
     return {
         name: _row(judged, config, seen, against, what, scores.get(name))
