@@ -34,6 +34,7 @@ class FineTuning(Section):
         accuracy: share of ``held_out`` whose class is told right.
         steps: updates; with all layers as many again came before, of the head alone.
         batch: pictures per update.
+        views: random crops of each picture that the head alone learnt.
         lr: the head's learning rate; other layers had a tenth of it.
         seed: of the held-out pictures, the crops and the batches.
         crop: side of the squares cut out of the packed pictures, px.
@@ -51,6 +52,7 @@ class FineTuning(Section):
     accuracy: float = Field(ge=0, le=1)
     steps: int = Field(ge=1)
     batch: int = Field(ge=1)
+    views: int = Field(ge=1)
     lr: float = Field(gt=0)
     seed: int = Field(ge=0)
     crop: int = Field(ge=1)

@@ -34,10 +34,12 @@ from s2igan.evaluation.networks import LIBRARY, load_judge
 from s2igan.vision.interface import Backbone
 from s2igan.vision.names import check_judge
 
+LEAST = {"steps": 1, "batch": 1, "views": 1, "seed": 0, "crop": 8, "size": 8}
+"""Least values of the options."""
+
 _SLOWER = 0.1
 _WEIGHT_DECAY = 1e-4
 _STILL = 1e-6
-_VIEWS = 8
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Recipe:
         layers: head = the classifier alone; all = every layer after it.
         steps: updates of the classifier, and once more of all layers.
         batch: pictures per update.
+        views: random crops of each picture that the classifier alone learns.
         lr: Adam's rate for the classifier, falling to 0 along a cosine.
         seed: of the held-out pictures, the crops and the batches.
     """
@@ -55,6 +58,7 @@ class Recipe:
     layers: Literal["head", "all"] = "head"
     steps: int = 1000
     batch: int = 64
+    views: int = 4
     lr: float = 1e-3
     seed: int = 1
 
@@ -125,7 +129,7 @@ def view_features(base: Backbone, pictures: Pictures, recipe: Recipe) -> tuple[T
     """
     device = next(base.parameters()).device
     rng = numpy_generator(recipe.seed, 1)
-    parts = [part for _ in range(_VIEWS) for part in pictures.batches(recipe.batch)]
+    parts = [part for _ in range(recipe.views) for part in pictures.batches(recipe.batch)]
     seen = [base(part.squares(rng).to(device)).features.float() for part in bar(parts, "look")]
     labels = torch.from_numpy(np.concatenate([part.labels for part in parts]))
     return torch.cat(seen), labels.to(device)
@@ -202,6 +206,7 @@ def fine_tune(
         accuracy=accuracy_of(base, head, held_out, recipe.batch),
         steps=recipe.steps,
         batch=recipe.batch,
+        views=recipe.views,
         lr=recipe.lr,
         seed=recipe.seed,
         crop=pictures.crop,
@@ -243,7 +248,7 @@ def _run(options: argparse.Namespace) -> FineTuning:
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    for name, least in (("steps", 1), ("batch", 1), ("seed", 0), ("crop", 8), ("size", 8)):
+    for name, least in LEAST.items():
         value = getattr(options, name)
         if value is not None and value < least:
             raise UserError(f"--{name}", got=value, expected=f"at least {least}")
@@ -259,7 +264,14 @@ def _recipe(options: argparse.Namespace) -> Recipe:
             got=f"all with {options.backbone}, through which no gradient passes",
             fix="take head, or inception_v3/fid2015",
         )
-    return Recipe(options.layers, options.steps, options.batch, options.lr, options.seed)
+    return Recipe(
+        layers=options.layers,
+        steps=options.steps,
+        batch=options.batch,
+        views=options.views,
+        lr=options.lr,
+        seed=options.seed,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -281,6 +293,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, required=True, help="…/fine_tuned_<kind of the corpus>.safetensors")
     add("--steps", type=int, default=Recipe.steps, help="updates (default: %(default)s)")
     add("--batch", type=int, default=Recipe.batch, help="pictures each (default: %(default)s)")
+    add("--views", type=int, default=Recipe.views, help="crops of each (default: %(default)s)")
     add("--lr", type=float, default=Recipe.lr, help="of the head (default: %(default)s)")
     add("--seed", type=int, default=Recipe.seed, help="default: %(default)s")
     add("--crop", type=int, help="px cut out of packed pictures (default: 256 / 304 of them)")

@@ -94,8 +94,7 @@ def classes_of(corpus: Corpus, split: str = "test") -> list[str]:
         )
     images = corpus.images[corpus.images["split"] == split]
     named = images.drop_duplicates("class_id").sort_values("class_id")
-    pairs = zip(named["class_id"], named["class_name"], strict=True)
-    return [str(number if name is None else name) for number, name in pairs]
+    return named["class_name"].fillna(named["class_id"].astype(str)).tolist()
 
 
 def write_fine_tuned(path: Path, network: FineTuned, facts: FineTuning) -> None:

@@ -6,9 +6,17 @@ import yaml
 
 from s2igan.corpora.archives import Archives
 from s2igan.corpora.consumers import write_consumers
+from s2igan.corpora.fine_tuning import FineTuning, file_name
 from s2igan.corpora.manifest import read_manifest
-from s2igan.corpora.weights import WeightsManifest, choose_files, collect_weights, copy_weights
+from s2igan.corpora.weights import (
+    WeightsManifest,
+    choose_files,
+    collect_weights,
+    copy_weights,
+    for_corpus,
+)
 from s2igan.engine.strict_yaml import read_yaml
+from s2igan.engine.weights import write_weights
 from s2igan.errors import UserError
 
 from .makers import folder_bytes, published
@@ -141,6 +149,65 @@ def test_every_stage_has_its_own_list(tmp_path: Path) -> None:
     assert read_yaml(tmp_path / "tts.json") == {}
     assert read_yaml(tmp_path / "features.json") == {"net/here": listed}
     assert read_yaml(tmp_path / "evaluate.json") == {"judge": listed, "net/here": listed}
+
+
+def put_fine_tuned(archives: Archives, backbone: str, kind: str = "cub") -> None:
+    facts = FineTuning(
+        backbone=backbone,
+        layers="head",
+        kind=kind,
+        edition="published",
+        classes=["Auklet", "Albatross"],
+        split="test",
+        pictures=9,
+        held_out=1,
+        accuracy=0.5,
+        steps=1,
+        batch=1,
+        views=1,
+        lr=0.1,
+        seed=0,
+        crop=8,
+        size=8,
+    )
+    path = archives.folders[0] / "weights" / file_name("cub")
+    write_weights(path, {}, facts.header())
+
+
+def test_a_fine_tuned_network_brings_the_one_that_it_began_as(archives: Archives) -> None:
+    put_fine_tuned(archives, "net/here")
+    stages = {"tts": [], "features": ["compact"], "evaluate": ["reader", "fine_tuned"]}
+    assert for_corpus(stages, "cub", archives) == {
+        "tts": [],
+        "features": ["compact"],
+        "evaluate": ["reader", "fine_tuned/cub", "net/here"],
+    }
+
+
+def test_without_a_fine_tuned_network_nothing_is_added(archives: Archives) -> None:
+    put_fine_tuned(archives, "net/here")
+    stages = {"features": ["compact"], "evaluate": ["reader"]}
+    assert for_corpus(stages, "cub", archives) == stages
+
+
+def test_a_fine_tuned_network_of_another_corpus_is_refused(archives: Archives) -> None:
+    put_fine_tuned(archives, "net/here", kind="oxford102")
+    with pytest.raises(UserError, match="got one for the corpus oxford102; expected one for cub"):
+        for_corpus({"evaluate": ["fine_tuned"]}, "cub", archives)
+
+
+@pytest.mark.parametrize("kind", ["cub", "oxford102", "minibirds", "recorded"])
+def test_a_missing_fine_tuned_network_names_the_command(
+    repository: Path, archives: Archives, kind: str
+) -> None:
+    named = for_corpus({"evaluate": ["fine_tuned"]}, kind, archives)["evaluate"]
+    assert named == [f"fine_tuned/{kind}"]
+    with pytest.raises(UserError) as error:
+        collect_weights(named, repository / "data" / "weights.yaml", archives)
+    told = str(error.value)
+    assert "\n" not in told
+    assert f"put into {str(archives.store / 'weights')!r}: {file_name(kind)} (made by" in told
+    assert "python -m s2igan.evaluation.fine_tune --backbone" in told
 
 
 @pytest.mark.real_data

@@ -5,7 +5,14 @@ import yaml
 
 from s2igan.vision.backbones import BACKBONES
 from s2igan.vision.inception import EDITIONS
-from s2igan.vision.names import LAYERS, check_backbone, check_judge, parse_backbone
+from s2igan.vision.names import (
+    FINE_TUNED,
+    LAYERS,
+    check_backbone,
+    check_classifier,
+    check_judge,
+    parse_backbone,
+)
 from s2igan.vision.weight_files import WEIGHT_FILES
 
 
@@ -58,6 +65,18 @@ def test_training_looks_through_no_judge() -> None:
         with pytest.raises(ValueError, match="judges in evaluation"):
             check_backbone(name)
     assert check_backbone("inception_v3/fid2015/pool") == "inception_v3/fid2015"
+
+
+def test_a_fine_tuned_network_serves_the_inception_score_alone() -> None:
+    assert check_classifier(FINE_TUNED) == FINE_TUNED
+    assert check_classifier("inception_v3/fid2015/pool") == "inception_v3/fid2015"
+    for check in (check_backbone, check_judge, parse_backbone):
+        with pytest.raises(
+            ValueError, match=r"the inception score alone, as evaluate\.is_backbone"
+        ):
+            check(FINE_TUNED)
+    with pytest.raises(ValueError, match="unknown network"):
+        check_classifier("vgg16")
 
 
 def test_every_name_has_a_network_and_every_network_a_file() -> None:

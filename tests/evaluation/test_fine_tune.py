@@ -1,0 +1,163 @@
+"""The command that fine-tunes a network on the test classes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from s2igan.corpora.fine_tuning import read_fine_tuning
+from s2igan.corpora.index import Corpus
+from s2igan.errors import EXIT_USER_ERROR, UserError
+from s2igan.evaluation.fine_tune import Classifier, Recipe, main, train_head
+from s2igan.evaluation.fine_tuned import load_fine_tuned
+from s2igan.evaluation.labelled import hold_out, open_pictures
+from s2igan.vision.backbones import load_backbone
+from s2igan.vision.interface import CLASSES
+from tests.evaluation.colours import COLOURS, KIND, PER_CLASS, write_colours
+
+FILE = f"fine_tuned_{KIND}.safetensors"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("colours")
+    write_colours(folder)
+    return folder
+
+
+def command(folder: Path, out: Path, *others: str) -> int:
+    places = [f"--corpus={folder / 'corpus'}", f"--features={folder / 'features'}"]
+    size = ["--steps=60", "--batch=16", "--lr=0.02"]
+    names = [f"--weights={folder}", f"--out={out}", "--backbone=compact"]
+    return main([*places, *size, *names, *others])
+
+
+def test_separable_classes_are_told_apart_and_the_file_says_so(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(folder, tmp_path / FILE) == 0
+    facts = read_fine_tuning(tmp_path / FILE, KIND)
+    assert facts.accuracy == 1.0
+    assert facts.classes == list(COLOURS)
+    assert (facts.pictures, facts.held_out) == (4 * (PER_CLASS - 1), 4)
+    assert (facts.backbone, facts.layers, facts.split) == ("compact", "head", "test")
+    assert (facts.crop, facts.size) == (17, 17)  # 256 / 304 of 20 px
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[-1]
+        .startswith(
+            f"{str(tmp_path / FILE)!r}: 1.000 of 4 held-out pictures of 4 classes told right"
+        )
+    )
+
+
+@pytest.mark.parametrize("layers", ["head", "all"])
+def test_the_same_command_gives_the_same_bytes(folder: Path, tmp_path: Path, layers: str) -> None:
+    written = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        others = [f"--layers={layers}", "--steps=3", "--views=1"]
+        assert command(folder, tmp_path / name / FILE, *others) == 0
+        written.append((tmp_path / name / FILE).read_bytes())
+        assert [path.name for path in (tmp_path / name).iterdir()] == [FILE]
+    assert written[0] == written[1]
+    assert str(tmp_path).encode() not in written[0]
+
+
+def test_all_layers_learn_and_are_loaded_again(folder: Path, tmp_path: Path) -> None:
+    corpus = Corpus(folder / "corpus")
+    assert command(folder, tmp_path / FILE, "--layers=all", "--steps=20") == 0
+    tuned, plain = load_fine_tuned(tmp_path, corpus), load_backbone("compact", tmp_path)
+    changed = {
+        name.partition(".")[0]
+        for name, value in plain.network.named_parameters()
+        if not torch.equal(value, tuned.base.network.get_parameter(name))
+    }
+    assert changed == {"stem", "same1", "down", "same2", "top"}
+    facts = read_fine_tuning(tmp_path / FILE, KIND)
+    pictures = open_pictures(corpus, folder / "features", None, None)
+    _, held_out = hold_out(pictures, facts.seed)
+    logits = tuned(held_out.squares(None)).logits
+    assert logits is not None
+    told = logits[CLASSES].argmax(dim=1).numpy()
+    assert facts.accuracy == (told == held_out.labels).mean() == 1.0
+
+
+def test_a_tenth_of_each_class_is_held_out_by_seed(folder: Path) -> None:
+    corpus = Corpus(folder / "corpus")
+    pictures = open_pictures(corpus, folder / "features", None, None)
+    assert set(corpus.images["split"].to_numpy()[pictures.rows]) == {"test"}
+    learnt, held_out = hold_out(pictures, 1)
+    assert np.bincount(held_out.labels).tolist() == [1] * 4
+    assert sorted([*learnt.rows, *held_out.rows]) == pictures.rows.tolist()
+    names = corpus.images["class_name"].to_numpy()[held_out.rows]
+    assert [list(COLOURS)[label] for label in held_out.labels] == names.tolist()
+    others = {tuple(hold_out(pictures, seed)[1].rows) for seed in range(5)}
+    assert len(others) > 1
+
+
+def test_pictures_are_shown_at_the_generated_size(folder: Path) -> None:
+    corpus = Corpus(folder / "corpus")
+    small = open_pictures(corpus, folder / "features", 16, 8)
+    squares, whole = small.squares(None), open_pictures(corpus, folder / "features", 16, None)
+    assert squares.shape == (len(small), 3, 8, 8)
+    averaged = nn.functional.avg_pool2d(whole.squares(None), 2)
+    torch.testing.assert_close(squares, averaged, atol=0.51 / 255, rtol=0)
+
+
+def test_the_folded_head_is_the_trained_one() -> None:
+    rng = torch.Generator().manual_seed(0)
+    features = 5 + 3 * torch.randn(50, 6, generator=rng)
+    features[:, 2] = 7.0  # never changes
+    labels = (features[:, 0] > 5).long()
+    head = train_head(features, labels, 2, Recipe(steps=200, batch=32, lr=0.05))
+    folded = head.folded()
+    torch.testing.assert_close(folded(features), head(features), atol=1e-4, rtol=1e-4)
+    assert (folded(features).argmax(dim=1) == labels).float().mean() > 0.95
+
+
+def test_an_untrained_head_has_no_opinion() -> None:
+    features = torch.randn(9, 6, generator=torch.Generator().manual_seed(0))
+    assert Classifier(features, 4)(features).abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--backbone=vgg16"], "--backbone; got unknown network"),
+        (["--backbone=fine_tuned"], "--backbone; got fine_tuned serves the inception score alone"),
+        (["--backbone=inception_v3/torchvision"], "inception_v3_google-0cc3c7bd.pth"),
+        (["--backbone=torch_fidelity", "--layers=all"], "through which no gradient passes"),
+        (["--steps=0"], "--steps; got 0; expected at least 1"),
+        (["--lr=0"], "--lr; got 0.0; expected more than 0"),
+        (["--crop=21"], "got 21 px; expected at most 20 px"),
+        (["--corpus=nowhere"], "nowhere"),
+        (["--out=elsewhere.safetensors"], f"expected a file named {FILE}"),
+        ([f"--out=nowhere/{FILE}"], "no folder 'nowhere'"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    told: str,
+) -> None:
+    assert command(folder, tmp_path / FILE, *options) == EXIT_USER_ERROR
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if line.startswith("fine_tune: ")] == lines[-1:]
+    assert told in lines[-1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_classes_that_cannot_be_learnt_are_told(tmp_path: Path) -> None:
+    for changes, told in (
+        ({"has_classes": False}, "belong to no classes"),
+        ({"names": ["red"]}, "test classes of the corpus; got 1"),
+        ({"per_class": 1}, "test class 'red'; got one picture"),
+    ):
+        corpus = write_colours(tmp_path, **changes)  # type: ignore[arg-type]
+        with pytest.raises(UserError, match=told):
+            open_pictures(corpus, tmp_path / "features", None, None)
