@@ -5,10 +5,16 @@ from typing import Any
 
 import torch
 
+from s2igan.sen.char_cnn_rnn import CharCnnRnn
+from s2igan.sen.conv_blstm import ConvBlstm
 from s2igan.sen.encoder import DescriptionEncoder
 from s2igan.sen.speech_encoder import SpeechEncoder
 
-ENCODERS: Mapping[str, type[DescriptionEncoder]] = {"sed": SpeechEncoder}
+ENCODERS: Mapping[str, type[DescriptionEncoder]] = {
+    "sed": SpeechEncoder,
+    "char_cnn_rnn": CharCnnRnn,
+    "conv_blstm": ConvBlstm,
+}
 """By the value of ``sen.encoder``."""
 
 

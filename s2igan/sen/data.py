@@ -29,6 +29,22 @@ class Captions:
     classes: Rows
 
 
+def authors_queries(captions: Captions) -> Rows:
+    """Pick one query per class: the first caption of its first picture.
+
+    Without classes that is the first caption of every picture.
+
+    Args:
+        captions: the captions searched with, in the order of the descriptions.
+
+    Returns:
+        (classes,) positions in ``captions``, by class.
+    """
+    order = np.lexsort((captions.utterances, captions.images, captions.classes))
+    _, first = np.unique(captions.classes[order], return_index=True)
+    return order[first].astype(np.int64)
+
+
 def open_sequences(features: Path, reads: Reads) -> Ragged:
     """Open what an encoder of descriptions reads, one item per utterance.
 

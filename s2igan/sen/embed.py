@@ -10,9 +10,8 @@ from s2igan.engine.session import Session
 from s2igan.engine.tables import write_json
 from s2igan.errors import UserError
 from s2igan.sen.artifact import load_image_encoder, load_speech_encoder
-from s2igan.sen.batches import Rows
 from s2igan.sen.config import EmbedConfig
-from s2igan.sen.data import Captions, SenData
+from s2igan.sen.data import Captions, SenData, authors_queries
 from s2igan.sen.encode import encode_pictures, encode_speech
 from s2igan.sen.encoder import DescriptionEncoder
 from s2igan.sen.retrieval import Embedded, Judge, retrieval_figures
@@ -87,22 +86,6 @@ def check_searchable(test: Captions, has_classes: bool) -> None:
             expected="at least 2, for retrieval to tell apart",
             fix=f"give the corpus more test {unit}",
         )
-
-
-def authors_queries(test: Captions) -> Rows:
-    """Pick one query per class: the first caption of its first picture.
-
-    Without classes that is the first caption of every picture.
-
-    Args:
-        test: the captions searched with, in the order of the descriptions.
-
-    Returns:
-        (classes,) positions in ``test``, by class.
-    """
-    order = np.lexsort((test.utterances, test.images, test.classes))
-    _, first = np.unique(test.classes[order], return_index=True)
-    return order[first].astype(np.int64)
 
 
 def _write_speech(

@@ -6,6 +6,8 @@ from typing import Literal, cast
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from s2igan.sen.layers import full_precision
+
 Reads = Literal["mel", "characters"]
 """The packed array of ``artifacts/features`` that holds an encoder's sequences."""
 
@@ -52,7 +54,7 @@ class DescriptionEncoder(nn.Module, ABC):
         Returns:
             (B, E) float32 of unit length.
         """
-        return F.normalize(self.describe(sequences, lengths).float(), dim=-1)
+        return F.normalize(full_precision(self.describe(sequences, lengths)), dim=-1)
 
     def __call__(self, sequences: Tensor, lengths: Tensor) -> Tensor:
         """See :meth:`forward`."""

@@ -5,6 +5,8 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from s2igan.sen.layers import full_precision
+
 
 class ImageEncoder(nn.Module):
     """One linear layer from backbone features to the shared space, then unit length.
@@ -32,7 +34,7 @@ class ImageEncoder(nn.Module):
         Returns:
             (..., E) float32 of unit length.
         """
-        return F.normalize(self.project(features).float(), dim=-1)
+        return F.normalize(full_precision(self.project(features)), dim=-1)
 
     def __call__(self, features: Tensor) -> Tensor:
         """See :meth:`forward`."""
@@ -56,7 +58,7 @@ class StandardisedFeatures(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Scale (..., D) float features to (..., D) float32 of unit length."""
-        return F.normalize(features.float(), dim=-1)
+        return F.normalize(features, dim=-1)
 
     def __call__(self, features: Tensor) -> Tensor:
         """See :meth:`forward`."""

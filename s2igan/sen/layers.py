@@ -20,6 +20,17 @@ def length_mask(lengths: Tensor, frames: int) -> Tensor:
     return torch.arange(frames, device=lengths.device) < lengths[:, None]  # (B, T)
 
 
+def full_precision(x: Tensor) -> Tensor:
+    """Return ``x`` as float32 where it is of lower precision, else as it is."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+def mean_over_time(x: Tensor, lengths: Tensor) -> Tensor:
+    """Average the real frames of (B, T, F); (B,) ``lengths`` are at least 1. Returns (B, F)."""
+    padding = ~length_mask(lengths, x.shape[1])  # (B, T)
+    return x.masked_fill(padding[..., None], 0.0).sum(dim=1) / lengths[:, None]  # (B, F)
+
+
 class MaskedBatchNorm(nn.BatchNorm1d):
     """Batch norm of the real frames alone; padding leaves as zeros.
 
@@ -38,7 +49,7 @@ class MaskedBatchNorm(nn.BatchNorm1d):
             (B, C, T) float32, zero where the mask is false.
         """
         frames = x.transpose(1, 2)  # (B, T, C)
-        normal = super().forward(frames[mask].float())  # (real frames, C)
+        normal = super().forward(full_precision(frames[mask]))  # (real frames, C)
         padded = normal.new_zeros(frames.shape)
         padded[mask] = normal
         return padded.transpose(1, 2)  # (B, C, T)
@@ -71,7 +82,7 @@ class AttentionPooling(nn.Module):
         Returns:
             (B, F) float32.
         """
-        scores = self.score(torch.tanh(self.hidden(x))).float()  # (B, T, F)
+        scores = full_precision(self.score(torch.tanh(self.hidden(x))))  # (B, T, F)
         weights = scores.masked_fill(~mask[..., None], -torch.inf).softmax(dim=1)  # (B, T, F)
         pooled: Tensor = (weights * x).sum(dim=1)  # (B, F)
         return pooled

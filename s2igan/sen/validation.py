@@ -1,32 +1,26 @@
-"""Retrieval on validation classes while SEN trains: the figure that choices are made by."""
+"""Retrieval while SEN trains: the figures that choices are made by."""
 
 import numpy as np
 import torch
 
 from s2igan.engine.device import Precision
-from s2igan.sen.data import SenData
+from s2igan.sen.batches import Rows
+from s2igan.sen.data import Captions, SenData, authors_queries
 from s2igan.sen.encode import encode_pictures, encode_speech
-from s2igan.sen.encoder import DescriptionEncoder
-from s2igan.sen.image_encoder import PictureEncoder
+from s2igan.sen.model import SenModel
 from s2igan.sen.retrieval import Embedded, mean_average_precision
 
 FRAMES_PER_BATCH = 65_536
 
 
 def validation_map(
-    data: SenData,
-    speech_encoder: DescriptionEncoder,
-    image_encoder: PictureEncoder,
-    *,
-    device: torch.device,
-    precision: Precision,
+    data: SenData, model: SenModel, *, device: torch.device, precision: Precision
 ) -> float:
     """Mean average precision from speech to image over all captions of the split ``val``.
 
     Args:
         data: corpus and features.
-        speech_encoder: on ``device``, in evaluation mode.
-        image_encoder: on ``device``, in evaluation mode.
+        model: on ``device``, in evaluation mode.
         device: where to compute.
         precision: arithmetic of matrix products.
 
@@ -34,10 +28,47 @@ def validation_map(
         In [0, 1]; a picture of the same class is relevant, which without classes is the described
         picture alone. Pictures are seen in view 0.
     """
-    captions, pictures = data.captions("val"), data.described_images("val")
-    speech = np.empty((len(captions.utterances), speech_encoder.embedding_dim), np.float32)
+    captions = data.captions("val")
+    pictures = data.described_images("val")
+    return _mean_average_precision(data, model, captions, pictures, device, precision)
+
+
+def published_test_map(
+    data: SenData, model: SenModel, *, device: torch.device, precision: Precision
+) -> float:
+    """Mean average precision on the test classes, by which the authors' code chooses its weights.
+
+    One query per class, the first caption of its first picture, searches all test pictures. Note:
+    the authors' pictures are random crops here too, ours are view 0, the centre.
+
+    Args:
+        data: corpus and features.
+        model: on ``device``, in evaluation mode.
+        device: where to compute.
+        precision: arithmetic of matrix products.
+
+    Returns:
+        In [0, 1]; relevant is as in :func:`validation_map`.
+    """
+    captions = data.captions("test")
+    asked = authors_queries(captions)
+    queries = Captions(captions.utterances[asked], captions.images[asked], captions.classes[asked])
+    pictures = data.described_images("test")
+    return _mean_average_precision(data, model, queries, pictures, device, precision)
+
+
+def _mean_average_precision(
+    data: SenData,
+    model: SenModel,
+    captions: Captions,
+    pictures: Rows,
+    device: torch.device,
+    precision: Precision,
+) -> float:
+    encoder = model.speech_encoder
+    speech = np.empty((len(captions.utterances), encoder.embedding_dim), np.float32)
     for positions, embeddings in encode_speech(
-        speech_encoder,
+        encoder,
         data.sequences,
         captions.utterances,
         frames_per_batch=FRAMES_PER_BATCH,
@@ -47,7 +78,7 @@ def validation_map(
         speech[positions] = embeddings
     views = data.backbone[pictures, 0]  # (n, D)
     image = np.concatenate(
-        list(encode_pictures(image_encoder, views, device=device, precision=precision))
+        list(encode_pictures(model.image_encoder, views, device=device, precision=precision))
     )
     queries = Embedded(speech, captions.classes)
     gallery = Embedded(image, data.image_classes[pictures])

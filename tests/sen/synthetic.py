@@ -16,6 +16,7 @@ from s2igan.sen.config import EmbedConfig, SenConfig
 
 VALUES = 4  # values of each of the two attributes; a class is one combination
 BANDS, WORD_FRAMES, FEATURE_DIM, VIEWS = 8, 10, 16, 3
+WORDS = (("crimson", "white", "blue", "olive"), ("large", "tiny", "slender", "plump"))
 
 
 def sen_config(**changes: Any) -> SenConfig:
@@ -133,6 +134,10 @@ def _write_features(
     write_array(folder / "backbone.npy", (features[:, None] + 0.3 * noise).astype(np.float32))
     write_json(folder / "backbone.json", {"names": ["looks"], "dimension": FEATURE_DIM})
     write_json(folder / "mel.json", {"bands": BANDS, "hop_ms": 10.0})
+    with RaggedWriter(folder, "characters", np.uint8) as writer:
+        for position, image in enumerate(described):
+            written = [WORDS[part][values[image, part]] for part in (0, 1)]
+            writer.append(" ".join(written[:: 1 if position % 2 else -1]).encode())
     with RaggedWriter(folder, "mel", np.float16, (BANDS,)) as writer:
         for image in described:
             spoken = [words[part, values[image, part]] for part in rng.permutation(2)]

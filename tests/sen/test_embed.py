@@ -13,8 +13,8 @@ from s2igan.engine.session import plain_session
 from s2igan.engine.tables import write_table
 from s2igan.errors import UserError
 from s2igan.sen.artifact import load_image_encoder, load_speech_encoder
-from s2igan.sen.data import Captions, SenData
-from s2igan.sen.embed import authors_queries, embed
+from s2igan.sen.data import Captions, SenData, authors_queries
+from s2igan.sen.embed import embed
 from s2igan.sen.train import train_sen
 
 from .synthetic import VIEWS, embed_config, sen_config, write_synthetic

@@ -96,11 +96,11 @@ def test_one_batch_is_learnt_by_heart(inputs: Path) -> None:
     batch = training.stream[0]
     training.stream = [batch] * config.steps  # type: ignore[assignment]
     training.fit()
-    speech = training.speech_encoder(batch.frames, batch.lengths)
-    image = training.image_encoder(batch.features)
-    losses = training.objective(speech, image, batch.labels)
+    speech = training.model.speech_encoder(batch.frames, batch.lengths)
+    image = training.model.image_encoder(batch.features)
+    losses = training.model.objective(speech, image, batch.labels)
     assert losses["matching"] < 0.05
-    classes = training.objective.classifier
+    classes = training.model.objective.classifier
     assert classes is not None
     assert (classes(speech).argmax(dim=1) == batch.labels).all()
     assert (classes(image).argmax(dim=1) == batch.labels).all()
