@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from s2igan.engine.checkpoint import CheckpointStore, checkpoint_key, open_store
 from s2igan.engine.closure import import_closure
+from s2igan.engine.costs import hash_sources, metered
 from s2igan.engine.distributed import current_rank
 from s2igan.engine.runtime import read_runtime, state_folder
 from s2igan.engine.session import Session
@@ -102,11 +103,9 @@ class Stage(Generic[P]):
     def _session(self, params: P, paths: Paths) -> Iterator[Session]:
         runtime, first = read_runtime(), current_rank().is_first
         values = params.model_dump(mode="json")
-        key = checkpoint_key(
-            json.dumps(values[self.section]),
-            [paths[name] for name in self.inputs],
-            [_SOURCES / path for path in import_closure(f"stages.{self.name}", _SOURCES)],
-        )
+        sources = [_SOURCES / path for path in import_closure(f"stages.{self.name}", _SOURCES)]
+        inputs = [paths[name] for name in self.inputs]
+        key = checkpoint_key(json.dumps(values[self.section]), inputs, sources)
         used = self.uses_device
         device = _device(chosen=used if isinstance(used, bool) else used(params))
         with ExitStack() as stack:
@@ -118,6 +117,9 @@ class Stage(Generic[P]):
             tracker = stack.enter_context(open_tracker(identify(self.name, key), enabled=tracked))
             own = values if self.all_params else {self.section: values[self.section]}
             tracker.params(dict(_flat(own)))
+            if first:
+                meter = metered(self.name, key, hash_sources(sources), values, device)
+                stack.enter_context(meter)
             yield Session(device, runtime.worker_count, tracker, store, progress=first)
 
     def _leave(self, message: str, code: int) -> int:

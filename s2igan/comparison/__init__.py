@@ -1,0 +1,1 @@
+"""Every variant of one list side by side: the paper's Table 1 and component analysis."""

@@ -1,0 +1,225 @@
+"""Runs variants by calling the stages one after the other, without DVC and MLflow.
+
+The outputs of a stage lie in ``.s2igan/tables/<stage>-<key>``, where the key hashes the parameters
+that ``dvc.yaml`` lists for it, the bytes of what it reads and the source files that it runs. Rows
+share every stage that is the same for both, a finished stage never runs again, and one that was
+stopped goes on from its own checkpoint.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from s2igan.comparison.outcome import Failure, Outcome
+from s2igan.comparison.pipeline import PipelineStage, read_pipeline
+from s2igan.comparison.variants import Variant
+from s2igan.engine.closure import import_closure
+from s2igan.engine.costs import hash_sources
+from s2igan.engine.folders import fresh_folder
+
+_RECORD = "outputs.json"
+_CHUNK_BYTES = 2**20
+_PATIENCE_S = 60
+
+
+class StageError(Exception):
+    """A stage left with an error; the message is one line."""
+
+
+@dataclass
+class PlainRunner:
+    """Runs variants in this repository's folder.
+
+    Args:
+        root: the folder that holds ``dvc.yaml`` and the package ``stages``.
+        store: where outputs are kept.
+    """
+
+    root: Path
+    store: Path
+    _failed: dict[str, str] = field(default_factory=dict)
+    _hashes: dict[Path, str] = field(default_factory=dict)
+
+    def run(self, variants: Sequence[Variant]) -> list[Outcome | Failure]:
+        """Run what has not run yet; what fails in one variant does not stop the others."""
+        results: list[Outcome | Failure] = []
+        for number, variant in enumerate(variants, start=1):
+            _say(f"{variant.name} ({number} of {len(variants)})")
+            results.append(self._variant(variant, start=True))
+        return results
+
+    def find(self, variants: Sequence[Variant]) -> list[Outcome | Failure]:
+        """Return what is there of the variants without running anything."""
+        return [self._variant(variant, start=False) for variant in variants]
+
+    def _variant(self, variant: Variant, *, start: bool) -> Outcome | Failure:
+        places: dict[str, Path] = {}
+        for stage in read_pipeline(self.root / "dvc.yaml"):
+            folder = self.store / f"{stage.name}-{self._key(stage, variant, places)}"
+            try:
+                if not (folder / _RECORD).is_file():
+                    if not start:
+                        return Failure(variant, f"{stage.name} has not run")
+                    self._run_stage(stage, variant, places, folder)
+            except StageError as error:
+                return Failure(variant, str(error))
+            places |= dict.fromkeys(stage.outs, folder)
+
+        def read(path: str) -> bytes | None:
+            file = places.get(path, self.root) / path
+            return file.read_bytes() if path in places and file.is_file() else None
+
+        return Outcome(variant, read)
+
+    def _key(self, stage: PipelineStage, variant: Variant, places: dict[str, Path]) -> str:
+        module = f"stages.{stage.name}"
+        parts = {
+            "arguments": dict(stage.arguments),
+            "outs": stage.outs,
+            "params": stage.depends_on(variant.values),
+            "sources": hash_sources(self.root / file for file in import_closure(module, self.root)),
+            "inputs": {path: self._input_hash(path, places) for path in stage.data},
+        }
+        text = json.dumps([stage.name, parts], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+    def _input_hash(self, path: str, places: dict[str, Path]) -> str:
+        """Hash what lies at ``path``: recorded for a whole output, else its bytes."""
+        if (folder := places.get(path)) is not None:
+            record: dict[str, str] = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+            return record[path]
+        place = _place(path, places, self.root)
+        if place not in self._hashes:
+            self._hashes[place] = hash_tree(place)
+        return self._hashes[place]
+
+    def _run_stage(
+        self, stage: PipelineStage, variant: Variant, places: dict[str, Path], folder: Path
+    ) -> None:
+        if folder.name in self._failed:
+            raise StageError(self._failed[folder.name])
+        with _locked(folder.with_name(f"{folder.name}.lock")) as lock:
+            if (folder / _RECORD).is_file():  # Another process has run it in the meantime.
+                return
+            with fresh_folder(folder) as partial:
+                written = places | dict.fromkeys(stage.outs, partial)
+                command = self._command(stage, variant, written, partial)
+                log = folder.with_name(f"{folder.name}.log")
+                _say(f"{stage.name}, log {str(log)!r}")
+                if code := _execute(command, self.root, log, variant.name, lock):
+                    reason = f"{stage.name}: {_last_line(log) or f'exit code {code}'}"
+                    self._failed[folder.name] = reason
+                    raise StageError(reason)
+                self._record(stage, partial)
+
+    def _command(
+        self, stage: PipelineStage, variant: Variant, places: dict[str, Path], partial: Path
+    ) -> list[str]:
+        params = self.store / "params" / f"{variant.name}.yaml"
+        params.parent.mkdir(parents=True, exist_ok=True)
+        params.write_text(yaml.safe_dump(variant.values, sort_keys=False), encoding="utf-8")
+        command = [sys.executable, "-m", f"stages.{stage.name}", "--params", str(params)]
+        for option, path in stage.arguments.items():
+            place = partial / path if stage.writes(path) else _place(path, places, self.root)
+            if stage.writes(path):
+                place.parent.mkdir(parents=True, exist_ok=True)
+            command += [option, str(place)]
+        return command
+
+    def _record(self, stage: PipelineStage, partial: Path) -> None:
+        if missing := [out for out in stage.outs if not (partial / out).exists()]:
+            raise StageError(f"{stage.name}: did not write {', '.join(missing)}")
+        hashes = {out: hash_tree(partial / out) for out in stage.outs}
+        text = json.dumps(hashes, indent=2) + "\n"
+        (partial / _RECORD).write_text(text, encoding="utf-8")
+
+
+def hash_tree(path: Path) -> str:
+    """Hash the names and bytes of a file, or of all files of a folder."""
+    digest = hashlib.sha256()
+    files = sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
+    for file in files:
+        if "__pycache__" in file.parts:
+            continue
+        digest.update(f"\0{file.relative_to(path)}\0".encode())
+        with file.open("rb") as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    return digest.hexdigest()[:32]
+
+
+def _place(path: str, places: dict[str, Path], root: Path) -> Path:
+    """Return where a path of the pipeline lies: in the folder of the stage that wrote it."""
+    for out, folder in places.items():
+        if Path(path).is_relative_to(out):
+            return folder / path
+    return root / path
+
+
+def _execute(command: list[str], root: Path, log: Path, name: str, lock: int) -> int:
+    """Run a stage, showing and keeping what it says; return its exit code."""
+    variables = {**os.environ, "DVC_EXP_NAME": os.environ.get("DVC_EXP_NAME") or name}
+    with (
+        log.open("wb") as kept,
+        # A stage that outlives this process keeps the lock, so that no second one starts beside it.
+        subprocess.Popen(
+            command,
+            cwd=root,
+            env=variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=(lock,),
+        ) as process,
+    ):
+        try:
+            for line in process.stdout or ():
+                kept.write(line)
+                kept.flush()
+                sys.stderr.write(line.decode(errors="replace"))
+                sys.stderr.flush()
+        except BaseException:
+            _stop(process)
+            raise
+    return process.returncode
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    # A stage that is told to end closes its run and keeps its checkpoint first.
+    process.terminate()
+    try:
+        process.wait(_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _say(f"waiting for another run of {path.stem}")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield file.fileno()
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"table: {message}\n")
+    sys.stderr.flush()
