@@ -71,9 +71,9 @@ def test_all_layers_learn_and_are_loaded_again(folder: Path, tmp_path: Path) -> 
     assert command(folder, tmp_path / FILE, "--layers=all", "--steps=20") == 0
     tuned, plain = load_fine_tuned(tmp_path, corpus), load_backbone("compact", tmp_path)
     changed = {
-        name.partition(".")[0]
-        for name, value in plain.network.named_parameters()
-        if not torch.equal(value, tuned.base.network.get_parameter(name))
+        name.split(".")[1]
+        for name, value in plain.named_parameters()
+        if not torch.equal(value, tuned.base.get_parameter(name))
     }
     assert changed == {"stem", "same1", "down", "same2", "top"}
     facts = read_fine_tuning(tmp_path / FILE, KIND)
@@ -158,6 +158,6 @@ def test_classes_that_cannot_be_learnt_are_told(tmp_path: Path) -> None:
         ({"names": ["red"]}, "test classes of the corpus; got 1"),
         ({"per_class": 1}, "test class 'red'; got one picture"),
     ):
-        corpus = write_colours(tmp_path, **changes)  # type: ignore[arg-type]
+        corpus = write_colours(tmp_path, **changes)
         with pytest.raises(UserError, match=told):
             open_pictures(corpus, tmp_path / "features", None, None)

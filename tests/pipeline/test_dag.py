@@ -22,6 +22,7 @@ SECTIONS = {
         "features.backbones",
         "evaluate.backbone",
         "evaluate.fidelity_backbone",
+        "evaluate.is_backbone",
     ],
     "train_sen": ["sen"],
     "train_rdg": ["rdg"],
