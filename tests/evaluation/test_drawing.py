@@ -1,0 +1,40 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s2igan.errors import UserError
+from s2igan.evaluation.drawing import Drawing
+from tests.evaluation.world import DRAWING
+
+
+def told(folder: Path, **changes: Any) -> str:
+    (folder / "samples.json").write_text(json.dumps({**DRAWING, **changes}))
+    return Drawing.read(folder).sentence(240)
+
+
+def test_protocols_say_how_pictures_were_drawn(tmp_path: Path) -> None:
+    assert told(tmp_path) == (
+        "240 pictures drawn for test classes, 2 captions per picture, a noise vector for each "
+        "caption, F_ca sampled, noise not truncated"
+    )
+    assert told(
+        tmp_path,
+        split="val",
+        noise="per_picture",
+        ca_noise=False,
+        truncation=1.5,
+        captions_per_picture=1,
+    ) == (
+        "240 pictures drawn for val classes, 1 caption per picture, one noise vector for all "
+        "captions of a picture, F_ca at its mean, noise truncated at 1.5 standard deviations"
+    )
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"split": "test"}'])
+def test_samples_that_do_not_say_it_are_refused(content: str | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "samples.json").write_text(content)
+    with pytest.raises(UserError, match=r"samples\.json.*dvc repro sample"):
+        Drawing.read(tmp_path)
