@@ -13,6 +13,8 @@ one class leaves out; so it is here. A batch without two pictures of one class a
 import torch
 from torch import Tensor
 
+from s2igan.rdg.layers import full_precision
+
 
 def class_aware_loss(features: Tensor, labels: Tensor) -> Tensor:
     """Return max(0, E[x_i · x_j] − E[x_i · x_j | i ≠ j of one class]) / F.
@@ -21,7 +23,7 @@ def class_aware_loss(features: Tensor, labels: Tensor) -> Tensor:
         features: ``(N, ...)`` of generated pictures, F values each.
         labels: ``(N,)`` int64, classes.
     """
-    rows = features.float().flatten(1)  # (N, F)
+    rows = full_precision(features.flatten(1))  # (N, F)
     with torch.autocast(rows.device.type, enabled=False):
         likeness = rows @ rows.T  # (N, N)
     pairs = labels[:, None] == labels

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from s2igan.rdg.layers import glu
+from s2igan.rdg.layers import full_precision, glu
 
 
 class Condition(NamedTuple):
@@ -52,7 +52,7 @@ class ConditioningAugmentation(nn.Module):
         """
         # A small layer whose variance feeds the KL term: float32 whatever surrounds it.
         with torch.autocast(embedding.device.type, enabled=False):
-            centred = (embedding.float() - self.mean) * self.scale
+            centred = (full_precision(embedding) - self.mean) * self.scale
             hidden = glu(self.linear(centred))  # (N, 2 ca)
         mu, logvar = hidden.chunk(2, dim=1)
         return Condition(mu, logvar, mu + noise * torch.exp(0.5 * logvar))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from s2igan.rdg.layers import ConditionedConv, initialise
+from s2igan.rdg.layers import ConditionedConv, full_precision, initialise
 
 LAST_SIDE = 4  # side of the trunk's last map, px
 SLOPE = 0.2
@@ -44,7 +44,7 @@ def _same(in_channels: int, out_channels: int) -> nn.Sequential:
 
 def _logits(layer: nn.Linear, maps: Tensor) -> Tensor:
     with torch.autocast(maps.device.type, enabled=False):
-        logits: Tensor = layer(maps.flatten(1).float())  # (N, width, 4, 4) → (N, 1)
+        logits: Tensor = layer(full_precision(maps.flatten(1)))  # (N, width, 4, 4) → (N, 1)
     return logits.squeeze(1)
 
 

@@ -13,7 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from s2igan.rdg.conditioning import Condition, ConditioningAugmentation
-from s2igan.rdg.layers import ConditionedConv, ResidualBlock, UpBlock, glu, initialise
+from s2igan.rdg.layers import (
+    ConditionedConv,
+    ResidualBlock,
+    UpBlock,
+    full_precision,
+    glu,
+    initialise,
+)
 
 Dense = Literal["none", "paper", "released"]
 FIRST_SIDE = 4  # side of the map that the first linear layer makes, px
@@ -99,7 +106,7 @@ class ToImage(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, S, S)`` → ``(N, 3, S, S)`` float32."""
-        return torch.tanh(self.conv(x).float())
+        return torch.tanh(full_precision(self.conv(x)))
 
 
 class Generator(nn.Module):

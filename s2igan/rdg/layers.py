@@ -8,6 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+def full_precision(x: Tensor) -> Tensor:
+    """Return ``x`` in float32, or in float64 where it is that already."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 def glu(x: Tensor) -> Tensor:
     """Gated linear unit over the channels: ``(N, 2C, ...)`` → ``(N, C, ...)``.
 

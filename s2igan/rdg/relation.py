@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from s2igan.rdg.layers import initialise
+from s2igan.rdg.layers import full_precision, initialise
 
 HIDDEN = 128
 
@@ -61,4 +61,4 @@ class RelationSupervisor(nn.Module):
         """
         others = torch.cat([same, wrong, truth, fake])  # (4N, E)
         pairs = torch.cat([truth.repeat(4, 1), others], dim=1)  # (4N, 2E)
-        return Relations(*self.layers(pairs).float().chunk(4))
+        return Relations(*full_precision(self.layers(pairs)).chunk(4))
