@@ -43,7 +43,10 @@ LAYERS = (
 class Convolution(nn.Module):
     """Convolution over time, batch norm, ReLU and, where it is pooled, the maximum of 3 frames.
 
-    Zeros stand around every sequence, whether it ends with the batch or before.
+    Zeros stand around every sequence, whether it ends with the batch or before. On a CPU the
+    convolution is float32 whatever ``sen.precision`` says: over the few frames that the last layers
+    see, oneDNN's bfloat16 weight gradient is no number every hundred steps or so
+    (uxlfoundation/oneDNN issue 5717).
     """
 
     def __init__(self, inputs: int, outputs: int, layer: Layer) -> None:
@@ -57,7 +60,8 @@ class Convolution(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Map (B, C, T), zero past the end, to (B, C', T') likewise, and their (B,) lengths."""
         lengths = (lengths - 1) // self.stride + 1
-        x = self.convolution(x)  # (B, C', T')
+        with torch.autocast(x.device.type, enabled=x.is_cuda and torch.is_autocast_enabled("cuda")):
+            x = self.convolution(x)  # (B, C', T')
         x = torch.relu(self.norm(x, length_mask(lengths, x.shape[2])))
         if self.pooled:
             lengths = (lengths - 1) // 2 + 1
