@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import torch
 import torch_fidelity
-from torch import Tensor, nn
-from torch.utils.data import TensorDataset
+from torch import nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torchvision.models import Inception3
 
-from s2igan.engine.pictures import Picture
+from s2igan.engine.pictures import Picture, save_png
 from s2igan.errors import UserError
 from s2igan.evaluation.fidelity import measure
 from s2igan.evaluation.judge import Judge, Rows, Seen
@@ -76,24 +75,20 @@ def test_features_and_logits_are_the_librarys_own(
     np.testing.assert_allclose(seen.logits[CLASSES], logits.numpy(), rtol=1e-3, atol=1e-2)
 
 
-class Uint8Pictures(TensorDataset):
-    """Pictures as the library takes them, ``(3, S, S)`` uint8."""
+def png_folder(folder: Path, pictures: Picture) -> str:
+    for number, picture in enumerate(pictures):
+        save_png(folder / f"{number:03d}.png", picture)
+    return str(folder)
 
-    def __getitem__(self, index: int) -> Tensor:  # type: ignore[override]
-        return self.tensors[0][index]
 
-
-def test_figures_are_those_the_library_takes_by_itself(
-    network: Backbone, weights: Path, pictures: tuple[Picture, Picture]
+def test_figures_are_those_the_library_takes_from_png_files(
+    network: Backbone, weights: Path, pictures: tuple[Picture, Picture], tmp_path: Path
 ) -> None:
     config = settings(is_splits=2, kid_subset_size=5, kid_subsets=2, neighbourhood=2)
     ours = measure(see(network, pictures[0]), see(network, pictures[1]), config)
-    first, second = (
-        Uint8Pictures(torch.from_numpy(one).permute(0, 3, 1, 2).contiguous()) for one in pictures
-    )
     theirs: dict[str, Any] = torch_fidelity.calculate_metrics(
-        input1=first,
-        input2=second,
+        input1=png_folder(tmp_path / "first", pictures[0]),
+        input2=png_folder(tmp_path / "second", pictures[1]),
         feature_extractor="inception-v3-compat",
         feature_extractor_weights_path=str(weights / FILE),
         feature_layer_isc="logits_unbiased",
