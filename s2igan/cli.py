@@ -1,9 +1,11 @@
 """The command ``s2igan``."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 from s2igan.errors import EXIT_USER_ERROR, UserError
 
@@ -15,12 +17,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     report = commands.add_parser("report", help="print the figures of a folder as a table")
     report.add_argument("metrics", type=Path, nargs="?", default=Path("metrics"))
     report.set_defaults(run=_report)
+    _add_table(commands.add_parser("table", help="run every variant of a list and compare them"))
     arguments = parser.parse_args(argv)
     try:
         text: str = arguments.run(arguments)
     except UserError as error:
         sys.stderr.write(f"s2igan: {' '.join(str(error).split())}\n")
         return EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        sys.stderr.write("s2igan: interrupted; the same command goes on from here\n")
+        return 128 + signal.SIGINT
     sys.stdout.write(text.rstrip("\n") + "\n")
     return 0
 
@@ -29,6 +35,39 @@ def _report(arguments: argparse.Namespace) -> str:
     from s2igan.evaluation.report import format_report
 
     return format_report(arguments.metrics)
+
+
+def _add_table(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("list", type=Path, help="such as presets/tables/minibirds.yaml")
+    parser.add_argument(
+        "--with",
+        dest="runner",
+        choices=("dvc", "plain"),
+        help="what runs the experiments; by default DVC where there is one",
+    )
+    parser.add_argument(
+        "--out", type=Path, help="the page; by default docs/results/<name of the list>-table.md"
+    )
+    parser.add_argument("--rows", help="names of rows to take, separated by commas")
+    parser.add_argument("--only-write", action="store_true", help="run nothing")
+    parser.set_defaults(run=_table)
+
+
+def _table(arguments: argparse.Namespace) -> str:
+    from s2igan.comparison.table import make_table
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    # A stage that runs is told to end too, and keeps its checkpoint.
+    signal.signal(signal.SIGTERM, interrupt)
+    return make_table(
+        arguments.list,
+        runner=arguments.runner,
+        out=arguments.out,
+        rows=arguments.rows.split(",") if arguments.rows else None,
+        only_write=arguments.only_write,
+    )
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serving": {"errors", "engine", "metrics", "corpora", "speech", "vision", "sen", "rdg"},
 }
 MAY_IMPORT["config"] = set().union(*MAY_IMPORT.values()) | {"evaluation", "serving"}
-MAY_IMPORT["cli"] = MAY_IMPORT["config"] | {"config"}
+MAY_IMPORT["comparison"] = MAY_IMPORT["config"] | {"config"}
+MAY_IMPORT["cli"] = MAY_IMPORT["comparison"] | {"comparison"}
 
 MODULES = sorted((ROOT / "s2igan").rglob("*.py"))
 

@@ -29,7 +29,7 @@ class Column:
 TABLE_1 = (
     Column("mAP, paper's protocol", "consistency/paper_protocol/mAP"),
     Column("mAP, all pairs", "consistency/all_pairs/mAP", "controls/real/mAP"),
-    Column("R-precision", "r_precision/R-precision"),
+    Column("R-precision", "r_precision/R-precision", "r_precision/real"),
     Column("FID ↓", "fidelity/generated/FID", "fidelity/floor/FID"),
     Column("KID ↓", "fidelity/generated/KID", "fidelity/floor/KID"),
     Column("IS", "fidelity/generated/IS", "fidelity/floor/IS"),
@@ -41,6 +41,7 @@ FURTHER = (
     Column("keywords, colours", "keywords/generated/colours", "keywords/real/colours"),
     Column("swapped word followed", "swap/follows/all"),
     Column("diversity", "diversity/draws/features", "diversity/real_of_one_species/features"),
+    Column("R-precision, the critic's", "r_precision_by_critic/R-precision"),
     Column("mAP, another class's speech", "controls/mismatched_speech/mAP"),
     Column("SEN mAP, real pictures", "retrieval/speech_to_image/mAP"),
 )

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -77,16 +77,25 @@ class Outcome:
 
         Paths that start with ``retrieval/`` are SEN's.
         """
-        first, _, rest = path.partition("/")
-        item: Any = self.retrieval if first == "retrieval" else self.generation
-        for part in (rest if first == "retrieval" else path).split("/"):
-            item = item.get(part) if isinstance(item, dict) else None
-        return item if isinstance(item, dict) and "value" in item else None
+        *_, last = self._groups(path)
+        return last if isinstance(last, dict) and "value" in last else None
+
+    def reasons(self, path: str) -> list[str]:
+        """Return why there is no figure at a path, where the file says so."""
+        told = [g["absent"] for g in self._groups(path) if isinstance(g, dict) and "absent" in g]
+        return [str(reason) for reason in told[0]] if told else []
 
     def value(self, path: str) -> float | None:
         """Return the value of :meth:`figure`."""
         found = self.figure(path)
         return None if found is None else float(found["value"])
+
+    def _groups(self, path: str) -> Iterator[Any]:
+        first, _, rest = path.partition("/")
+        item: Any = self.retrieval if first == "retrieval" else self.generation
+        for part in (rest if first == "retrieval" else path).split("/"):
+            item = item.get(part) if isinstance(item, dict) else None
+            yield item
 
     def _json(self, path: str) -> dict[str, Any]:
         data = self.read(path)

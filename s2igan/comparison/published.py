@@ -1,0 +1,157 @@
+"""The published figures beside ours, and what keeps the two from comparing."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from s2igan.comparison.markdown import number, table
+from s2igan.config import Params
+from s2igan.engine.section import Section
+from s2igan.engine.strict_yaml import read_yaml
+
+_FILE = Path(__file__).with_name("published.yaml")
+
+
+class PublishedFigure(Section):
+    """What one source prints of one system."""
+
+    corpus: str
+    system: str
+    row: str | None = Field(None, description="the row of our lists that it stands beside")
+    mAP: float | None = None
+    FID: float | None = None
+    IS: float | None = None
+    IS_deviation: float | None = None
+    R_precision: float | None = None
+    SEN_mAP: float | None = None
+    source: list[str] = Field(min_length=1)
+    remark: str | None = None
+
+
+class PublishedTable(Section):
+    """One published table, or figures collected from several places."""
+
+    title: str
+    figures: list[PublishedFigure]
+
+
+class Published(Section):
+    """``published.yaml``."""
+
+    sources: dict[str, str]
+    tables: list[PublishedTable]
+
+
+OURS = {
+    "mAP": ("consistency/paper_protocol/mAP", 100.0),
+    "FID": ("fidelity/generated/FID", 1.0),
+    "IS": ("fidelity/generated/IS", 1.0),
+    "R_precision": ("r_precision/R-precision", 100.0),
+    "SEN_mAP": ("retrieval/authors_protocol/mAP", 100.0),
+}
+"""Path of our figure, and the factor to the published unit."""
+
+_HEADINGS = {
+    "mAP": "mAP, %",
+    "FID": "FID",
+    "IS": "IS",
+    "R_precision": "R-precision, %",
+    "SEN_mAP": "SEN mAP, %",
+}
+
+
+@cache
+def read_published() -> Published:
+    """Return everything that is published, as the package carries it."""
+    return Published.model_validate(read_yaml(_FILE))
+
+
+def gaps(params: Params) -> dict[str, list[str]]:
+    """Return what keeps figures taken with these parameters from comparing with published ones.
+
+    Returns:
+        Reasons by figure; none where it compares as far as its published protocol is known.
+    """
+    side = params.rdg.base_size * 4
+    size = [f"{side} px in place of 256"] if side != 256 else []
+    if params.sample.split != "test":
+        size.append("validation classes")
+    judge, fidelity = params.evaluate.backbone, params.evaluate.fidelity_backbone
+    inception = "inception_v3/torchvision"
+    by = {
+        "mAP": [f"features of {judge}"] if judge != inception else [],
+        "FID": [f"features of {fidelity or judge}"] if fidelity != "torch_fidelity/2048" else [],
+        "IS": ["no extractor fine-tuned on the test classes"]
+        if params.evaluate.is_backbone != "fine_tuned"
+        else [],
+        "R_precision": ["another network judges"],
+        "SEN_mAP": [f"features of {' + '.join(params.features.backbones)}"]
+        if params.features.backbones != [inception]
+        else [],
+    }
+    if params.evaluate.queries != "authors":
+        by["mAP"].append("query pictures drawn, not the authors'")
+    return {name: reasons + ([] if name == "SEN_mAP" else size) for name, reasons in by.items()}
+
+
+def published_section(
+    corpus: str, params: Params, ours: Mapping[str, Mapping[str, float]]
+) -> list[str]:
+    """Lay out the published figures of a corpus beside ours.
+
+    Args:
+        corpus: its kind.
+        params: those of the reference row.
+        ours: mean over seeds by row and figure, keys as in :data:`OURS`, in published units.
+
+    Returns:
+        Lines of Markdown.
+    """
+    known = read_published()
+    tables = [
+        (listed.title, [figure for figure in listed.figures if figure.corpus == corpus])
+        for listed in known.tables
+    ]
+    if not any(figures for _, figures in tables):
+        return [
+            f"Nothing is published on {corpus}. What is, on CUB and Oxford-102, is of other "
+            "pictures, sizes and judges; no figure of this page compares with it."
+        ]
+    lines = [
+        "As printed, mAP in percent. In brackets ours of the same row, mean over seeds.",
+        "",
+        *(f"* {_comparability(name, why)}" for name, why in gaps(params).items()),
+    ]
+    for title, figures in tables:
+        if figures:
+            lines += ["", f"### {title}", "", *_table(figures, ours)]
+    used = {source for _, figures in tables for figure in figures for source in figure.source}
+    return [*lines, "", "Sources:", *(f"* {key}: {known.sources[key]}" for key in sorted(used))]
+
+
+def _comparability(name: str, reasons: list[str]) -> str:
+    heading = _HEADINGS[name].removesuffix(", %")
+    if reasons:
+        return f"{heading}: ours does not compare ({'; '.join(reasons)})."
+    return f"{heading}: ours compares as far as the published protocol is known."
+
+
+def _table(figures: list[PublishedFigure], ours: Mapping[str, Mapping[str, float]]) -> list[str]:
+    shown = [name for name in _HEADINGS if any(getattr(f, name) is not None for f in figures)]
+    rows = []
+    for figure in figures:
+        own = ours.get(figure.row or "", {})
+        cells = [_cell(figure, name, own.get(name)) for name in shown]
+        rows.append([figure.system, *cells, ", ".join(figure.source), figure.remark or ""])
+    return table(["system", *(_HEADINGS[name] for name in shown), "source", "remark"], rows)
+
+
+def _cell(figure: PublishedFigure, name: str, own: float | None) -> str:
+    value: Any = getattr(figure, name)
+    text = "–" if value is None else f"{value:.2f}"
+    if name == "IS" and figure.IS_deviation is not None:
+        text += f" ± {figure.IS_deviation:.2f}"
+    return text if own is None else f"{text} [{number(own)}]"

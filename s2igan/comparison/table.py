@@ -1,0 +1,101 @@
+"""The command that runs a list and writes its page."""
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from s2igan.comparison.costs_section import spendings
+from s2igan.comparison.experiments import ExperimentRunner
+from s2igan.comparison.figures import Entry
+from s2igan.comparison.outcome import Failure, Outcome, Runner
+from s2igan.comparison.page import Page
+from s2igan.comparison.pipeline import read_pipeline
+from s2igan.comparison.plain import PlainRunner
+from s2igan.comparison.spending import open_ledger
+from s2igan.comparison.variants import TableList, expand, read_list
+from s2igan.engine.costs import ledger_path, read_costs
+from s2igan.engine.runtime import repository_root, state_folder
+from s2igan.errors import UserError
+
+RunnerName = Literal["dvc", "plain"]
+RUNNERS: tuple[RunnerName, ...] = ("dvc", "plain")
+
+
+def make_table(
+    path: Path,
+    *,
+    runner: RunnerName | None = None,
+    out: Path | None = None,
+    rows: Sequence[str] | None = None,
+    only_write: bool = False,
+) -> str:
+    """Run every experiment of a list that has not run yet, and write the page.
+
+    Args:
+        path: the list.
+        runner: what runs them; by default DVC where it is installed and the repository is DVC's.
+        out: the page; by default ``docs/results/<name of the list>-table.md``.
+        rows: names of rows to take; None takes all.
+        only_write: run nothing, write what is there.
+
+    Returns:
+        What was written, one path per line.
+
+    Raises:
+        UserError: if the list is wrong; or, once the page is written, if experiments are missing.
+    """
+    root = repository_root()
+    listed = read_list(path)
+    variants = expand(listed, root, rows)
+    chosen = _runner(runner or default_runner(root), root)
+    results = chosen.find(variants) if only_write else chosen.run(variants)
+    outcomes = [result for result in results if isinstance(result, Outcome)]
+    failures = [result for result in results if isinstance(result, Failure)]
+    if not outcomes:
+        raise UserError(f"table {path.stem!r}: no experiment came to its end", got=_told(failures))
+    entries = _entries(listed, outcomes)
+    stages = read_pipeline(root / "dvc.yaml")
+    ledger = open_ledger(read_costs(ledger_path()), stages, root)
+    page = Page(
+        listed, entries, failures, [stage.name for stage in stages], spendings(entries, ledger)
+    )
+    page_path = out or root / "docs" / "results" / f"{path.stem}-table.md"
+    written = "\n".join(str(file) for file in page.write(page_path))
+    if failures:
+        raise UserError(f"table written to {str(page_path)!r} without {_told(failures)}")
+    return written
+
+
+def default_runner(root: Path) -> RunnerName:
+    """Return ``dvc`` where it is installed and ``root`` is one of its repositories."""
+    usable = importlib.util.find_spec("dvc") is not None and (root / ".dvc").is_dir()
+    return "dvc" if usable else "plain"
+
+
+def _runner(name: RunnerName, root: Path) -> Runner:
+    if name == "plain":
+        return PlainRunner(root, state_folder() / "tables")
+    if default_runner(root) != "dvc":
+        raise UserError(
+            "--with dvc",
+            got=f"no DVC, or no repository of DVC in {str(root)!r}",
+            expected="both",
+            fix="install the extra `pipeline`, or say --with plain",
+        )
+    return ExperimentRunner(root)
+
+
+def _entries(listed: TableList, outcomes: Sequence[Outcome]) -> list[Entry]:
+    by_row: dict[str, dict[int, Outcome]] = {}
+    for outcome in outcomes:
+        by_row.setdefault(outcome.variant.row, {})[outcome.variant.seed] = outcome
+    return [
+        Entry(row.name, row.title, row.note, by_row[row.name])
+        for row in listed.rows
+        if row.name in by_row
+    ]
+
+
+def _told(failures: Sequence[Failure]) -> str:
+    return " | ".join(f"{failed.variant.name}: {failed.reason}" for failed in failures)
