@@ -115,10 +115,12 @@ def test_metrics_and_plots_are_declared_file_by_file() -> None:
     assert small == {
         "metrics/retrieval.json",
         "metrics/generation.json",
+        "metrics/classes.tsv",
         "plots/sen_curves.tsv",
         "plots/rdg_curves.tsv",
         "plots/training_grid.png",
         "plots/samples_grid.png",
+        "plots/samples_row.png",
         "plots/swap_grid.png",
     }
     shown = str(PIPELINE["plots"])
@@ -133,7 +135,7 @@ def test_the_judge_is_kept_out_of_every_training() -> None:
 
 def test_shipped_networks_are_deps_of_the_stages_that_load_them() -> None:
     loaders = [name for name in NAMES if COMPACT in STAGES[name]["deps"]]
-    assert loaders == ["features", "train_rdg"]
+    assert loaders == ["features", "train_rdg", "evaluate"]
     for name in loaders:
         assert "s2igan/vision/backbones.py" in STAGES[name]["deps"]
 
