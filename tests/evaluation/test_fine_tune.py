@@ -68,7 +68,7 @@ def test_the_same_command_gives_the_same_bytes(folder: Path, tmp_path: Path, lay
 
 def test_all_layers_learn_and_are_loaded_again(folder: Path, tmp_path: Path) -> None:
     corpus = Corpus(folder / "corpus")
-    assert command(folder, tmp_path / FILE, "--layers=all", "--steps=20") == 0
+    assert command(folder, tmp_path / FILE, "--layers=all", "--steps=12", "--lr=0.002") == 0
     tuned, plain = load_fine_tuned(tmp_path, corpus), load_backbone("compact", tmp_path)
     changed = {
         name.split(".")[1]
