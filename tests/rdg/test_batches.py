@@ -42,6 +42,11 @@ def stream(inputs: dict[str, Path], **changes: Any) -> BatchStream:
     )
 
 
+def embeddings(batches: BatchStream) -> Any:
+    assert isinstance(batches.speech, EmbeddedSpeech)
+    return batches.speech.embeddings
+
+
 def test_only_training_pictures_take_part(pictures: TrainingPictures) -> None:
     assert sorted(pictures.images) == [row for row, number in enumerate(CLASSES) if number <= 2]
     assert [CLASSES[row] for row in pictures.images] == sorted(pictures.classes)
@@ -105,6 +110,7 @@ def test_batches_hold_no_value_of_other_splits(inputs: dict[str, Path]) -> None:
     # Every embedding outside of the split train is NaN in these inputs.
     for batch in stream(inputs, embedding_mix=0.5).ahead(0, 30):
         for value in (batch.speech, batch.wrong_speech, batch.truth_seen, batch.same_seen):
+            assert isinstance(value, np.ndarray)
             assert np.isfinite(value).all()
         assert np.isfinite(batch.wrong_seen).all()
         assert batch.real.shape == (4, 32, 32, 3)
@@ -140,6 +146,7 @@ def test_without_classes_positives_are_views_and_wrong_pictures_are_others(
     rows = open_array(inputs["embeddings"] / "speech.npy")
     for step in range(8):
         batch = batches[step]
+        assert isinstance(batch.wrong_speech, np.ndarray)
         shown = pictures.images[batches._chosen(step)]
         for row, image in enumerate(shown):
             own = batches.seen[image]
@@ -153,8 +160,9 @@ def test_without_classes_positives_are_views_and_wrong_pictures_are_others(
 
 def test_mixed_conditions_lie_between_two_captions(inputs: dict[str, Path]) -> None:
     plain, mixed = stream(inputs), stream(inputs, embedding_mix=1.0)
-    rows = plain.speech.embeddings.astype(np.float64)
+    rows = embeddings(plain).astype(np.float64)
     batch = mixed[0]
+    assert isinstance(batch.speech, np.ndarray)
     images = mixed.pictures.images[mixed._chosen(0)]
     between = 0
     for vector, image in zip(batch.speech, images, strict=True):
@@ -170,9 +178,7 @@ def test_mixed_conditions_lie_between_two_captions(inputs: dict[str, Path]) -> N
 def test_speech_statistics_are_those_of_the_training_captions(inputs: dict[str, Path]) -> None:
     batches = stream(inputs)
     train = [row for row, number in enumerate(CLASSES) if number <= 2]
-    rows = np.concatenate(
-        [batches.speech.embeddings[r * CAPTIONS : (r + 1) * CAPTIONS] for r in train]
-    )
-    mean, deviation = batches.speech.statistics(batches.pictures.captions)
+    rows = np.concatenate([embeddings(batches)[r * CAPTIONS : (r + 1) * CAPTIONS] for r in train])
+    mean, deviation = EmbeddedSpeech(embeddings(batches)).statistics(batches.pictures.captions)
     np.testing.assert_allclose(mean, rows.mean(axis=0), atol=1e-6)
     assert deviation == pytest.approx(np.sqrt(np.square(rows - rows.mean(axis=0)).mean()))

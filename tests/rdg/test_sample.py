@@ -1,95 +1,36 @@
+import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
 
+from s2igan.engine.arrays import Ragged
 from s2igan.engine.session import plain_session
 from s2igan.errors import UserError
-from s2igan.rdg.artifact import copy_speech_encoder, load_generator, save_generator
-from s2igan.rdg.draw import draw_all, noise_vectors, to_uint8
+from s2igan.rdg.artifact import (
+    copy_speech_encoder,
+    load_generator,
+    save_generator,
+    write_speech_encoder,
+)
+from s2igan.rdg.draw import draw, draw_all, noise_vectors, to_uint8
 from s2igan.rdg.plan import plan
 from s2igan.rdg.sample import sample
+from s2igan.rdg.utterances import embed_utterances
+from s2igan.sen.artifact import load_speech_encoder, seeded_speech_encoder
+from s2igan.sen.batches import pad_frames
 from tests.rdg.makers import (
-    CAPTIONS,
     EMBEDDING_DIM,
-    corpus_tables,
     sample_config,
     small_generator,
+    speech_description,
     write_inputs,
 )
+from tests.rdg.test_plan import descriptions
 
 CPU = torch.device("cpu")
-
-
-def descriptions() -> pd.DataFrame:
-    images, rows = corpus_tables()
-    of = rows["image"].to_numpy()
-    return rows.assign(
-        split=images["split"].to_numpy()[of], class_id=images["class_id"].to_numpy()[of]
-    )
-
-
-def by_set(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    return {str(name): part.reset_index(drop=True) for name, part in rows.groupby("set")}
-
-
-def test_every_test_caption_is_drawn_once() -> None:
-    rows = by_set(plan(descriptions(), sample_config()))["test"]
-    table = descriptions()
-    expected = table.index[(table["split"] == "test") & (table["role"] == "caption")]
-    assert list(rows["utterance"]) == list(expected)
-    assert list(rows["target"]) == list(expected)
-    assert rows["noise"].is_unique
-
-
-def test_captions_of_a_picture_may_share_their_noise() -> None:
-    rows = by_set(plan(descriptions(), sample_config(noise="per_picture")))["test"]
-    pictures = rows["utterance"] // CAPTIONS
-    assert (rows.groupby(pictures)["noise"].nunique() == 1).all()
-    assert rows["noise"].nunique() == pictures.nunique()
-
-
-def test_swaps_are_pairs_with_one_noise() -> None:
-    sets = by_set(plan(descriptions(), sample_config()))
-    original, changed = sets["swap_original"], sets["swap_changed"]
-    table = descriptions()
-    assert list(changed["utterance"]) == list(table.index[table["role"] == "swap"])
-    assert list(original["utterance"]) == list(table.loc[changed["utterance"], "swap_of"])
-    assert list(original["noise"]) == list(changed["noise"])
-    assert original["noise"].is_unique
-    assert not set(original["noise"]) & set(sets["test"]["noise"])
-
-
-def test_draws_repeat_a_sentence_with_different_noise() -> None:
-    rows = by_set(plan(descriptions(), sample_config(draws=3)))["draws"]
-    groups = rows["utterance"].to_numpy().reshape(2, 3)
-    assert (groups == groups[:, :1]).all()
-    assert rows["noise"].is_unique
-    # Two sentences of a corpus with two test classes: one of each.
-    assert descriptions().loc[groups[:, 0], "class_id"].nunique() == 2
-
-
-def test_mismatched_speech_comes_from_another_class() -> None:
-    for seed in range(5):
-        sets = by_set(plan(descriptions(), sample_config(seed=seed)))
-        rows, test = sets["mismatched"], sets["test"].set_index("target")
-        classes = descriptions()["class_id"]
-        assert (
-            classes.loc[rows["utterance"]].to_numpy() != classes.loc[rows["target"]].to_numpy()
-        ).all()
-        assert list(rows["noise"]) == list(test.loc[rows["target"], "noise"])
-        assert len(rows) == len(test)
-    few = by_set(plan(descriptions(), sample_config(mismatched=3)))["mismatched"]
-    assert len(few) == 3
-
-
-def test_a_corpus_without_test_captions_is_refused() -> None:
-    table = descriptions()
-    with pytest.raises(UserError, match="test captions"):
-        plan(table[table["split"] == "train"], sample_config())
 
 
 def test_noise_belongs_to_its_index() -> None:
@@ -187,9 +128,100 @@ def test_the_stage_writes_pictures_and_their_table(tmp_path: Path) -> None:
         )
         outs.append({p.name: p.read_bytes() for p in (tmp_path / name).iterdir()})
     assert outs[0] == outs[1]
+    assert json.loads(outs[0]["samples.json"]) == {
+        "split": "test",
+        "noise": "per_utterance",
+        "ca_noise": True,
+        "truncation": None,
+        "captions_per_picture": 10,
+    }
     table = pq.read_table(tmp_path / "one" / "samples.parquet")
     images = np.load(tmp_path / "one" / "images.npy")
     assert images.shape == (table.num_rows, 32, 32, 3)
     assert images.dtype == np.uint8
     expected = plan(descriptions(), sample_config())
     assert table.to_pandas().to_dict("list") == expected.to_dict("list")
+
+
+def test_the_stage_embeds_with_the_encoder_that_lies_beside_the_generator(tmp_path: Path) -> None:
+    paths = write_inputs(tmp_path)
+    rdg = tmp_path / "rdg"
+    rdg.mkdir()
+    generator = small_generator()
+    save_generator(rdg, generator)
+    encoders = {
+        "trained": load_speech_encoder(paths["sen"]),
+        "seeded": seeded_speech_encoder(paths["sen"]),
+    }
+    drawings = {}
+    for name, encoder in encoders.items():
+        write_speech_encoder(rdg, encoder, speech_description())
+        sample(
+            sample_config(batch_size=4),
+            corpus=paths["corpus"],
+            features=paths["features"],
+            rdg=rdg,
+            out=tmp_path / name,
+            session=plain_session(),
+        )
+        table = pq.read_table(tmp_path / name / "samples.parquet").to_pandas()
+        images = np.load(tmp_path / name / "images.npy")
+        mel = Ragged(paths["features"], "mel")
+        frames, lengths = pad_frames(mel, table["utterance"].to_numpy(np.int64))
+        with torch.no_grad():
+            speech = encoder(torch.from_numpy(frames), torch.from_numpy(lengths)).numpy()
+        expected = draw(
+            generator.eval(),
+            speech,
+            noise_vectors(5, table["noise"].tolist(), 9),
+            device=CPU,
+            precision="float32",
+        )
+        assert np.abs(images.astype(int) - expected).max() <= 1
+        drawings[name] = images
+    assert not np.array_equal(drawings["trained"], drawings["seeded"])
+    assert {p.name for p in tmp_path.iterdir()} == {*paths, *encoders, "rdg"}
+
+
+def test_every_utterance_is_embedded_once(tmp_path: Path) -> None:
+    paths = write_inputs(tmp_path)
+    encoder = load_speech_encoder(paths["sen"])
+    seen = 0
+
+    def count(_module: object, inputs: tuple[torch.Tensor, ...]) -> None:
+        nonlocal seen
+        seen += len(inputs[0])
+
+    encoder.register_forward_pre_hook(count)
+    embeddings = embed_utterances(
+        encoder,
+        Ragged(paths["features"], "mel"),
+        np.array([7, 3, 7, 3, 9]),
+        folder=tmp_path / "scratch",
+        device=CPU,
+        name="test",
+    )
+    assert seen == 3
+    assert embeddings.shape == (len(descriptions()), EMBEDDING_DIM)
+    lengths = np.linalg.norm(embeddings, axis=1)
+    np.testing.assert_allclose(lengths[[3, 7, 9]], 1, atol=1e-6)
+    assert lengths.sum() == pytest.approx(3)
+    assert not list((tmp_path / "scratch").iterdir())
+
+
+def test_features_of_another_corpus_are_told(tmp_path: Path) -> None:
+    paths = write_inputs(tmp_path)
+    rdg = tmp_path / "rdg"
+    rdg.mkdir()
+    save_generator(rdg, small_generator())
+    copy_speech_encoder(paths["sen"], rdg)
+    np.save(paths["features"] / "mel.offsets.npy", np.array([0, 8]))
+    with pytest.raises(UserError, match=r"got 1; expected more than .* `dvc repro features`"):
+        sample(
+            sample_config(),
+            corpus=paths["corpus"],
+            features=paths["features"],
+            rdg=rdg,
+            out=tmp_path / "samples",
+            session=plain_session(),
+        )
