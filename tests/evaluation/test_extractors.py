@@ -11,7 +11,7 @@ from s2igan.engine.pictures import Picture
 from s2igan.evaluation.judge import Judge, Rows
 from s2igan.evaluation.material import Material
 from s2igan.evaluation.networks import load_judge
-from s2igan.rdg.step import to_scales
+from s2igan.rdg.networks import to_scales
 from s2igan.vision.interface import Backbone
 from s2igan.vision.pixels import PackedPixels
 from tests.evaluation.world import SIZE, full

@@ -168,7 +168,7 @@ def test_the_figure_agrees_with_its_definition(tmp_path: Path) -> None:
             row = logits[name][picture].astype(np.float64)
             value = world.truth(utterance)[ATTRIBUTES.index(name)]
             logs.append(row[value] - np.log(np.exp(row).sum()))
-        return round(sum(logs) / len(logs), 9)
+        return round(float(np.mean(logs)), 9)
 
     hits = []
     for picture, descriptions in enumerate(chosen.tolist()):
