@@ -15,7 +15,7 @@ from s2igan.errors import UserError
 from s2igan.sen.artifact import load_image_encoder, load_speech_encoder, read_description
 from s2igan.sen.config import SenConfig
 from s2igan.sen.data import SenData
-from s2igan.sen.losses import same_class_mask
+from s2igan.sen.losses import SenObjective, same_class_mask
 from s2igan.sen.train import SenTraining, train_sen
 
 from .synthetic import sen_config, write_synthetic
@@ -100,6 +100,7 @@ def test_one_batch_is_learnt_by_heart(inputs: Path) -> None:
     image = training.model.image_encoder(batch.features)
     losses = training.model.objective(speech, image, batch.labels)
     assert losses["matching"] < 0.05
+    assert isinstance(training.model.objective, SenObjective)
     classes = training.model.objective.classifier
     assert classes is not None
     assert (classes(speech).argmax(dim=1) == batch.labels).all()
