@@ -9,6 +9,7 @@ import pytest
 
 from s2igan.evaluation.class_table import class_names, write_class_table
 from s2igan.evaluation.figures import Resampling, absent, figure, flatten, means
+from tests.evaluation.test_evaluate import evaluate, swapped
 
 RESAMPLING = Resampling(seed=0, permutations=5, draws=100)
 
@@ -70,3 +71,27 @@ def test_no_value_has_no_mean() -> None:
     empty: Any = np.zeros(0)
     with pytest.raises(ValueError, match="no values"):
         RESAMPLING.mean(empty, empty, [])
+
+
+def test_the_table_of_classes_gives_the_figures_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = swapped(tmp_path)
+    world.write()
+    figures, _, _ = evaluate(world, monkeypatch, tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out" / "metrics" / "classes.tsv", sep="\t")
+    totals = table.groupby("figure")[["sum", "count"]].sum()
+    flat = flatten(figures)
+    for name, row in totals.iterrows():
+        assert flat[str(name)] == pytest.approx(row["sum"] / row["count"], rel=1e-5, abs=1e-6)
+    for name in (
+        "consistency/all_pairs/mAP",
+        "consistency/paper_protocol/mAP",
+        "r_precision/R-precision",
+        "keywords/generated/all",
+        "swap/follows/all",
+        "diversity/draws/features",
+    ):
+        assert name in totals.index
+    assert not [name for name in totals.index if str(name).startswith("controls")]
+    assert set(table["class"]) <= {f"species {row['class_id']}" for row in world.images}

@@ -43,6 +43,18 @@ def test_mean_average_precision_by_hand() -> None:
     assert figure["value"] == pytest.approx(expected)
 
 
+def test_precision_at_k_stands_beside_it() -> None:
+    order = np.array([[0, 1, 2, 3], [2, 0, 1, 3]], np.int32)
+    classes, gallery = np.array([0, 1]), np.array([0, 1, 0, 1])
+    figures = retrieval_figures(order, classes, gallery, RESAMPLING, [], cutoffs=(1, 2, 3, 5))
+    # Ranked relevance: 1 0 1 0 and 0 0 1 1; there are no five pictures.
+    assert list(figures) == ["mAP", "precision@1", "precision@2", "precision@3"]
+    assert figures["precision@1"]["value"] == pytest.approx(1 / 2)
+    assert figures["precision@2"]["value"] == pytest.approx((1 / 2 + 0) / 2)
+    assert figures["precision@3"]["value"] == pytest.approx((2 / 3 + 1 / 3) / 2)
+    assert 'the authors print it as "R@k"' in str(figures["precision@1"]["protocol"])
+
+
 def test_queries_of_a_species_that_nothing_shows_are_left_out() -> None:
     order = np.array([[0, 1], [0, 1]], np.int32)
     figure = mean_precision(order, np.array([0, 9]), np.array([0, 1]))

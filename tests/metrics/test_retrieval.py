@@ -62,6 +62,21 @@ def test_recall_and_precision_at_k() -> None:
     np.testing.assert_array_equal(precision_at(similarity, relevant, 2), [0.5, 0])
 
 
+@pytest.mark.parametrize("k", [1, 2, 3, 5, 10])
+def test_recall_and_precision_agree_with_brute_force(k: int) -> None:
+    rng = np.random.default_rng(1)
+    similarity = rng.normal(size=(40, 12))
+    relevant = rng.random((40, 12)) < 0.25
+    hits, shares = [], []
+    for row, right in zip(similarity.tolist(), relevant.tolist(), strict=True):
+        first = sorted(range(12), key=lambda item: -row[item])[:k]
+        found = sum(right[item] for item in first)
+        hits.append(float(found > 0))
+        shares.append(found / k)
+    np.testing.assert_array_equal(recall_at(similarity, relevant, k), hits)
+    np.testing.assert_allclose(precision_at(similarity, relevant, k), shares)
+
+
 def test_ties_keep_the_order_of_the_gallery() -> None:
     np.testing.assert_array_equal(rank(np.zeros((2, 4))), [[0, 1, 2, 3]] * 2)
 
