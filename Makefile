@@ -42,7 +42,7 @@ TABLE ?= minibirds
 WITH ?= dvc
 
 .PHONY: table
-table: $(READY)  ## run the variants of presets/tables/$(TABLE).yaml and compare them
+table: $(READY)  ## run the variants of presets/tables/<TABLE>.yaml and compare them
 	$(BIN)/python -m s2igan.cli table presets/tables/$(TABLE).yaml --with $(WITH)
 
 .PHONY: test

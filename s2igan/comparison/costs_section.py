@@ -6,6 +6,11 @@ from s2igan.comparison.figures import Entry
 from s2igan.comparison.markdown import MISSING, duration, table
 from s2igan.comparison.spending import Ledger, Spent
 
+_READING = (
+    "Wall time holds every part of a stage that was stopped and went on, without the start of "
+    "Python; memory is that of the stage's own process."
+)
+
 Spendings = Mapping[str, list[dict[str, Spent]]]
 """By row, one per seed: cost by stage."""
 
@@ -53,13 +58,16 @@ def costs_section(entries: Sequence[Entry], stages: Sequence[str], found: Spendi
         told = "; ".join(f"{stage} {_told(spent)}" for stage, spent in once.items() if spent)
         lines += [f"Shared by all rows, run once: {told}.", ""]
     if own:
-        rows = [[e.title, *(_cell(found[e.name], s) for s in own), _memory(found[e.name], own)]
-                for e in entries]  # fmt: skip
+        rows = [
+            [
+                entry.title,
+                *(_cell(found[entry.name], stage) for stage in own),
+                _memory(found[entry.name], own),
+            ]
+            for entry in entries
+        ]
         lines += table(["wall time per seed", *own, "peak memory"], rows)
-    note = (
-        "Wall time holds every part of a stage that was stopped and went on, without the start of "
-    )
-    return [*lines, "", note + "Python; memory is that of the stage's own process."]
+    return [*lines, "", _READING]
 
 
 def _all(found: Spendings) -> list[Spent]:

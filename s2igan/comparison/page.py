@@ -164,8 +164,8 @@ class Page:
             for entry in others
             for column in self._shown()
         }
-        paired = [c for c in self._shown() if any(
-            (one := found[e.name, c.path]) is not None and one.paired for e in others)]  # fmt: skip
+        class_wise = {path for (_, path), one in found.items() if one is not None and one.paired}
+        paired = [column for column in self._shown() if column.path in class_wise]
         whole = [column for column in TABLE_1 if column.path.startswith("fidelity/")]
         lines = [f"Reference: {reference.title}. {_PAIRED}"]
         for columns, saying in ((paired, None), (present(whole, others), _UNPAIRED)):

@@ -1,4 +1,4 @@
-"""How the figures of a table were taken: what all share once, what one has of its own beneath it."""
+"""How the figures were taken: what all share said once, what one has of its own beneath it."""
 
 from collections.abc import Sequence
 

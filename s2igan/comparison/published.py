@@ -21,7 +21,7 @@ class PublishedFigure(Section):
     corpus: str
     system: str
     row: str | None = Field(None, description="the row of our lists that it stands beside")
-    mAP: float | None = None
+    mAP: float | None = None  # noqa: N815
     FID: float | None = None
     IS: float | None = None
     IS_deviation: float | None = None

@@ -98,4 +98,7 @@ def _entries(listed: TableList, outcomes: Sequence[Outcome]) -> list[Entry]:
 
 
 def _told(failures: Sequence[Failure]) -> str:
-    return " | ".join(f"{failed.variant.name}: {failed.reason}" for failed in failures)
+    names: dict[str, list[str]] = {}
+    for failed in failures:
+        names.setdefault(failed.reason, []).append(failed.variant.name)
+    return " | ".join(f"{', '.join(who)}: {reason}" for reason, who in names.items())
