@@ -175,6 +175,7 @@ class BatchStream:
         same = self.pictures.same_class(chosen, rng)
         wrong = self.pictures.other_class(chosen, rng)
         truth_view, same_view = self._two_views(rng)
+        wrong_view = rng.integers(0, self.seen.shape[1], self.batch_size)
         return Batch(
             real=self.pixels.crops(images[chosen], self.crop, rng),
             wrong=self.pixels.crops(images[wrong], self.crop, rng) if self.wrong_pictures else None,
@@ -183,7 +184,7 @@ class BatchStream:
             wrong_speech=self._wrong_speech(wrong, rng),
             truth_seen=self.seen[images[chosen], truth_view],
             same_seen=self.seen[images[same], same_view],
-            wrong_seen=self.seen[images[wrong], truth_view],
+            wrong_seen=self.seen[images[wrong], wrong_view],
             noise=rng.standard_normal((self.batch_size, self.noise_dim), np.float32),
             condition_noise=rng.standard_normal((self.batch_size, self.condition_dim), np.float32),
         )

@@ -84,8 +84,8 @@ class RdgStep:
             )
         shown = [augment(image, config.augment, draws) for image in generated.images]
         condition = generated.condition
-        seen = (condition.mu if config.condition_on == "mu" else condition.sample).detach()
-        terms = self._update_discriminators(batch, shown, seen, draws)
+        seen = condition.mu if config.condition_on == "mu" else condition.sample
+        terms = self._update_discriminators(batch, shown, seen.detach(), draws)
         guidance = self._guidance(step, batch, generated.images[-1], terms)
         self._update_generator(batch, generated, shown, seen, guidance, terms)
         self.ema.update(self.generator)

@@ -137,9 +137,8 @@ class Expected:
     def guide(self, judges: list[dict[str, Tensor]], relation: dict[str, Tensor]) -> None:
         """Eqs. (9) and (10) with the KL term, before networks that have taken their step."""
         total = torch.zeros((), dtype=torch.float64)
-        condition = self.shown.detach()
         for judge, image, size in zip(judges, self.images, SIZES, strict=True):
-            fake, alone = plain.probabilities(judge, image, condition)
+            fake, alone = plain.probabilities(judge, image, self.shown)
             loss = plain.log_loss(fake, True)
             loss = loss + self.config.uncond_weight * plain.log_loss(alone, True)
             self.terms[f"G_{size}"] = loss

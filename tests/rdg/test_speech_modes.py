@@ -211,12 +211,14 @@ def test_a_learning_encoder_follows_the_generators_loss_alone(inputs: dict[str, 
     for average, now, was in zip(weights_of(learning.averaged), moved, seeded, strict=True):
         torch.testing.assert_close(average, 0.9 * was + 0.1 * now)
 
-    # A generator that ignores speech passes nothing on, and the discriminators nothing either.
+    # Where neither generator nor discriminators heed the speech, nothing reaches the encoder.
     deaf = training_of(inputs, "end_to_end", wrong_pairs="speech", kl_weight=0.0)
     assert deaf.update.learning is not None
     nn.init.zeros_(deaf.update.generator.first.linear.weight)
     for later in deaf.update.generator.later:
         nn.init.zeros_(later.joint.weight)  # type: ignore[arg-type,union-attr]
+    for judge in deaf.update.discriminators:
+        judge.joint.register_forward_pre_hook(lambda _, given: (given[0], 0 * given[1].detach()))
     deaf.update(0, deaf.stream[0])
     for now, was in zip(weights_of(deaf.update.learning.encoder), seeded, strict=True):
         torch.testing.assert_close(now, was, rtol=0, atol=0)

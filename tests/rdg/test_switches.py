@@ -160,7 +160,7 @@ def test_wrong_speech_judges_the_real_picture_under_the_other_condition() -> Non
 
 
 @pytest.mark.parametrize("condition_on", ["mu", "sample"])
-def test_discriminators_are_given_the_mean_or_a_sample_detached(condition_on: str) -> None:
+def test_discriminators_are_given_the_mean_or_a_sample(condition_on: str) -> None:
     step = make(condition_on=condition_on, wrong_pairs="none")
     batch = random_batch(step.config)
     inputs = (batch.speech, batch.condition_noise)
@@ -172,8 +172,9 @@ def test_discriminators_are_given_the_mean_or_a_sample_detached(condition_on: st
     step(0, batch)
     expected = condition.mu if condition_on == "mu" else condition.sample
     assert len(given) == 9  # three scales: real, generated, and once more for the generator
+    # The discriminators' own update sends no gradient into F_ca, the generator's does.
+    assert [seen.requires_grad for seen in given] == [False] * 6 + [True] * 3
     for seen in given:
-        assert not seen.requires_grad
         torch.testing.assert_close(seen, expected)
     assert not torch.allclose(condition.mu, condition.sample)
 
@@ -181,10 +182,14 @@ def test_discriminators_are_given_the_mean_or_a_sample_detached(condition_on: st
 def test_the_kl_term_reaches_the_conditioning_by_its_weight_alone() -> None:
     for weight in (0.0, 2.0):
         step = make(kl_weight=weight, lr_g=1e-2)
-        # A generator that ignores the condition leaves the KL term alone to move F_ca.
+        # Where neither generator nor discriminators heed the condition, only the KL term moves F_ca.
         nn.init.zeros_(step.generator.first.linear.weight)
         for later in step.generator.later:
             nn.init.zeros_(later.joint.weight)  # type: ignore[arg-type,union-attr]
+        for judge in step.discriminators:
+            judge.joint.register_forward_pre_hook(
+                lambda _, given: (given[0], 0 * given[1].detach())
+            )
         before = step.generator.conditioning.linear.weight.detach().clone()
         terms = step(0, random_batch(step.config))
         assert "KL" in terms
