@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor, nn
 
 from s2igan.corpora.index import write_corpus
 from s2igan.engine.arrays import RaggedWriter, write_array
@@ -207,3 +208,9 @@ def _write_sen(sen: Path) -> None:
     trained = build_seeded_encoder({**description, "seed": 8})
     write_weights(sen / SPEECH_WEIGHTS, trained.state_dict())
     write_json(sen / DESCRIPTION, {**description, "training": {"steps": 9}})
+
+
+def unconditioned(_joint: nn.Module, given: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """As a hook before a discriminator's joint layer: take the condition from it."""
+    maps, condition = given
+    return maps, torch.zeros_like(condition)

@@ -20,7 +20,7 @@ from s2igan.rdg.training import RdgTraining
 from s2igan.sen.artifact import load_speech_encoder, seeded_speech_encoder
 from s2igan.sen.encode import encode_speech
 from s2igan.sen.encoder import DescriptionEncoder
-from tests.rdg.makers import corpus_tables, rdg_config, write_inputs
+from tests.rdg.makers import corpus_tables, rdg_config, unconditioned, write_inputs
 from tests.rdg.test_train import StopsAt, contents, train
 
 CPU = torch.device("cpu")
@@ -218,7 +218,7 @@ def test_a_learning_encoder_follows_the_generators_loss_alone(inputs: dict[str, 
     for later in deaf.update.generator.later:
         nn.init.zeros_(later.joint.weight)  # type: ignore[arg-type,union-attr]
     for judge in deaf.update.discriminators:
-        judge.joint.register_forward_pre_hook(lambda _, given: (given[0], 0 * given[1].detach()))
+        judge.joint.register_forward_pre_hook(unconditioned)
     deaf.update(0, deaf.stream[0])
     for now, was in zip(weights_of(deaf.update.learning.encoder), seeded, strict=True):
         torch.testing.assert_close(now, was, rtol=0, atol=0)

@@ -115,9 +115,7 @@ def test_wrong_pairs_are_a_choice(wrong_pairs: str, has_term: bool) -> None:
     assert ("D_32_wrong_accuracy" in step(0, random_batch(step.config))) == has_term
 
 
-def test_the_adversarial_loss_reaches_the_conditioning_through_what_the_discriminators_see() -> (
-    None
-):
+def test_the_adversarial_loss_reaches_the_conditioning_through_the_discriminators() -> None:
     # Without KL and with a generator that ignores the condition, no other way is left.
     step = make(kl_weight=0.0, condition_on="mu")
     torch.nn.init.zeros_(step.generator.first.linear.weight)

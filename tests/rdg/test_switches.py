@@ -11,7 +11,14 @@ from torch import Tensor, nn
 from s2igan.rdg import train as stage
 from s2igan.rdg.networks import build_discriminators, build_generator
 from s2igan.rdg.step import RdgStep
-from tests.rdg.makers import EMBEDDING_DIM, random_batch, rdg_config, small_generator, write_inputs
+from tests.rdg.makers import (
+    EMBEDDING_DIM,
+    random_batch,
+    rdg_config,
+    small_generator,
+    unconditioned,
+    write_inputs,
+)
 from tests.rdg.test_step import generator_weights, make
 from tests.rdg.test_train import train
 
@@ -182,7 +189,7 @@ def test_discriminators_are_given_the_mean_or_a_sample(condition_on: str) -> Non
 def test_the_kl_term_reaches_the_conditioning_by_its_weight_alone() -> None:
     for weight in (0.0, 2.0):
         step = make(kl_weight=weight, lr_g=1e-2)
-        # Where neither generator nor discriminators heed the condition, only the KL term moves F_ca.
+        # Where nothing heeds the condition, only the KL term moves F_ca.
         nn.init.zeros_(step.generator.first.linear.weight)
         for later in step.generator.later:
             nn.init.zeros_(later.joint.weight)  # type: ignore[arg-type,union-attr]
