@@ -132,7 +132,7 @@ class ExperimentRunner:
         """Return what ``-S`` must set to make the workspace's parameters those of a variant."""
         present = read_yaml(self.root / "params.yaml")
         now = dotted_values(present) if isinstance(present, dict) else {}
-        wanted = dotted_values(variant.values)
+        wanted = dotted_values(variant.given)
         changed = {key: value for key, value in wanted.items() if now.get(key) != value}
         return [f"{key}={override(value)}" for key, value in changed.items()]
 

@@ -83,7 +83,7 @@ def gaps(params: Params) -> dict[str, list[str]]:
     inception = "inception_v3/torchvision"
     by = {
         "mAP": [f"features of {judge}"] if judge != inception else [],
-        "FID": [f"features of {fidelity or judge}"] if fidelity != "torch_fidelity/2048" else [],
+        "FID": [f"features of {fidelity or judge}"] if fidelity != "torch_fidelity" else [],
         "IS": ["no extractor fine-tuned on the test classes"]
         if params.evaluate.is_backbone != "fine_tuned"
         else [],

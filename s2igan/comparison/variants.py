@@ -54,12 +54,14 @@ class Variant:
         row: name of its row.
         seed: value of ``rdg.seed``.
         params: all parameters, checked.
+        given: the same as their file has them, before names of networks were written out.
     """
 
     name: str
     row: str
     seed: int
     params: Params
+    given: Values
 
     @property
     def values(self) -> Values:
@@ -123,7 +125,7 @@ def expand(listed: TableList, root: Path, only: Iterable[str] | None = None) -> 
             values, _ = overridden(changed, {SEED: seed})
             checked = found or _checked(values)
             if isinstance(checked, Params):
-                variants.append(Variant(f"{row.name}-s{seed}", row.name, seed, checked))
+                variants.append(Variant(f"{row.name}-s{seed}", row.name, seed, checked, values))
             else:
                 problems += [f"row {row.name!r}: {problem}" for problem in checked]
                 break
