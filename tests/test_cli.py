@@ -26,6 +26,23 @@ def test_a_missing_folder_is_told_in_one_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_table_of_unknown_rows_is_told_before_anything_runs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = Path(__file__).parents[1] / "presets" / "tables" / "smoke.yaml"
+    assert main(["table", str(path), "--with", "plain", "--rows", "s2igan,none"]) == 2
+    told = capsys.readouterr().err
+    assert "rows none; got no such row; expected some of s2igan, without-rs" in told
+    assert told.count("\n") == 1
+
+
+def test_a_list_that_is_missing_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["table", str(tmp_path / "absent.yaml")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_help_needs_neither_torch_nor_mlflow() -> None:
     script = "import sys, s2igan.cli; sys.exit(bool({'torch', 'mlflow'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

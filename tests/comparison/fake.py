@@ -86,7 +86,9 @@ options["--curves"].write_text("step\\n")
 """,
     "evaluate": """
 model = (options["--rdg"] / "model").read_text()
-options["--metrics"].write_text(json.dumps({"model": {"value": float(model), "protocol": []}}))
+figure = {"value": float(model), "protocol": []}
+figures = {"model": figure, "fidelity": {"generated": {"FID": figure}}}
+options["--metrics"].write_text(json.dumps(figures))
 options["--plots"].mkdir(exist_ok=True)
 (options["--plots"] / "row.txt").write_text(model)
 """,

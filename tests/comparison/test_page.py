@@ -152,9 +152,15 @@ def test_the_picture_holds_one_row_per_system() -> None:
 def test_rows_without_pictures_have_none(tmp_path: Path) -> None:
     path = tmp_path / "t.md"
     whole = outcome(BASE)
-    bare = entry("s2igan", type(whole)(whole.variant, lambda p: None if "row" in p else whole.read(p)))
+    bare = entry(
+        "s2igan", type(whole)(whole.variant, lambda p: None if "row" in p else whole.read(p))
+    )
     assert [file.name for file in page(bare).write(path)] == ["t.md"]
-    assert decode_picture(outcome(BASE).read("plots/samples_row.png") or b"", "row").shape == (8, 16, 3)
+    assert decode_picture(outcome(BASE).read("plots/samples_row.png") or b"", "row").shape == (
+        8,
+        16,
+        3,
+    )
 
 
 def test_costs_name_shared_stages_once(tmp_path: Path) -> None:

@@ -1,0 +1,171 @@
+"""Experiments of DVC: found by parameters and code, queued under names that are free."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from s2igan.comparison.experiments import ExperimentRunner, Task, override
+from s2igan.comparison.outcome import Failure, Outcome
+from s2igan.comparison.variants import Variant
+from tests.comparison.fake import make_repository
+from tests.comparison.results import figure, params, variant
+
+
+class Repository:
+    """A Git repository that holds experiments as DVC keeps them, and answers as DVC does."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = make_repository(root)
+        self.said: list[tuple[str, ...]] = []
+        self.queue: list[Task] = []
+        self.failing: dict[str, str] = {}
+        self.write_params(variant())
+        self.git("init", "-qb", "main")
+        self.commit()
+
+    def git(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *arguments],
+            cwd=self.root,
+            env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    def write_params(self, of: Variant) -> None:
+        (self.root / "params.yaml").write_text(yaml.safe_dump(of.values))
+
+    def commit(self) -> str:
+        self.git("add", "-A")
+        self.git("commit", "-qm", "A state", "--allow-empty")
+        return self.git("rev-parse", "HEAD")
+
+    def finish(self, name: str, of: Variant, value: float = 1.0) -> str:
+        """Leave an experiment's commit and reference, and the workspace as it was."""
+        head = self.git("rev-parse", "HEAD")
+        self.write_params(of)
+        (self.root / "metrics").mkdir(exist_ok=True)
+        metrics = json.dumps({"model": figure(value)})
+        (self.root / "metrics" / "generation.json").write_text(metrics)
+        revision = self.commit()
+        self.git("update-ref", f"refs/exps/{head[:2]}/{head[2:]}/{name}", revision)
+        self.git("reset", "-q", "--hard", head)
+        return revision
+
+    def dvc(self, *arguments: str, **_options: Any) -> str:
+        self.said.append(arguments)
+        if arguments[:2] == ("queue", "status"):
+            rows = [f"{t.revision[:7]}  {t.name}  10:01 AM  {t.state}" for t in self.queue]
+            worker = "Worker status: 1 active, 0 idle"
+            return "\n".join(["Task  Name  Created  Status", *rows, worker])
+        if arguments[:2] == ("queue", "logs"):
+            return f"device: cpu\n{self.failing[arguments[2]]}\nERROR: failed to reproduce 'x'\n"
+        if arguments[:2] == ("queue", "start"):
+            for task in self.queue:
+                if task.name in self.failing:
+                    self.queue = [Task("f" * 7, task.name, "Failed")]
+        return ""
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    made = Repository(tmp_path / "repository")
+    monkeypatch.setattr(ExperimentRunner, "_dvc", lambda _self, *a, **o: made.dvc(*a, **o))
+    return made
+
+
+def runner(repository: Repository) -> ExperimentRunner:
+    return ExperimentRunner(repository.root, poll_s=0.01, queue_every=1)
+
+
+def without_rs() -> Variant:
+    known = params()
+    rdg = known.rdg.model_copy(update={"use_rs": False, "augment": []})
+    return variant("without-rs", 1, known.model_copy(update={"rdg": rdg}))
+
+
+def test_an_experiment_is_found_by_its_parameters_whatever_its_number(
+    repository: Repository,
+) -> None:
+    repository.finish("without-rs-s1", variant(), value=1.0)
+    repository.finish("without-rs-s1-2", without_rs(), value=2.0)
+    (found,) = runner(repository).find([without_rs()])
+    assert isinstance(found, Outcome)
+    assert found.value("model") == 2.0
+    assert found.read("plots/absent.png") is None
+    (absent,) = runner(repository).find([variant("s2igan", 1)])
+    assert isinstance(absent, Failure)
+
+
+@pytest.mark.parametrize(
+    ("path", "counts"), [("stages/train_rdg.py", True), ("data/list.txt", True), ("a.txt", False)]
+)
+def test_an_experiment_of_other_code_is_not_taken(
+    repository: Repository, path: str, counts: bool
+) -> None:
+    repository.finish("s2igan-s1", variant())
+    (repository.root / path).write_text("changed = True\n")
+    (found,) = runner(repository).find([variant()])
+    assert isinstance(found, Failure) is counts
+
+
+def test_nothing_is_queued_that_is_there(repository: Repository) -> None:
+    repository.finish("s2igan-s1", variant())
+    (found,) = runner(repository).run([variant()])
+    assert isinstance(found, Outcome)
+    assert repository.said == []
+
+
+def test_what_is_missing_is_queued_with_the_parameters_that_differ(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dvc(_self: ExperimentRunner, *arguments: str, **_options: Any) -> str:
+        if arguments[:2] == ("queue", "start"):
+            repository.finish("without-rs-s1-2", without_rs(), value=3.0)
+        return repository.dvc(*arguments)
+
+    monkeypatch.setattr(ExperimentRunner, "_dvc", dvc)
+    repository.finish("without-rs-s1", variant())
+    (found,) = runner(repository).run([without_rs()])
+    assert isinstance(found, Outcome)
+    assert found.value("model") == 3.0
+    queued = [words for words in repository.said if words[:2] == ("exp", "run")]
+    assert queued == [
+        (
+            *("exp", "run", "--queue", "--name", "without-rs-s1-2"),
+            *("--set-param=rdg.use_rs=false", "--set-param=rdg.augment=[]"),
+        )
+    ]
+
+
+def test_what_fails_is_told_by_its_log(repository: Repository) -> None:
+    repository.write_params(without_rs())
+    revision = repository.commit()
+    repository.failing["without-rs-s1"] = "train_rdg: rdg.steps; got 0"
+    repository.queue = [Task(revision, "without-rs-s1", "Queued")]
+    (found,) = runner(repository).run([without_rs()])
+    assert isinstance(found, Failure)
+    assert found.reason == "train_rdg: rdg.steps; got 0"
+    assert not [words for words in repository.said if words[:2] == ("exp", "run")]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (1e-06, "1e-06"),
+        ("en-us+m1", '"en-us+m1"'),
+        ([], "[]"),
+        (["a/b", 2], '["a/b",2]'),
+    ],
+)
+def test_values_are_written_as_dvc_reads_them(value: object, text: str) -> None:
+    assert override(value) == text

@@ -1,0 +1,65 @@
+"""The whole command on a small pipeline."""
+
+from pathlib import Path
+
+import pytest
+
+from s2igan.comparison.table import default_runner, make_table
+from s2igan.errors import UserError
+from tests.comparison.fake import make_repository
+from tests.comparison.results import ROOT
+
+LIST = f"""
+title: A table
+caption: nothing
+params: {ROOT / "presets" / "smoke.yaml"}
+common:
+  rdg.matching_weight: 0.0
+reference: s2igan
+seeds: [1]
+rows:
+  - {{name: s2igan, title: S2IGAN}}
+  - {{name: without-rs, title: w/o RS, set: {{rdg.use_rs: false}}}}
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    made = make_repository(tmp_path / "repository")
+    monkeypatch.setenv("RAN", str(tmp_path / "ran"))
+    monkeypatch.setenv("DVC_ROOT", str(made))
+    (made / "birds.yaml").write_text(LIST)
+    return made
+
+
+def test_the_page_is_named_after_the_list(root: Path) -> None:
+    assert default_runner(root) == "plain"
+    written = make_table(root / "birds.yaml").splitlines()
+    assert written[0] == str(root / "docs" / "results" / "birds-table.md")
+    assert all(Path(path).is_file() for path in written)
+    assert "| w/o RS |" in Path(written[0]).read_text()
+
+
+def test_rows_that_fail_are_told_and_the_others_are_written(root: Path) -> None:
+    (root / "broken").touch()
+    page = root / "page.md"
+    with pytest.raises(UserError, match=r"without without-rs-s1: train_rdg: .* is broken$"):
+        make_table(root / "birds.yaml", runner="plain", out=page)
+    assert "* without-rs-s1: train_rdg:" in page.read_text()
+
+
+def test_writing_alone_runs_nothing(root: Path) -> None:
+    with pytest.raises(UserError, match="s2igan-s1, without-rs-s1: download has not run"):
+        make_table(root / "birds.yaml", only_write=True)
+    make_table(root / "birds.yaml", rows=["s2igan"])
+    ran = (root.parent / "ran").read_text()
+    page = root / "page.md"
+    with pytest.raises(UserError, match="without-rs-s1: train_rdg has not run"):
+        make_table(root / "birds.yaml", only_write=True, out=page)
+    assert "1 experiments of 1 rows" in page.read_text()
+    assert (root.parent / "ran").read_text() == ran
+
+
+def test_dvc_must_be_there_where_it_is_asked_for(root: Path) -> None:
+    with pytest.raises(UserError, match="--with plain"):
+        make_table(root / "birds.yaml", runner="dvc")
