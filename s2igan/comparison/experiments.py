@@ -113,7 +113,8 @@ class ExperimentRunner:
     def _queue(self, variants: list[Variant], known: Experiments) -> dict[str, Variant]:
         """Return the variants by the name of the experiment that each now waits for."""
         tasks, working = self._tasks()
-        taken = {*(name for name, _ in known), *(task.name for task in tasks)}
+        unfailed = (task.name for task in tasks if task.state != "Failed")
+        taken = {*(name for name, _ in known), *unfailed}
         alive = ("Queued", "Running") if working else ("Queued",)
         waiting: dict[str, Variant] = {}
         for variant in variants:
@@ -151,7 +152,7 @@ class ExperimentRunner:
             fresh = [task for task in tasks if task.name in open_names]
             for task in fresh:
                 if task.state == "Failed" and task.revision not in before:
-                    failed[task.name] = self._reason(task.name)
+                    failed[task.name] = self._reason(task.revision)
             idle = 0 if working else idle + 1
             if idle == 2 and any(task.state == "Queued" for task in fresh):
                 self._dvc("queue", "start")
@@ -159,8 +160,8 @@ class ExperimentRunner:
                 failed |= dict.fromkeys(open_names - failed.keys(), "DVC's worker ended")
         return {waiting[name].name: reason for name, reason in failed.items()}
 
-    def _reason(self, name: str) -> str:
-        text = self._dvc("queue", "logs", name, check=False)
+    def _reason(self, revision: str) -> str:
+        text = self._dvc("queue", "logs", revision, check=False)
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         # DVC's own last line tells which command failed; the stage's stands before it.
         told = [line for line in lines if not line.startswith(("ERROR: failed to reproduce", "'"))]

@@ -50,6 +50,11 @@ class EvaluateConfig(Section):
         description="side of the centre square of the packed pictures that real pictures show, px, "
         "then resized to the generated size; the same as rdg.crop",
     )
+    training_pictures: int | None = Field(
+        ge=1,
+        description="training pictures that the networks look at, drawn by seed, which saves time "
+        "with a slow one; null = all",
+    )
     neighbourhood: int = Field(
         ge=1, description="k of the k-nearest-neighbour balls of precision and recall"
     )

@@ -68,7 +68,8 @@ def control_figures(
             judged.real.take(retrieved),
             judged.compared.real.take(retrieved),
             drawn,
-            "training pictures nearest to the speech in SEN's space",
+            f"pictures nearest to the speech in SEN's space, of {len(material.training)} training "
+            "pictures",
         ),
         "real": table.real_row(drawn),
     }
@@ -89,7 +90,7 @@ def retrieve(material: Material, embeddings: Path, utterances: Rows) -> Rows:
     Raises:
         UserError: if the corpus has no training pictures.
     """
-    train = material.image_rows("train")
+    train = material.training
     if not len(train):
         raise UserError("training pictures of the corpus", got=0, expected="at least one")
     speech = open_array(embeddings / "speech.npy")

@@ -63,7 +63,14 @@ def evaluate(
     """
     if not current_rank().is_first:
         return  # one process is enough to judge
-    material = Material(corpus, features, samples, config.crop)
+    material = Material(
+        corpus,
+        features,
+        samples,
+        config.crop,
+        training_pictures=config.training_pictures,
+        seed=config.seed,
+    )
     if not len(material.drawn_captions):
         raise UserError(
             f"samples of the set {material.drawn_set!r}", got=0, expected="at least one"

@@ -93,7 +93,7 @@ def fidelity_figures(judged: Judged, config: EvaluateConfig) -> dict[str, object
     """
     material = judged.material
     (reference, reference_name), (floor, other, floor_name) = _references(judged, config.seed)
-    train = material.image_rows("train")
+    train = material.training
     drawn = material.drawn_captions
     compared = judged.compared
     rows = {

@@ -30,12 +30,23 @@ class Material:
         features: the features folder.
         samples: the samples folder.
         crop: side of the centre square of a packed picture that a real picture shows, px.
+        training_pictures: most training pictures that are looked at; None takes all.
+        seed: draws them.
 
     Raises:
         UserError: if a file is missing or the folders do not belong together.
     """
 
-    def __init__(self, corpus: Path, features: Path, samples: Path, crop: int) -> None:
+    def __init__(
+        self,
+        corpus: Path,
+        features: Path,
+        samples: Path,
+        crop: int,
+        *,
+        training_pictures: int | None = None,
+        seed: int = 0,
+    ) -> None:
         self.corpus = Corpus(corpus)
         self.samples = read_table(samples / "samples.parquet")
         self.drawing = Drawing.read(samples)
@@ -47,6 +58,8 @@ class Material:
         self.image_classes: Rows = images["class_id"].to_numpy(np.int64)
         self.described: Rows = self.corpus.descriptions["image"].to_numpy(np.int64)
         self.classes: Rows = self.image_classes[self.described]
+        mixed = np.random.default_rng(seed).permutation(self.image_rows("train"))
+        self.training: Rows = np.sort(mixed[:training_pictures])
         _expect("packed pictures", len(self._pixels), len(images))
         _expect("drawn pictures", len(self._drawn), len(self.samples))
 
@@ -125,7 +138,7 @@ class Material:
 
     def real_rows(self) -> Rows:
         """Rows of the real pictures that take part in any figure."""
-        parts = [self.image_rows(name) for name in ("train", self.drawn_set)]
+        parts = [self.training, self.image_rows(self.drawn_set)]
         return np.unique(np.concatenate([*parts, self._fresh("reference"), self.floor()]))
 
     def _fresh(self, split: str) -> Rows:
@@ -159,8 +172,8 @@ class Compared:
     @classmethod
     def of(cls, material: Material, network: Judge) -> "Compared":
         """Let a network look at every picture of these sets, and at no other."""
-        train, floor = material.image_rows("train"), material.floor()
-        real = np.unique(np.concatenate([train, floor, material.reference()[0]]))
+        parts = [material.training, material.floor(), material.reference()[0]]
+        real = np.unique(np.concatenate(parts))
         drawn = np.union1d(material.drawn_captions, material.drawn_rows("mismatched"))
         return cls(
             SeenRows(network.see(material.real, real, "real pictures"), real),
@@ -171,9 +184,10 @@ class Compared:
     @classmethod
     def for_inception_score(cls, material: Material, network: Judge) -> "Compared":
         """Let a network look at the sets that have an inception score, and at no other picture."""
-        fresh, train = material.floor(), material.image_rows("train")
+        fresh = material.floor()
         floor = fresh if len(fresh) else material.reference()[0]
-        real, drawn = np.unique(np.concatenate([train, floor])), material.drawn_captions
+        real = np.unique(np.concatenate([material.training, floor]))
+        drawn = material.drawn_captions
         return cls(
             SeenRows(network.see(material.real, real, "real pictures"), real),
             SeenRows(network.see(material.drawn, drawn, "drawn pictures"), drawn),

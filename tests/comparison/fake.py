@@ -98,6 +98,7 @@ options["--plots"].mkdir(exist_ok=True)
 def make_repository(root: Path) -> Path:
     """Write the pipeline, its stages and its data."""
     (root / "stages").mkdir(parents=True)
+    (root / "stages" / "__init__.py").touch()
     (root / "data").mkdir()
     (root / "data" / "list.txt").write_text("one\n")
     (root / "dvc.yaml").write_text(PIPELINE)

@@ -215,6 +215,26 @@ def test_a_network_of_its_own_takes_fidelity_and_looks_at_what_is_compared_alone
         assert figures["controls"][row]["mAP"] == alone["controls"][row]["mAP"]
 
 
+def test_no_more_training_pictures_are_looked_at_than_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = full(tmp_path)
+    world.write()
+    training = sum(row["split"] == "train" for row in world.images)
+    few = settings(training_pictures=training - 2)
+    figures, _, backbone = evaluate(world, monkeypatch, tmp_path / "few", few)
+    assert backbone.pictures == real_pictures(world) - 2 + len(world.samples)
+    assert f"{training - 2} training" in " ".join(
+        figures["fidelity"]["species_shift"]["FID"]["protocol"]
+    )
+    assert f"of {training - 2} training pictures" in " ".join(
+        figures["controls"]["retrieved_training_pictures"]["FID"]["protocol"]
+    )
+    all_of_them, *_ = evaluate(world, monkeypatch, tmp_path / "all")
+    for name in ("consistency", "keywords"):
+        assert figures[name] == all_of_them[name]
+
+
 def test_naming_the_judge_itself_looks_no_second_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

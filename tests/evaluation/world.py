@@ -54,6 +54,7 @@ def settings(**changes: Any) -> EvaluateConfig:
         "kid_subsets": 4,
         "kid_subset_size": 8,
         "crop": SIZE,
+        "training_pictures": None,
         "neighbourhood": 2,
         "is_backbone": None,
         "queries": "drawn",
