@@ -59,7 +59,7 @@ from pathlib import Path
 import yaml
 
 options = dict(zip(sys.argv[1::2], map(Path, sys.argv[2::2])))
-params = yaml.safe_load(options["--params"].read_text())
+params = yaml.safe_load(options.get("--params", Path("params.yaml")).read_text())
 with open(os.environ["RAN"], "a") as file:
     file.write(NAME + "\\n")
 """
