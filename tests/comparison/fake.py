@@ -82,12 +82,14 @@ if (Path.cwd() / "slow").exists():
 options["--rdg"].mkdir(parents=True)
 seed = (options["--corpus"] / "seed").read_text()
 (options["--rdg"] / "model").write_text(seed + str(params["rdg"]["seed"]))
+options["--curves"].parent.mkdir(exist_ok=True)
 options["--curves"].write_text("step\\n")
 """,
     "evaluate": """
 model = (options["--rdg"] / "model").read_text()
 figure = {"value": float(model), "protocol": []}
 figures = {"model": figure, "fidelity": {"generated": {"FID": figure}}}
+options["--metrics"].parent.mkdir(exist_ok=True)
 options["--metrics"].write_text(json.dumps(figures))
 options["--plots"].mkdir(exist_ok=True)
 (options["--plots"] / "row.txt").write_text(model)
