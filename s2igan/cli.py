@@ -60,14 +60,17 @@ def _table(arguments: argparse.Namespace) -> str:
         raise KeyboardInterrupt
 
     # A stage that runs is told to end too, and keeps its checkpoint.
-    signal.signal(signal.SIGTERM, interrupt)
-    return make_table(
-        arguments.list,
-        runner=arguments.runner,
-        out=arguments.out,
-        rows=arguments.rows.split(",") if arguments.rows else None,
-        only_write=arguments.only_write,
-    )
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        return make_table(
+            arguments.list,
+            runner=arguments.runner,
+            out=arguments.out,
+            rows=arguments.rows.split(",") if arguments.rows else None,
+            only_write=arguments.only_write,
+        )
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":
