@@ -68,7 +68,7 @@ class Outcome:
 
     @property
     def row_picture(self) -> Picture | None:
-        """The row of pictures, ``(S, n * S, 3)`` uint8."""
+        """Described pictures over the drawn ones, ``(2 * S, n * S, 3)`` uint8."""
         data = self.read(ROW_PICTURE)
         return None if data is None else decode_picture(data, f"{self.variant.name}: {ROW_PICTURE}")
 

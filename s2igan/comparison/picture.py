@@ -8,10 +8,11 @@ from s2igan.evaluation.lettering import Sheet, load_font, words_of, wrap
 
 _LABEL, _GAP, _LETTERS, _LINES = 190, 6, 17, 4
 _LEAST_SIDE = 96
+_DESCRIBED = "the described pictures"
 
 
 def systems_picture(entries: Sequence[Entry]) -> Picture | None:
-    """Lay the rows of pictures out below each other, titles at the left.
+    """Lay the rows of pictures out below the described ones, titles at the left.
 
     Args:
         entries: the rows; those without pictures are left out.
@@ -19,9 +20,12 @@ def systems_picture(entries: Sequence[Entry]) -> Picture | None:
     Returns:
         One picture, or None where no row has any.
     """
-    rows = [(e.title, picture) for e in entries if (picture := e.first.row_picture) is not None]
-    if not rows:
+    both = [(e.title, picture) for e in entries if (picture := e.first.row_picture) is not None]
+    if not both:
         return None
+    rows = [(title, picture[len(picture) // 2 :]) for title, picture in both]
+    described = both[0][1]
+    rows.insert(0, (_DESCRIBED, described[: len(described) // 2]))
     heights = [picture.shape[0] for _, picture in rows]
     # Small pictures are enlarged by a whole factor, so that the titles beside them can be read.
     scales = [-(-_LEAST_SIDE // height) for height in heights]

@@ -111,10 +111,13 @@ def samples_row(material: Material, sentences: int, seed: int) -> Picture:
     Sentences and noise depend on corpus, split and seeds alone, so rows of variants compare.
 
     Returns:
-        ``(S, n * S, 3)`` uint8 at the drawn size, without margins and lettering.
+        ``(2 * S, n * S, 3)`` uint8 at the drawn size, without margins and lettering: the described
+        pictures over the drawn ones.
     """
     first = np.array([group[0] for group in choose_sentences(material, sentences, seed)])
-    return np.concatenate(list(material.drawn(first)), axis=1)
+    described = material.real(material.described[material.targets(first)])
+    rows = [np.concatenate(list(row), axis=1) for row in (described, material.drawn(first))]
+    return np.concatenate(rows)
 
 
 def choose_sentences(material: Material, count: int, seed: int) -> list[Rows]:

@@ -16,6 +16,7 @@ from s2igan.config import Params, read_params
 
 ROOT = Path(__file__).parents[2]
 ALL_PAIRS = "consistency/all_pairs/mAP"
+DESCRIBED = 255  # shade of the described pictures
 
 
 def params() -> Params:
@@ -58,7 +59,9 @@ def outcome(
         "controls": {"real": {"mAP": figure(0.875, "the corpus")}},
     }
     picture = io.BytesIO()
-    Image.new("RGB", (16, 8), (shade, shade, shade)).save(picture, format="PNG")
+    described, drawn = np.full((8, 16, 3), DESCRIBED), np.full((8, 16, 3), shade)
+    both = np.concatenate([described, drawn]).astype(np.uint8)
+    Image.fromarray(both).save(picture, format="PNG")
     files: Mapping[str, bytes] = {
         GENERATION: json.dumps(generation).encode(),
         RETRIEVAL: json.dumps({"speech_to_image": {"mAP": figure(0.5, "SEN")}}).encode(),

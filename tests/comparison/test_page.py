@@ -17,7 +17,15 @@ from s2igan.comparison.spending import Spent
 from s2igan.comparison.variants import Row, TableList
 from s2igan.config import read_params
 from s2igan.engine.pictures import decode_picture
-from tests.comparison.results import ALL_PAIRS, ROOT, entry, outcome, params, variant
+from tests.comparison.results import (
+    ALL_PAIRS,
+    DESCRIBED,
+    ROOT,
+    entry,
+    outcome,
+    params,
+    variant,
+)
 
 BASE = [0.2, 0.4, 0.6, 0.8, 0.5, 0.5]
 
@@ -137,15 +145,16 @@ def test_a_page_without_its_reference_says_so(tmp_path: Path) -> None:
     assert "The row of reference, s2igan, has no outcome." in written[0].read_text()
 
 
-def test_the_picture_holds_one_row_per_system() -> None:
+def test_the_picture_holds_the_described_pictures_and_one_row_per_system() -> None:
     picture = systems_picture(
         [entry("a", outcome(BASE, shade=40)), entry("b", outcome(BASE, shade=200))]
     )
     assert picture is not None
     side = 96
-    assert picture.shape == (2 * side + 6, 190 + 2 * side, 3)
-    assert set(np.unique(picture[:side, 190:])) == {40}
-    assert set(np.unique(picture[side + 6 :, 190:])) == {200}
+    assert picture.shape == (3 * side + 12, 190 + 2 * side, 3)
+    for row, shade in enumerate((DESCRIBED, 40, 200)):
+        top = row * (side + 6)
+        assert set(np.unique(picture[top : top + side, 190:])) == {shade}
     assert (picture[:side, :190] < 128).any()
 
 
@@ -157,7 +166,7 @@ def test_rows_without_pictures_have_none(tmp_path: Path) -> None:
     )
     assert [file.name for file in page(bare).write(path)] == ["t.md"]
     assert decode_picture(outcome(BASE).read("plots/samples_row.png") or b"", "row").shape == (
-        8,
+        16,
         16,
         3,
     )

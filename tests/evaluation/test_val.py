@@ -117,7 +117,9 @@ def test_the_row_shows_the_sentences_of_the_grid(tmp_path: Path) -> None:
     world.write()
     material: Material = world.material()
     row = samples_row(material, 3, seed=0)
-    assert row.shape == (SIZE, 3 * SIZE, 3)
+    assert row.shape == (2 * SIZE, 3 * SIZE, 3)
     for place, group in enumerate(choose_sentences(material, 3, seed=0)):
-        shown = row[:, place * SIZE : (place + 1) * SIZE]
+        described, shown = np.split(row[:, place * SIZE : (place + 1) * SIZE], 2)
+        pictures = material.described[material.targets(group[:1])]
+        np.testing.assert_array_equal(described, material.real(pictures)[0])
         np.testing.assert_array_equal(shown, material.drawn(group[:1])[0])
