@@ -37,12 +37,13 @@ repro: $(READY)  ## run the pipeline of params.yaml, then show its figures
 	@echo 'pictures:  plots/samples_grid.png  plots/swap_grid.png  plots/training_grid.png'
 	@echo 'runs:      make ui, then open http://127.0.0.1:5000'
 
-# The list of variants; WITH=dvc or WITH=plain chooses what runs them, else DVC does where it can.
+# The list of variants. WITH=dvc or WITH=plain chooses what runs them, else DVC does where it can;
+# JOBS=2 runs two at a time.
 TABLE ?= minibirds
 
 .PHONY: table
 table: $(READY)  ## run the variants of presets/tables/<TABLE>.yaml and compare them
-	$(BIN)/python -m s2igan.cli table presets/tables/$(TABLE).yaml $(addprefix --with ,$(WITH))
+	$(BIN)/python -m s2igan.cli table presets/tables/$(TABLE).yaml $(addprefix --with ,$(WITH)) $(addprefix --jobs ,$(JOBS))
 
 .PHONY: test
 test: $(READY)  ## run the tests

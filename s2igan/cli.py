@@ -49,6 +49,14 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, help="the page; by default docs/results/<name of the list>-table.md"
     )
     parser.add_argument("--rows", help="names of rows to take, separated by commas")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        choices=range(1, 65),
+        metavar="N",
+        help="experiments at the same time, sharing the cores; on a CPU one a core is fastest",
+    )
     parser.add_argument("--only-write", action="store_true", help="run nothing")
     parser.set_defaults(run=_table)
 
@@ -68,6 +76,7 @@ def _table(arguments: argparse.Namespace) -> str:
             out=arguments.out,
             rows=arguments.rows.split(",") if arguments.rows else None,
             only_write=arguments.only_write,
+            jobs=arguments.jobs,
         )
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from s2igan.comparison.outcome import Failure, Outcome
 from s2igan.comparison.pipeline import read_pipeline
+from s2igan.comparison.plain import environment_of_jobs
 from s2igan.comparison.variants import Variant, dotted_values
 from s2igan.config import Params
 from s2igan.engine.closure import import_closure
@@ -41,11 +42,13 @@ class ExperimentRunner:
 
     Args:
         root: the repository's folder.
+        jobs: experiments that run at the same time.
         poll_s: seconds between two looks at the experiments.
         queue_every: looks between two questions to DVC itself, which take it a second or two.
     """
 
     root: Path
+    jobs: int = 1
     poll_s: float = 2.0
     queue_every: int = 10
 
@@ -142,7 +145,7 @@ class ExperimentRunner:
         failed: dict[str, str] = {}
         looks, idle = 0, 0
         before = {task.revision for task in self._tasks()[0] if task.state == "Failed"}
-        self._dvc("queue", "start")
+        self._dvc("queue", "start", "--jobs", str(self.jobs))
         while open_names := waiting.keys() - {n for n, _ in self._experiments()} - failed.keys():
             time.sleep(self.poll_s)
             looks += 1
@@ -155,7 +158,7 @@ class ExperimentRunner:
                     failed[task.name] = self._reason(task.revision)
             idle = 0 if working else idle + 1
             if idle == 2 and any(task.state == "Queued" for task in fresh):
-                self._dvc("queue", "start")
+                self._dvc("queue", "start", "--jobs", str(self.jobs))
             elif idle > 5:  # Their worker is gone, and starting another did not help.
                 failed |= dict.fromkeys(open_names - failed.keys(), "DVC's worker ended")
         return {waiting[name].name: reason for name, reason in failed.items()}
@@ -180,7 +183,7 @@ class ExperimentRunner:
         done = subprocess.run(
             [sys.executable, "-m", "dvc", *arguments],
             cwd=self.root,
-            env={**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"},
+            env=environment_of_jobs(self.jobs) | {"PATH": path, "DVC_NO_ANALYTICS": "true"},
             capture_output=True,
             text=True,
             check=False,

@@ -11,7 +11,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +30,8 @@ from s2igan.engine.folders import fresh_folder
 _RECORD = "outputs.json"
 _CHUNK_BYTES = 2**20
 _PATIENCE_S = 60
+_POLL_S = 0.5
+_STOPPED = "stopped"
 
 
 class StageError(Exception):
@@ -41,20 +45,47 @@ class PlainRunner:
     Args:
         root: the folder that holds ``dvc.yaml`` and the package ``stages``.
         store: where outputs are kept.
+        jobs: variants that are worked on at the same time; they share the machine's cores.
     """
 
     root: Path
     store: Path
+    jobs: int = 1
     _failed: dict[str, str] = field(default_factory=dict)
     _hashes: dict[Path, str] = field(default_factory=dict)
+    _running: "set[subprocess.Popen[bytes]]" = field(default_factory=set)
+    _stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self, variants: Sequence[Variant]) -> list[Outcome | Failure]:
         """Run what has not run yet; what fails in one variant does not stop the others."""
-        results: list[Outcome | Failure] = []
-        for number, variant in enumerate(variants, start=1):
-            _say(f"{variant.name} ({number} of {len(variants)})")
-            results.append(self._variant(variant, start=True))
-        return results
+        names = [f"{v.name} ({n} of {len(variants)})" for n, v in enumerate(variants, start=1)]
+        with ThreadPoolExecutor(self.jobs) as pool:
+            results = [
+                pool.submit(self._start, *each) for each in zip(variants, names, strict=True)
+            ]
+            try:
+                return [result.result() for result in results]
+            except BaseException:
+                self._stop()
+                raise
+
+    def _start(self, variant: Variant, name: str) -> Outcome | Failure:
+        if self._stopping.is_set():
+            return Failure(variant, _STOPPED)
+        _say(name)
+        return self._variant(variant, start=True)
+
+    def _stop(self) -> None:
+        # A stage that is told to end closes its run and keeps its checkpoint first.
+        self._stopping.set()
+        processes = list(self._running)
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            try:
+                process.wait(_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
     def find(self, variants: Sequence[Variant]) -> list[Outcome | Failure]:
         """Return what is there of the variants without running anything."""
@@ -106,7 +137,7 @@ class PlainRunner:
     ) -> None:
         if folder.name in self._failed:
             raise StageError(self._failed[folder.name])
-        with _locked(folder.with_name(f"{folder.name}.lock")) as lock:
+        with _locked(folder.with_name(f"{folder.name}.lock"), self._stopping) as lock:
             if (folder / _RECORD).is_file():  # Another process has run it in the meantime.
                 return
             with fresh_folder(folder) as partial:
@@ -114,11 +145,38 @@ class PlainRunner:
                 command = self._command(stage, variant, written, partial)
                 log = folder.with_name(f"{folder.name}.log")
                 _say(f"{stage.name}, log {str(log)!r}")
-                if code := _execute(command, self.root, log, variant.name, lock):
+                if code := self._execute(command, log, variant.name, lock):
                     reason = f"{stage.name}: {_last_line(log) or f'exit code {code}'}"
                     self._failed[folder.name] = reason
                     raise StageError(reason)
                 self._record(stage, partial)
+
+    def _execute(self, command: list[str], log: Path, name: str, lock: int) -> int:
+        """Run a stage, showing and keeping what it says; return its exit code."""
+        before = f"{name}: ".encode() if self.jobs > 1 else b""
+        with (
+            log.open("wb") as kept,
+            # A stage that outlives this process keeps the lock, so that no second one starts
+            # beside it.
+            subprocess.Popen(
+                command,
+                cwd=self.root,
+                env=environment_of_jobs(self.jobs) | {"DVC_EXP_NAME": _experiment(name)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(lock,),
+            ) as process,
+        ):
+            self._running.add(process)
+            if self._stopping.is_set():  # Told so between the lock and here.
+                process.terminate()
+            for line in process.stdout or ():
+                kept.write(line)
+                kept.flush()
+                sys.stderr.write((before + line).decode(errors="replace"))
+                sys.stderr.flush()
+        self._running.discard(process)
+        return process.returncode
 
     def _command(
         self, stage: PipelineStage, variant: Variant, places: dict[str, Path], partial: Path
@@ -164,41 +222,18 @@ def _place(path: str, places: dict[str, Path], root: Path) -> Path:
     return root / path
 
 
-def _execute(command: list[str], root: Path, log: Path, name: str, lock: int) -> int:
-    """Run a stage, showing and keeping what it says; return its exit code."""
-    variables = {**os.environ, "DVC_EXP_NAME": os.environ.get("DVC_EXP_NAME") or name}
-    with (
-        log.open("wb") as kept,
-        # A stage that outlives this process keeps the lock, so that no second one starts beside it.
-        subprocess.Popen(
-            command,
-            cwd=root,
-            env=variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=(lock,),
-        ) as process,
-    ):
-        try:
-            for line in process.stdout or ():
-                kept.write(line)
-                kept.flush()
-                sys.stderr.write(line.decode(errors="replace"))
-                sys.stderr.flush()
-        except BaseException:
-            _stop(process)
-            raise
-    return process.returncode
+def environment_of_jobs(jobs: int) -> dict[str, str]:
+    """Return the variables of a process that shares the cores with others like it.
+
+    What the user has set stays. More threads than cores slow every one of them down.
+    """
+    share = str(max(1, len(os.sched_getaffinity(0)) // jobs))
+    shares = {"OMP_NUM_THREADS": share, "S2IGAN_WORKERS": share} if jobs > 1 else {}
+    return {**shares, **os.environ}
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    # A stage that is told to end closes its run and keeps its checkpoint first.
-    process.terminate()
-    try:
-        process.wait(_PATIENCE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+def _experiment(name: str) -> str:
+    return os.environ.get("DVC_EXP_NAME") or name
 
 
 def _last_line(log: Path) -> str:
@@ -207,16 +242,23 @@ def _last_line(log: Path) -> str:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[int]:
+def _locked(path: Path, stopping: threading.Event) -> Iterator[int]:
     import fcntl
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            _say(f"waiting for another run of {path.stem}")
-            fcntl.flock(file, fcntl.LOCK_EX)
+        told = False
+        while True:
+            if stopping.is_set():
+                raise StageError(_STOPPED)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not told:
+                    _say(f"waiting for another run of {path.stem}")
+                    told = True
+                stopping.wait(_POLL_S)
         yield file.fileno()
 
 

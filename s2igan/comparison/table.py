@@ -29,6 +29,7 @@ def make_table(
     out: Path | None = None,
     rows: Sequence[str] | None = None,
     only_write: bool = False,
+    jobs: int = 1,
 ) -> str:
     """Run every experiment of a list that has not run yet, and write the page.
 
@@ -38,6 +39,7 @@ def make_table(
         out: the page; by default ``docs/results/<name of the list>-table.md``.
         rows: names of rows to take; None takes all.
         only_write: run nothing, write what is there.
+        jobs: experiments that run at the same time; they share the cores, or the GPU.
 
     Returns:
         What was written, one path per line.
@@ -48,7 +50,7 @@ def make_table(
     root = repository_root()
     listed = read_list(path)
     variants = expand(listed, root, rows)
-    chosen = _runner(runner or default_runner(root), root)
+    chosen = _runner(runner or default_runner(root), root, jobs)
     results = chosen.find(variants) if only_write else chosen.run(variants)
     outcomes = [result for result in results if isinstance(result, Outcome)]
     failures = [result for result in results if isinstance(result, Failure)]
@@ -73,9 +75,9 @@ def default_runner(root: Path) -> RunnerName:
     return "dvc" if usable else "plain"
 
 
-def _runner(name: RunnerName, root: Path) -> Runner:
+def _runner(name: RunnerName, root: Path, jobs: int) -> Runner:
     if name == "plain":
-        return PlainRunner(root, state_folder() / "tables")
+        return PlainRunner(root, state_folder() / "tables", jobs)
     if default_runner(root) != "dvc":
         raise UserError(
             "--with dvc",
@@ -83,7 +85,7 @@ def _runner(name: RunnerName, root: Path) -> Runner:
             expected="both",
             fix="install the extra `pipeline`, or say --with plain",
         )
-    return ExperimentRunner(root)
+    return ExperimentRunner(root, jobs)
 
 
 def _entries(listed: TableList, outcomes: Sequence[Outcome]) -> list[Entry]:

@@ -12,7 +12,7 @@ import pytest
 
 from s2igan.comparison.outcome import Failure, Outcome
 from s2igan.comparison.pipeline import read_pipeline, with_ancestors
-from s2igan.comparison.plain import PlainRunner
+from s2igan.comparison.plain import PlainRunner, environment_of_jobs
 from s2igan.comparison.variants import Variant
 from s2igan.config import Params
 from s2igan.errors import UserError
@@ -62,6 +62,27 @@ def test_rows_share_what_is_the_same_and_nothing_runs_twice(root: Path) -> None:
     assert ran(root).total() == 7
     assert [r.read("plots/row.txt") for r in again if isinstance(r, Outcome)][1] == b"12"
     assert all(isinstance(result, Outcome) for result in runner(root).find(rows()))
+
+
+def test_jobs_side_by_side_share_as_well(root: Path) -> None:
+    several = PlainRunner(root, root / ".s2igan" / "tables", jobs=3)
+    results = several.run(rows())
+    assert ran(root) == {"download": 1, "train_rdg": 3, "evaluate": 3}
+    assert [result.variant.name for result in results] == [each.name for each in rows()]
+    values = [r.value("model") for r in results if isinstance(r, Outcome)]
+    assert values == [11.0, 12.0, 11.0, 11.0]
+
+
+def test_jobs_share_the_cores_unless_the_user_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert "OMP_NUM_THREADS" not in environment_of_jobs(1)
+    assert environment_of_jobs(3)["OMP_NUM_THREADS"] == "2"
+    assert environment_of_jobs(16)["OMP_NUM_THREADS"] == "1"
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert environment_of_jobs(3)["OMP_NUM_THREADS"] == "5"
 
 
 def test_nothing_but_outputs_can_be_read(root: Path) -> None:
@@ -131,14 +152,16 @@ sys.path.insert(0, {root!r})
 from s2igan.comparison.plain import PlainRunner
 from tests.comparison.test_plain import rows
 root = Path(sys.argv[1])
-PlainRunner(root, root / ".s2igan" / "tables").run(rows())
+PlainRunner(root, root / ".s2igan" / "tables", int(sys.argv[2])).run(rows())
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_killed_run_goes_on_where_it_stopped(root: Path, number: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "jobs"), [(signal.SIGINT, 1), (signal.SIGINT, 2), (signal.SIGKILL, 1)]
+)
+def test_a_killed_run_goes_on_where_it_stopped(root: Path, number: int, jobs: int) -> None:
     (root / "slow").touch()
-    command = [sys.executable, "-c", SCRIPT.format(root=str(ROOT)), str(root)]
+    command = [sys.executable, "-c", SCRIPT.format(root=str(ROOT)), str(root), str(jobs)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as process:
         deadline = time.monotonic() + 60
         while not ran(root)["train_rdg"]:
@@ -150,9 +173,11 @@ def test_a_killed_run_goes_on_where_it_stopped(root: Path, number: int) -> None:
     folders = {p.name.split("-")[0] for p in (root / ".s2igan" / "tables").iterdir() if p.is_dir()}
     assert "train_rdg" not in folders
     (root / "slow").unlink()
+    started = ran(root)["train_rdg"]
+    assert started <= jobs
     results = runner(root).run(rows()[:1])
     assert isinstance(results[0], Outcome)
-    assert ran(root) == {"download": 1, "train_rdg": 2, "evaluate": 1}
+    assert ran(root) == {"download": 1, "train_rdg": started + 1, "evaluate": 1}
 
 
 def test_the_pipeline_is_read_in_an_order_that_can_run(root: Path) -> None:
