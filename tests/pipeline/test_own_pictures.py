@@ -55,6 +55,7 @@ def run_all(params: Params, root: Path) -> None:
     outputs = ("corpus", "weights", "speech", "features", "sen", "embeddings", "rdg", "samples")
     paths = {name: root / "artifacts" / name for name in outputs}
     paths |= {"manifests": ROOT / "data", "plots": root / "plots", "grid": root / "grid.png"}
+    paths["classes"] = root / "classes.tsv"
     for stage in (download, tts, features, train_sen, embed, train_rdg, sample, evaluate):
         name = stage.__name__.removeprefix("stages.")
         files = {"metrics": root / f"{name}.json", "curves": root / f"{name}.tsv"}
