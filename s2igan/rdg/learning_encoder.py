@@ -2,8 +2,8 @@
 
 It runs in training mode, on batches with their own statistics of the batch norms, as the generator
 does, and in float32: embeddings of a fresh encoder differ from each other by less than bfloat16
-resolves. The generator's loss reaches it through F_ca alone; like F_ca it gets no gradient from the
-condition that the discriminators see.
+resolves. The generator's loss reaches it through F_ca alone: through what the pictures show and
+through the condition under which the discriminators see them.
 """
 
 import copy

@@ -116,19 +116,19 @@ def test_classes_without_a_name_go_by_their_number(tmp_path: Path) -> None:
     assert classes_of(corpus, "train") == ["dark", "light"]
 
 
-def refused(folder: Path, message: str, **corpus: Any) -> None:
+def assert_refused(folder: Path, message: str, **corpus: Any) -> None:
     with pytest.raises(UserError, match=message) as error:
         load_fine_tuned(folder, write_colours(folder, **corpus))
     assert "\n" not in str(error.value)
 
 
 def test_a_missing_file_names_the_command_that_makes_it(tmp_path: Path) -> None:
-    refused(tmp_path, re.escape("make it with `python -m s2igan.evaluation.fine_tune`"))
+    assert_refused(tmp_path, re.escape("make it with `python -m s2igan.evaluation.fine_tune`"))
 
 
 def test_a_file_of_another_corpus_is_refused(tmp_path: Path) -> None:
     write(tmp_path, kind="cub")
-    refused(tmp_path, f"got one for the corpus cub; expected one for {KIND}")
+    assert_refused(tmp_path, f"got one for the corpus cub; expected one for {KIND}")
 
 
 @pytest.mark.parametrize(
@@ -140,12 +140,14 @@ def test_a_file_of_another_corpus_is_refused(tmp_path: Path) -> None:
 )
 def test_a_file_of_other_classes_is_refused(tmp_path: Path, names: list[str], told: str) -> None:
     write(tmp_path)
-    refused(tmp_path, told, names=names)
+    assert_refused(tmp_path, told, names=names)
 
 
 def test_a_corpus_without_classes_is_refused(tmp_path: Path) -> None:
     write(tmp_path)
-    refused(tmp_path, "belong to no classes.*evaluate.is_backbone to null", has_classes=False)
+    assert_refused(
+        tmp_path, "belong to no classes.*evaluate.is_backbone to null", has_classes=False
+    )
 
 
 def test_pictures_of_other_captions_are_refused(tmp_path: Path) -> None:
@@ -168,28 +170,29 @@ def test_a_file_that_does_not_say_what_it_is_is_refused(
     tmp_path: Path, header: Mapping[str, str] | None
 ) -> None:
     write_weights(tmp_path / FILE, tensors(facts()), header)
-    refused(tmp_path, "does not say what it is")
+    assert_refused(tmp_path, "does not say what it is")
 
 
 def test_a_broken_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"weights")
-    refused(tmp_path, "does not say what it is")
+    assert_refused(tmp_path, "does not say what it is")
 
 
 def test_weights_have_to_be_those_that_the_file_tells_of(tmp_path: Path) -> None:
     header = facts().header()
     held = tensors(facts())
     write_weights(tmp_path / FILE, {"head.bias": held["head.bias"]}, header)
-    refused(tmp_path, "got no head.weight")
+    assert_refused(tmp_path, "got no head.weight")
     write_weights(tmp_path / FILE, {**held, "head.bias": torch.zeros(5)}, header)
-    refused(tmp_path, "got head.bias; expected the layers of this network alone")
+    assert_refused(tmp_path, "got head.bias; expected the layers of this network alone")
     stem = {"base.network.stem.conv.bias": torch.zeros(64)}
     write_weights(tmp_path / FILE, {**held, **stem}, header)
-    refused(tmp_path, "got base.network.stem.conv.bias")  # a head alone brings no other layer
+    # A head alone brings no other layer.
+    assert_refused(tmp_path, "got base.network.stem.conv.bias")
     write_weights(tmp_path / FILE, held, facts(layers="all").header())
-    refused(tmp_path, "got no base.network.stem.conv.weight")
+    assert_refused(tmp_path, "got no base.network.stem.conv.weight")
 
 
 def test_the_weights_of_the_backbone_have_to_be_there(tmp_path: Path) -> None:
     write(tmp_path, backbone="squeezenet1_1/keras")
-    refused(tmp_path, "squeezenet1_1.notop.safetensors")
+    assert_refused(tmp_path, "squeezenet1_1.notop.safetensors")
