@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 
 from s2igan.comparison.figures import Entry
 from s2igan.comparison.markdown import MISSING, duration, table
-from s2igan.comparison.spending import Ledger, Spent
+from s2igan.comparison.spending import Ledger
+from s2igan.engine.costs import Cost
 
 _READING = (
     "Wall time holds every part of a stage that was stopped and went on, without the start of "
     "Python; memory is that of the stage's own process."
 )
 
-Spendings = Mapping[str, list[dict[str, Spent]]]
+Spendings = Mapping[str, list[dict[str, Cost]]]
 """By row, one per seed: cost by stage."""
 
 
@@ -70,24 +71,24 @@ def costs_section(entries: Sequence[Entry], stages: Sequence[str], found: Spendi
     return [*lines, "", _READING]
 
 
-def _all(found: Spendings) -> list[Spent]:
+def _all(found: Spendings) -> list[Cost]:
     return [spent for runs in found.values() for run in runs for spent in run.values()]
 
 
-def _first(found: Spendings, stage: str) -> Spent | None:
+def _first(found: Spendings, stage: str) -> Cost | None:
     return next((run[stage] for runs in found.values() for run in runs if stage in run), None)
 
 
-def _told(spent: Spent) -> str:
+def _told(spent: Cost) -> str:
     return f"{duration(spent.seconds)}, {_gib(spent.memory_mib)}"
 
 
-def _cell(runs: list[dict[str, Spent]], stage: str) -> str:
+def _cell(runs: list[dict[str, Cost]], stage: str) -> str:
     seconds = [run[stage].seconds for run in runs if stage in run]
     return duration(sum(seconds) / len(seconds)) if seconds else MISSING
 
 
-def _memory(runs: list[dict[str, Spent]], stages: Sequence[str]) -> str:
+def _memory(runs: list[dict[str, Cost]], stages: Sequence[str]) -> str:
     spent = [run[stage] for run in runs for stage in stages if stage in run]
     if not spent:
         return MISSING

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from s2igan.comparison.outcome import Outcome, pooled
-from s2igan.comparison.paired import pooled_interval
+from s2igan.metrics.intervals import bootstrap_sums
 
 RESAMPLES = 2000
 RESAMPLING_SEED = 1
@@ -104,7 +104,7 @@ class Entry:
         classes = class_names(outcomes, path)
         if classes and all(path in outcome.classes for outcome in outcomes):
             sums, counts = pooled(outcomes, path, classes)
-            return pooled_interval(sums, counts, RESAMPLING_SEED, RESAMPLES)
+            return bootstrap_sums(sums, counts, RESAMPLING_SEED, RESAMPLES)
         figure = outcomes[0].figure(path) or {}
         if len(outcomes) == 1 and "low" in figure:
             return float(figure["low"]), float(figure["high"])

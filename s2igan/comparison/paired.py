@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from s2igan.metrics.intervals import percentile_interval, resampled_means
+
 Array = npt.NDArray[np.float64]
 
 
@@ -26,25 +28,6 @@ class Difference:
     def distinguishable(self) -> bool:
         """Whether the interval does not hold zero."""
         return not self.low <= 0.0 <= self.high
-
-
-def pooled_interval(
-    sums: Array, counts: Array, seed: int, draws: int = 2000, level: float = 0.95
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of ``sums.sum() / counts.sum()`` over the classes.
-
-    Args:
-        sums: ``(C,)``, sum of each class's values.
-        counts: ``(C,)``, number of each class's values.
-        seed: of the draws.
-        draws: number of resamples.
-        level: share of the resampled means inside the interval.
-
-    Raises:
-        ValueError: if there is no value.
-    """
-    weights = _weights(len(sums), seed, draws)
-    return _ends(_ratio(weights @ sums, weights @ counts), level)
 
 
 def paired_difference(
@@ -73,31 +56,8 @@ def paired_difference(
     (sums, counts), (other_sums, other_counts) = system, reference
     if not len(sums) == len(counts) == len(other_sums) == len(other_counts):
         raise ValueError("sums and counts of the same classes are compared")
-    value = _ratio(sums.sum(), counts.sum()) - _ratio(other_sums.sum(), other_counts.sum())
-    weights = _weights(len(sums), seed, draws)
-    resampled = _ratio(weights @ sums, weights @ counts) - _ratio(
-        weights @ other_sums, weights @ other_counts
-    )
-    return Difference(float(value), *_ends(resampled, level))
-
-
-def _weights(classes: int, seed: int, draws: int) -> Array:
-    if not classes:
-        raise ValueError("no class to draw from")
-    even = np.full(classes, 1 / classes)
-    # (draws, C): how often each class was drawn
-    return np.random.default_rng(seed).multinomial(classes, even, draws).astype(np.float64)
-
-
-def _ratio(sums: Array | np.float64, counts: Array | np.float64) -> Array:
-    # A draw may hit classes without values alone; it says nothing and is left out of the quantiles.
-    sums, counts = np.asarray(sums, np.float64), np.asarray(counts, np.float64)
-    return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-
-
-def _ends(resampled: Array, level: float) -> tuple[float, float]:
-    known = resampled[~np.isnan(resampled)]
-    if not len(known):
-        raise ValueError("no values to draw from")
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    ours = resampled_means(sums, counts, seed, draws)
+    theirs = resampled_means(other_sums, other_counts, seed, draws)  # the same classes
+    low, high = percentile_interval(ours - theirs, level)
+    value = sums.sum() / counts.sum() - other_sums.sum() / other_counts.sum()
+    return Difference(float(value), low, high)

@@ -1,36 +1,13 @@
 """What the stages of an experiment cost, found in the ledger by their parameters and sources."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from s2igan.comparison.pipeline import PipelineStage, with_ancestors
 from s2igan.comparison.variants import Variant
 from s2igan.engine.closure import import_closure
 from s2igan.engine.costs import Cost, hash_sources
-
-
-@dataclass(frozen=True)
-class Spent:
-    """One stage of one experiment, the parts of an execution that was stopped added up.
-
-    Attributes:
-        key: the same for experiments that share the execution.
-        seconds: wall time.
-        memory_mib: largest resident set.
-        gpu_memory_mib: most memory on the GPU; None on a CPU.
-        device: name of the GPU, or ``cpu``.
-        machine: processor and cores.
-        date: day it ended.
-    """
-
-    key: str
-    seconds: float
-    memory_mib: int
-    gpu_memory_mib: int | None
-    device: str
-    machine: str
-    date: str
 
 
 @dataclass(frozen=True)
@@ -47,13 +24,13 @@ class Ledger:
     stages: list[PipelineStage]
     sources: Mapping[str, str]
 
-    def spent(self, variant: Variant) -> dict[str, Spent]:
+    def spent(self, variant: Variant) -> dict[str, Cost]:
         """Return the costs of a variant by stage; a stage that the ledger does not know is absent.
 
         A line is the variant's when today's sources ran with its values of all parameters that the
         stage and those before it depend on.
         """
-        found: dict[str, Spent] = {}
+        found: dict[str, Cost] = {}
         for stage in self.stages:
             needed = [(s, s.depends_on(variant.values)) for s in with_ancestors(self.stages, stage)]
             lines = [
@@ -84,7 +61,7 @@ def _has(stage: PipelineStage, cost: Cost) -> dict[str, object] | None:
         return None  # Written when the parameters had other keys.
 
 
-def _total(lines: list[Cost]) -> Spent | None:
+def _total(lines: list[Cost]) -> Cost | None:
     """Add up the last finished execution and the stopped ones that led to it."""
     finished = [cost for cost in lines if cost.finished]
     if not finished:
@@ -93,12 +70,11 @@ def _total(lines: list[Cost]) -> Spent | None:
     parts = [cost for cost in lines[: lines.index(last) + 1] if cost.key == last.key]
     earlier = [index for index, cost in enumerate(parts[:-1]) if cost.finished]
     parts = parts[earlier[-1] + 1 if earlier else 0 :]
-    return Spent(
-        last.key,
-        sum(cost.seconds for cost in parts),
-        max(cost.memory_mib for cost in parts),
-        max((c.gpu_memory_mib for c in parts if c.gpu_memory_mib is not None), default=None),
-        last.device,
-        last.machine,
-        last.date,
+    return replace(
+        last,
+        seconds=sum(cost.seconds for cost in parts),
+        memory_mib=max(cost.memory_mib for cost in parts),
+        gpu_memory_mib=max(
+            (c.gpu_memory_mib for c in parts if c.gpu_memory_mib is not None), default=None
+        ),
     )

@@ -117,5 +117,5 @@ class Resampling:
             chance: what the mean would be without any knowledge of the speech.
         """
         sums = sum_by_class(values, classes)
-        interval = bootstrap_sums(sums, self.seed, self.draws, LEVEL)
+        interval = bootstrap_sums(sums.sums, sums.counts, self.seed, self.draws, LEVEL)
         return MeanFigure(figure(sums.mean, protocol, chance=chance, interval=interval), sums)

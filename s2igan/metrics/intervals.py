@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+Numbers = npt.NDArray[np.floating[Any]] | npt.NDArray[np.integer[Any]]
+
 
 class ClassSums(NamedTuple):
     """Values summed class by class.
@@ -68,15 +70,54 @@ def bootstrap_over_classes(
     Raises:
         ValueError: if there is no value.
     """
-    return bootstrap_sums(sum_by_class(values, classes), seed, draws, level)
+    totals = sum_by_class(values, classes)
+    return bootstrap_sums(totals.sums, totals.counts, seed, draws, level)
 
 
 def bootstrap_sums(
-    totals: ClassSums, seed: int, draws: int = 1000, level: float = 0.95
+    sums: Numbers, counts: Numbers, seed: int, draws: int = 1000, level: float = 0.95
 ) -> tuple[float, float]:
-    """As :func:`bootstrap_over_classes`, of values that are summed by class already."""
-    number = len(totals.classes)
+    """As :func:`bootstrap_over_classes`, of ``(C,)`` sums and counts of each class's values."""
+    return percentile_interval(resampled_means(sums, counts, seed, draws), level)
+
+
+def resampled_means(
+    sums: Numbers, counts: Numbers, seed: int, draws: int
+) -> npt.NDArray[np.float64]:
+    """Draw whole classes anew and take the mean of their values, ``(draws,)``.
+
+    The same seed draws the same classes whatever their values, so that two systems can be compared
+    draw by draw. A draw that hits classes without values alone is NaN.
+
+    Args:
+        sums: ``(C,)``, sum of each class's values.
+        counts: ``(C,)``, number of each class's values.
+        seed: of the draws.
+        draws: number of resamples.
+
+    Raises:
+        ValueError: if there is no class.
+    """
+    number = len(sums)
+    if not number:
+        raise ValueError("no values to draw from")
     drawn = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), draws)
-    means = (drawn @ totals.sums) / (drawn @ totals.counts)  # (draws,)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    totals, found = np.asarray(drawn @ sums, np.float64), drawn @ counts  # (draws,)
+    means = np.full(draws, np.nan)
+    np.divide(totals, found, out=means, where=found > 0)
+    return means
+
+
+def percentile_interval(
+    resampled: npt.NDArray[np.float64], level: float = 0.95
+) -> tuple[float, float]:
+    """Return the ends of the middle ``level`` of resampled figures, NaN left out.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    known = resampled[~np.isnan(resampled)]
+    if not len(known):
+        raise ValueError("no values to draw from")
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

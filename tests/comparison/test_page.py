@@ -13,9 +13,9 @@ from s2igan.comparison.outcome import Failure
 from s2igan.comparison.page import Page
 from s2igan.comparison.picture import systems_picture
 from s2igan.comparison.published import gaps, published_section, read_published
-from s2igan.comparison.spending import Spent
 from s2igan.comparison.variants import Row, TableList
 from s2igan.config import read_params
+from s2igan.engine.costs import Cost
 from s2igan.engine.pictures import decode_picture
 from tests.comparison.results import (
     ALL_PAIRS,
@@ -173,8 +173,9 @@ def test_rows_without_pictures_have_none(tmp_path: Path) -> None:
 
 
 def test_costs_name_shared_stages_once(tmp_path: Path) -> None:
-    def spent(key: str, seconds: float) -> Spent:
-        return Spent(key, seconds, 2048, None, "cpu", "A processor, 2 cores", "2026-01-02")
+    def spent(key: str, seconds: float) -> Cost:
+        machine = "A processor, 2 cores"
+        return Cost("", key, "", {}, True, seconds, 2048, None, "cpu", machine, "2026-01-02")
 
     reference, row = entry("s2igan", outcome(BASE)), entry("row", outcome(BASE, row="row"))
     spendings = {

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from s2igan.comparison.paired import Difference, paired_difference, pooled_interval
+from s2igan.comparison.paired import Difference, paired_difference
+from s2igan.metrics.intervals import bootstrap_sums
 
 
 def test_the_difference_is_that_of_the_pooled_means() -> None:
@@ -36,7 +37,7 @@ def test_what_makes_a_class_hard_for_both_cancels() -> None:
     ours, theirs = (hard + 0.5) * counts, hard * counts
     found = paired_difference((ours, counts), (theirs, counts), seed=0)
     assert (found.value, found.low, found.high) == pytest.approx((0.5, 0.5, 0.5))
-    low, high = pooled_interval(ours, counts, seed=0)
+    low, high = bootstrap_sums(ours, counts, seed=0)
     assert high - low > 2
 
 
@@ -58,7 +59,7 @@ def test_a_class_without_values_counts_for_nothing() -> None:
     padded = np.array([2.0, 4.0, 0.0]), np.array([2.0, 2.0, 0.0])
     other = np.array([1.0, 1.0, 1.0]), np.array([2.0, 2.0, 2.0])
     assert paired_difference(padded, other, seed=0).value == pytest.approx(1.5 - 0.5)
-    assert pooled_interval(*padded, seed=0) == pytest.approx(pooled_interval(*full, seed=0))
+    assert bootstrap_sums(*padded, seed=0) == pytest.approx(bootstrap_sums(*full, seed=0))
 
 
 def test_nothing_to_draw_from_is_refused() -> None:
