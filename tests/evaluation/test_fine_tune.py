@@ -10,7 +10,8 @@ from torch import nn
 from s2igan.corpora.fine_tuning import read_fine_tuning
 from s2igan.corpora.index import Corpus
 from s2igan.errors import EXIT_USER_ERROR, UserError
-from s2igan.evaluation.fine_tune import Classifier, Recipe, main, train_head
+from s2igan.evaluation.class_training import Classifier, Recipe, train_head
+from s2igan.evaluation.fine_tune import main
 from s2igan.evaluation.fine_tuned import load_fine_tuned
 from s2igan.evaluation.labelled import hold_out, open_pictures
 from s2igan.vision.backbones import load_backbone
