@@ -95,6 +95,10 @@ class TtsConfig(Section):
     seed: int = Field(ge=0, description="seed of voice, rate and pitch, and of Tacotron2's dropout")
     sample_rate_hz: int = Field(ge=8000, le=48000, description="rate of all audio, Hz; paper 22050")
     voices: list[Voice] = Field(min_length=1, description="espeak-ng voices to draw from")
+    test_voices: list[Voice] = Field(
+        description="espeak-ng voices of the descriptions of test classes, so that no voice is "
+        "heard both in training and in figures; empty = the same voices"
+    )
     rate_wpm: SpeakingRate = Field(description="speaking rate, words per minute")
     pitch: Pitch = Field(description="base pitch, 0 to 100")
     tacotron2: Tacotron2Config = Field(description="the engine tacotron2")

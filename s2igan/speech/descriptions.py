@@ -11,10 +11,11 @@ from s2igan.speech.shards import SHARD_SIZE
 
 
 class Description(NamedTuple):
-    """One description: its row, how an error names it, and the text or the audio file."""
+    """One description: its row, how an error names it, its split, and its text or audio file."""
 
     utterance: int
     name: str
+    split: str
     content: str | bytes
 
 
@@ -33,6 +34,7 @@ class Descriptions:
         self._source = Corpus(corpus)
         self._column = "recording" if engine == "recorded" else "text"
         self._pictures = self._source.images["name"].to_numpy()
+        self._splits = self._source.images["split"].to_numpy()
         self._image = self._source.descriptions["image"].to_numpy()
         self._position = self._source.descriptions["position"].to_numpy()
         self._check()
@@ -52,7 +54,7 @@ class Descriptions:
         if self._column == "recording":
             contents = [self._source.recording_bytes(recording) for recording in contents]
         return [
-            Description(row, self._name(row), content)
+            Description(row, self._name(row), str(self._splits[self._image[row]]), content)
             for row, content in zip(rows, contents, strict=True)
         ]
 

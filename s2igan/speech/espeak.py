@@ -30,11 +30,12 @@ class Line(NamedTuple):
     text: str
 
 
-def draw_line(config: TtsConfig, utterance: int, text: str) -> Line:
-    """Draw voice, rate and pitch of an utterance from the seed and its number alone."""
+def draw_line(config: TtsConfig, utterance: int, text: str, split: str = "train") -> Line:
+    """Draw voice, rate and pitch of an utterance from the seed, its number and its split alone."""
     rng = np.random.default_rng((config.seed, utterance))
+    voices = config.test_voices if split == "test" and config.test_voices else config.voices
     return Line(
-        voice=config.voices[int(rng.integers(len(config.voices)))],
+        voice=voices[int(rng.integers(len(voices)))],
         rate_wpm=int(rng.integers(config.rate_wpm.low, config.rate_wpm.high, endpoint=True)),
         pitch=int(rng.integers(config.pitch.low, config.pitch.high, endpoint=True)),
         text=text,

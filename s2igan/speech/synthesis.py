@@ -77,7 +77,7 @@ def _write(config: TtsConfig, out: Path, job: list[Description]) -> int:
 
 
 def _spoken(config: TtsConfig, job: list[Description]) -> Iterator[Spoken]:
-    lines = [draw_line(config, item.utterance, str(item.content)) for item in job]
+    lines = [draw_line(config, item.utterance, str(item.content), item.split) for item in job]
     # Loading a voice costs a tenth of a sentence: every voice says its lines in one go.
     order = sorted(range(len(job)), key=lambda row: lines[row].voice)
     audio = say([lines[row] for row in order], [job[row].name for row in order])

@@ -23,6 +23,7 @@ from .makers import Flowers, folder_bytes, prepare_folder, published
 
 def section(kind: str, edition: str) -> CorpusConfig:
     drawn = {
+        "language": "english",
         "species": 24,
         "drawings_per_train_species": 2,
         "drawings_per_val_species": 2,

@@ -6,6 +6,9 @@ import pytest
 
 from s2igan.corpora.attributes import ATTRIBUTES, COLOUR_PARTS, COLOURS, VALUES
 from s2igan.corpora.minibirds.captions import Caption, describe
+from s2igan.corpora.minibirds.grammar import GRAMMARS
+
+ENGLISH = GRAMMARS["english"]
 
 COLOUR = f"(?:{'|'.join(COLOURS)})"
 # Written without a look at the grammar's tables: the words by which a listener knows the attribute.
@@ -29,12 +32,16 @@ def random_attributes(rng: np.random.Generator) -> dict[str, str]:
 def spoken() -> list[tuple[dict[str, str], list[Caption]]]:
     rng = np.random.default_rng(0)
     birds = [random_attributes(rng) for _ in range(200)]
-    return [(one, describe(one, np.random.default_rng(row))) for row, one in enumerate(birds)]
+    return [
+        (one, describe(one, np.random.default_rng(row), ENGLISH)) for row, one in enumerate(birds)
+    ]
 
 
 def test_captions_are_decided_by_attributes_and_generator() -> None:
     attributes = random_attributes(np.random.default_rng(1))
-    one, again, other = (describe(attributes, np.random.default_rng(seed)) for seed in (2, 2, 3))
+    one, again, other = (
+        describe(attributes, np.random.default_rng(seed), ENGLISH) for seed in (2, 2, 3)
+    )
     assert one == again
     assert one != other
 
@@ -134,7 +141,7 @@ def test_a_colour_word_for_two_parts_is_not_swapped() -> None:
     rng = np.random.default_rng(5)
     shared = 0
     for _ in range(40):
-        for caption in describe(attributes, rng):
+        for caption in describe(attributes, rng, ENGLISH):
             colours = len(re.findall(r"\bred\b", caption.text.lower()))
             parts = [part for part in caption.mentions if part in COLOUR_PARTS]
             if colours < len(parts):

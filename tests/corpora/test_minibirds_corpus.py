@@ -18,6 +18,7 @@ from s2igan.errors import UserError
 
 MANIFEST = Path(__file__).parents[2] / "data" / "minibirds.yaml"
 CONFIG = MinibirdsConfig(
+    language="english",
     species=10,
     drawings_per_train_species=3,
     drawings_per_val_species=2,

@@ -21,6 +21,7 @@ def tts() -> MakeTts:
             "seed": 3,
             "sample_rate_hz": 22050,
             "voices": ["en-us", "en-us+m3"],
+            "test_voices": [],
             "rate_wpm": {"low": 150, "high": 190},
             "pitch": {"low": 40, "high": 60},
             "tacotron2": {

@@ -24,7 +24,9 @@ def _said(voice: str, texts: Sequence[str] = TEXTS) -> list[Pcm]:
     return [pcm for pcm, _ in say(lines, [f"line {row}" for row in range(len(lines))])]
 
 
-@pytest.mark.parametrize("voice", ["en-us", *(f"en-us+{variant}" for variant in STEADY_VARIANTS)])
+@pytest.mark.parametrize(
+    "voice", ["en-us", "id", "id+f4", *(f"en-us+{variant}" for variant in STEADY_VARIANTS)]
+)
 def test_two_processes_say_the_same(voice: str) -> None:
     for first, second in zip(_said(voice), _said(voice), strict=True):
         np.testing.assert_array_equal(first, second)
@@ -105,3 +107,15 @@ def test_lines_are_drawn_by_seed_and_utterance_alone(tts: MakeTts) -> None:
     assert {line.pitch for line in lines} == set(range(40, 61))
     shares = [line.voice == "en-us" for line in lines]
     assert np.mean(shares) == pytest.approx(0.5, abs=0.1)
+
+
+def test_test_classes_speak_with_voices_of_their_own(tts: MakeTts) -> None:
+    config = tts(test_voices=["en-us+f4", "en-us+m5"])
+    lines = {
+        split: [draw_line(config, utterance, "text", split) for utterance in range(200)]
+        for split in ("train", "val", "test")
+    }
+    voices = {split: {line.voice for line in drawn} for split, drawn in lines.items()}
+    assert voices["train"] == voices["val"] == {"en-us", "en-us+m3"}
+    assert voices["test"] == {"en-us+f4", "en-us+m5"}
+    assert [line.pitch for line in lines["test"]] == [line.pitch for line in lines["train"]]

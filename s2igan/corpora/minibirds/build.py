@@ -1,6 +1,7 @@
 """MiniBirds as a corpus folder."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from s2igan.corpora.index import write_corpus
 from s2igan.corpora.minibirds.captions import Caption
 from s2igan.corpora.minibirds.config import MinibirdsConfig
 from s2igan.corpora.minibirds.drawings import Drawing, describe_drawing, encode_drawing
+from s2igan.corpora.minibirds.grammar import GRAMMARS
 from s2igan.corpora.minibirds.species import Species, choose_species, read_species
 from s2igan.engine.progress import bar
 from s2igan.engine.workers import parallel_map
@@ -46,13 +48,16 @@ def build(
     species = choose_species(read_species(manifest), config.species, val_classes, rng)
     drawings = plan(config, species, corpus_seed)
     described = [one for one in drawings if one.split not in _UNDESCRIBED]
-    captions = list(
-        bar(parallel_map(describe_drawing, described, workers), "captions", total=len(described))
-    )
+    describing = parallel_map(partial(describe_drawing, config.language), described, workers)
+    captions = list(bar(describing, "captions", total=len(described)))
     pictures = bar(parallel_map(encode_drawing, drawings, workers), "drawings", total=len(drawings))
     rows = _caption_rows(captions)
     swaps = draw_swaps(
-        described, captions, config.swap_descriptions, np.random.default_rng((corpus_seed, _SWAPS))
+        described,
+        captions,
+        config.swap_descriptions,
+        np.random.default_rng((corpus_seed, _SWAPS)),
+        GRAMMARS[config.language].colours,
     )
     write_corpus(
         out,
@@ -94,6 +99,7 @@ def draw_swaps(
     captions: Sequence[Sequence[Caption]],
     count: int,
     rng: np.random.Generator,
+    words: Mapping[str, str],
 ) -> list[dict[str, object]]:
     """Make description rows in which one colour word of a test caption is another.
 
@@ -102,6 +108,7 @@ def draw_swaps(
         captions: those of each drawing.
         count: number of rows; the parts of the bird take turns, no caption is used twice.
         rng: draws captions and colours.
+        words: the word for every colour, in the language of the captions.
 
     Returns:
         Rows of :data:`s2igan.corpora.index.DESCRIPTION_SCHEMA`, by the caption they come from.
@@ -134,7 +141,7 @@ def draw_swaps(
         colour = others[int(rng.integers(len(others)))]
         caption, row = captions[image][position], int(first_row[image]) + position
         rows[row] = {
-            **_row(image, position, caption.swapped(part, colour), "swap", caption.mentions),
+            **_row(image, position, caption.swapped(part, words[colour]), "swap", caption.mentions),
             "swap_of": row,
             "swap_attribute": part,
             "swap_value": colour,

@@ -1,20 +1,17 @@
-"""English sentences about a drawing: some of its attributes, in varied words and order.
+"""Sentences about a drawing: some of its attributes, in varied words and order.
 
 A sentence is first built with fields, such as ``a {crown} crown and {wing+tail} wings and tail``,
 which are then filled in; so it is known which word speaks of which attribute.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 
 from s2igan.corpora.attributes import ATTRIBUTES, COLOUR_PARTS
-from s2igan.corpora.minibirds.sentences import SENTENCES, Speaker
-
-WORDS = (10, 18)
-"""Fewest and most words of a caption."""
+from s2igan.corpora.minibirds.grammar import Grammar
 
 _FIELD = re.compile(r"\{([a-z_+]+)\}")
 # How many colours and other attributes a caption speaks of, each pair equally often: four to six
@@ -45,18 +42,19 @@ class Caption:
 
 
 def describe(
-    attributes: Mapping[str, str], rng: np.random.Generator, count: int = 10
+    attributes: Mapping[str, str], rng: np.random.Generator, grammar: Grammar, count: int = 10
 ) -> list[Caption]:
     """Write ``count`` different captions of one bird.
 
     Args:
         attributes: a value for each of :data:`s2igan.corpora.attributes.ATTRIBUTES`.
         rng: chooses what is said and how.
+        grammar: of the language.
         count: number of captions.
     """
     captions: list[Caption] = []
     while len(captions) < count:
-        caption = _caption(attributes, choose_mentions(rng), rng)
+        caption = _caption(attributes, choose_mentions(rng), rng, grammar)
         if caption is not None and all(caption.text != other.text for other in captions):
             captions.append(caption)
     return captions
@@ -77,26 +75,31 @@ def _sample(names: Sequence[str], count: int, rng: np.random.Generator) -> list[
 
 
 def _caption(
-    attributes: Mapping[str, str], mentions: tuple[str, ...], rng: np.random.Generator
+    attributes: Mapping[str, str],
+    mentions: tuple[str, ...],
+    rng: np.random.Generator,
+    grammar: Grammar,
 ) -> Caption | None:
     # The same attributes are worded anew until the sentence has a fitting length.
     for _ in range(_ATTEMPTS):
-        speaker = Speaker(attributes, rng)
-        sentence = SENTENCES[int(rng.random() * len(SENTENCES))](speaker, mentions)
-        if WORDS[0] <= len(sentence.split()) <= WORDS[1]:
-            return _fill(sentence + ".", speaker, mentions)
+        sentence, unaltered = grammar.write(attributes, mentions, rng)
+        if grammar.fewest_words <= len(sentence.split()) <= grammar.most_words:
+            words = {part: grammar.colours[attributes[part]] for part in COLOUR_PARTS}
+            return _fill(sentence + ".", words, unaltered, mentions)
     return None
 
 
-def _fill(sentence: str, speaker: Speaker, mentions: tuple[str, ...]) -> Caption:
+def _fill(
+    sentence: str, words: Mapping[str, str], unaltered: Set[str], mentions: tuple[str, ...]
+) -> Caption:
     text, end = "", 0
     swappable: dict[str, tuple[int, int]] = {}
     for field in _FIELD.finditer(sentence):
         text += sentence[end : field.start()]
         parts = field[1].split("+")
-        value = speaker.attributes[parts[0]]
+        value = words[parts[0]]
         # The first word takes a capital, which another colour would lose.
-        if text and parts[0] in speaker.unaltered and len(parts) == 1:
+        if text and parts[0] in unaltered and len(parts) == 1:
             swappable[parts[0]] = (len(text), len(text) + len(value))
         text, end = text + value, field.end()
     text += sentence[end:]

@@ -1,5 +1,7 @@
 """Parameters of the drawn corpus."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from s2igan.engine.section import Section
@@ -8,6 +10,9 @@ from s2igan.engine.section import Section
 class MinibirdsConfig(Section):
     """How much of MiniBirds is drawn; the seed and the validation classes are the corpus's own."""
 
+    language: Literal["english", "indonesian"] = Field(
+        description="what the captions are written in; take voices of the same language"
+    )
     species: int = Field(
         ge=0, description="species used, of those in the manifest; 0 takes them all"
     )

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from s2igan.corpora.minibirds.captions import Caption, describe
+from s2igan.corpora.minibirds.grammar import GRAMMARS
 from s2igan.corpora.minibirds.painter import draw
 
 SIZE = 256
@@ -55,6 +56,6 @@ def encode_drawing(drawing: Drawing) -> bytes:
     return file.getvalue()
 
 
-def describe_drawing(drawing: Drawing) -> list[Caption]:
-    """Write the ten captions of a drawing."""
-    return describe(drawing.attributes, drawing.generator(_CAPTIONS))
+def describe_drawing(language: str, drawing: Drawing) -> list[Caption]:
+    """Write the ten captions of a drawing, in a language of :data:`GRAMMARS`."""
+    return describe(drawing.attributes, drawing.generator(_CAPTIONS), GRAMMARS[language])

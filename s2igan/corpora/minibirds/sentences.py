@@ -1,4 +1,4 @@
-"""The shapes of a sentence: where subject, colours and the rest of a bird stand in it.
+"""The shapes of an English sentence: where subject, colours and the rest of a bird stand in it.
 
 A colour is left as a field, ``{crown}``, or ``{wing+tail}`` where one word speaks of two parts.
 Colours begin with consonants, and so does every other word that follows an article.
@@ -241,3 +241,11 @@ SENTENCES: Final[tuple[Callable[[Speaker, Sequence[str]], str], ...]] = (
     _with_its,
 )
 """Each writes about all the attributes it is given; the commonest stands twice."""
+
+
+def write_english(
+    attributes: Mapping[str, str], mentions: Sequence[str], rng: np.random.Generator
+) -> tuple[str, set[str]]:
+    """See :attr:`s2igan.corpora.minibirds.grammar.Grammar.write`."""
+    speaker = Speaker(attributes, rng)
+    return SENTENCES[int(rng.random() * len(SENTENCES))](speaker, mentions), speaker.unaltered
