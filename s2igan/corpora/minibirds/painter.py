@@ -103,5 +103,7 @@ def _relief(coverage: Planes, right: float, up: float) -> Planes:
     blurred = np.asarray(small.filter(ImageFilter.GaussianBlur(4)), np.float32) / 255
     down_slope, right_slope = np.gradient(blurred)
     lit = np.clip((down_slope * up - right_slope * right) * 10, -1, 1)
-    wide = Image.fromarray(lit.astype(np.float32)).resize((size, size), Image.Resampling.BILINEAR)
+    wide = Image.fromarray(np.asarray(lit, np.float32)).resize(
+        (size, size), Image.Resampling.BILINEAR
+    )
     return np.asarray(wide)
