@@ -53,7 +53,7 @@ test: $(READY)  ## run the tests
 check: $(READY)  ## ruff and mypy
 	ruff check .
 	ruff format --check .
-	mypy s2igan stages tests $(wildcard bench/*.py)
+	mypy s2igan stages tests docs/site.py $(wildcard bench/*.py)
 
 .PHONY: deps
 deps: $(READY)  ## write the source files among the deps of dvc.yaml
@@ -63,7 +63,11 @@ deps: $(READY)  ## write the source files among the deps of dvc.yaml
 ui: $(READY)  ## open the runs in the MLflow UI
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
 
+.PHONY: docs
+docs: $(READY)  ## build the documentation as a site in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+
 .PHONY: clean
 clean:  ## remove the environment and what tools left; outputs and runs stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dvc_plots
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dvc_plots site
 	find s2igan stages tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,36 @@
+"""The documentation builds as a site, and its links lead somewhere there and in the repository."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files_of_the_repository(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    inside = [target for target in targets if not re.match(r"[a-z]+:|#", target)]
+    lost = [target for target in inside if not (page.parent / target.split("#")[0]).exists()]
+    assert not lost
+
+
+def test_the_site_builds_with_every_page_in_its_menu(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs", reason="the extra `docs` is not installed")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "not included in the" not in done.stderr
+    front = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert 'href="method/"' in front
+    assert (tmp_path / "plots" / "samples_grid.png").is_file()
