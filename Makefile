@@ -53,7 +53,7 @@ test: $(READY)  ## run the tests
 check: $(READY)  ## ruff and mypy
 	ruff check .
 	ruff format --check .
-	mypy s2igan stages tests docs/site.py $(wildcard bench/*.py)
+	mypy s2igan stages tests docs $(wildcard bench/*.py)
 
 .PHONY: deps
 deps: $(READY)  ## write the source files among the deps of dvc.yaml
