@@ -12,7 +12,6 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from s2igan.engine.section import Section
-from s2igan.engine.strict_yaml import parse_yaml, read_yaml
 from s2igan.errors import UserError
 
 SETTINGS = ("device", "workers", "archives", "tracking")
@@ -70,6 +69,25 @@ def _writable(folder: Path) -> bool:
     return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
 
 
+def _read_file(path: Path) -> dict[str, object]:
+    try:
+        # Speaking to a model needs no PyYAML, where no such file lies.
+        from s2igan.engine.strict_yaml import read_yaml
+    except ImportError as error:
+        raise UserError(
+            f"{str(path)!r}",
+            got="no package PyYAML to read it",
+            expected="the extra `pipeline`",
+            fix="install `s2igan[pipeline]`, or start outside the repository",
+        ) from error
+    values = read_yaml(path)
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise UserError(f"{str(path)!r}", got=repr(values), expected="a mapping of settings")
+    return values
+
+
 def read_runtime() -> Runtime:
     """Read the machine's settings.
 
@@ -77,16 +95,12 @@ def read_runtime() -> Runtime:
         UserError: if a setting is unknown or has a wrong value.
     """
     path = repository_root() / "runtime.yaml"
-    values = read_yaml(path) if path.is_file() else None
-    if values is None:
-        values = {}
-    if not isinstance(values, dict):
-        raise UserError(f"{str(path)!r}", got=repr(values), expected="a mapping of settings")
+    values = _read_file(path) if path.is_file() else {}
     sources = {name: f"{name} in {str(path)!r}" for name in values}
     for name in SETTINGS:
         variable = f"S2IGAN_{name.upper()}"
         if text := os.environ.get(variable):
-            values[name] = parse_yaml(text) if name == "workers" else text
+            values[name] = int(text) if name == "workers" and text.isdecimal() else text
             sources[name] = f"variable {variable}"
     try:
         return Runtime.model_validate(values)

@@ -1,0 +1,1 @@
+"""One trained model as a thing to use."""

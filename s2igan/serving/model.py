@@ -1,0 +1,119 @@
+"""A trained model that draws what it is told."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from s2igan.engine.device import choose_device
+from s2igan.engine.pictures import Picture
+from s2igan.rdg.draw import draw, noise_vectors
+from s2igan.serving.card import read_card, recordings_config
+from s2igan.serving.hearing import Hearing
+from s2igan.serving.networks import Networks, load_networks
+from s2igan.serving.recording import Recording
+
+Floats = npt.NDArray[np.float32]
+
+
+class SpeechToImage:
+    """Speech in, pictures out.
+
+    Every recording is embedded and every picture drawn by itself, so nothing depends on what stands
+    beside it.
+
+    Args:
+        networks: the speech encoder and the generator.
+        card: what the model was trained on, its figures and licence; see
+            :mod:`s2igan.serving.card`.
+        device: where to compute.
+
+    Attributes:
+        card: see above.
+        image_size: side S of a picture, pixels.
+        sample_rate_hz: rate that recordings are brought to, Hz.
+        device: where it computes.
+    """
+
+    def __init__(self, networks: Networks, card: Mapping[str, Any], device: torch.device) -> None:
+        self._encoder = networks.encoder.to(device)
+        self._generator = networks.generator.to(device)
+        self._hearing = Hearing(networks.encoder_description["mel"], recordings_config(card))
+        self.card = card
+        self.device = device
+        self.image_size: int = networks.generator.sizes[-1]
+        self.sample_rate_hz = self._hearing.sample_rate_hz
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device | None = None) -> Self:
+        """Load an exported model or the ``artifacts/rdg`` of a pipeline.
+
+        Args:
+            folder: see :func:`s2igan.serving.locate.find_model`.
+            device: where to compute; by default the machine's setting, said on stderr.
+
+        Raises:
+            UserError: if a file is missing or broken.
+        """
+        return cls(load_networks(folder), read_card(folder), device or choose_device())
+
+    def log_mel(self, recording: Recording) -> Floats:
+        """Return what the model hears, ``(F, bands)`` float32 log-mel frames.
+
+        Raises:
+            UserError: if less than one window of speech is left of the recording.
+        """
+        return self._hearing(recording)
+
+    @torch.inference_mode()
+    def embed(self, recordings: Sequence[Recording]) -> Floats:
+        """Return speech embeddings, ``(N, E)`` float32 of unit length.
+
+        Raises:
+            UserError: as :meth:`log_mel`.
+        """
+        embeddings = np.empty((len(recordings), self._encoder.embedding_dim), np.float32)
+        for row, recording in enumerate(recordings):
+            frames = torch.from_numpy(self.log_mel(recording)).to(self.device)
+            lengths = torch.tensor([len(frames)], device=self.device)
+            embeddings[row] = self._encoder(frames[None], lengths)[0].cpu().numpy()
+        return embeddings
+
+    def draw(
+        self,
+        embeddings: Floats,
+        *,
+        count: int = 1,
+        seed: int = 0,
+        truncation: float | None = None,
+    ) -> Picture:
+        """Draw pictures of speech embeddings.
+
+        Args:
+            embeddings: ``(N, E)`` from :meth:`embed`.
+            count: pictures of each; picture k has the same noise for every embedding, that with
+                index k of the stage ``sample``.
+            seed: of the noise.
+            truncation: noise values beyond this many standard deviations are drawn again; smaller
+                is plainer and less varied.
+
+        Returns:
+            ``(N, count, S, S, 3)`` uint8.
+        """
+        size = self.image_size
+        dimension = self._generator.noise_dim + self._generator.condition_dim
+        noise = noise_vectors(seed, range(count), dimension, truncation)
+        pictures = np.empty((len(embeddings), count, size, size, 3), np.uint8)
+        for row, embedding in enumerate(embeddings):
+            for column in range(count):
+                (pictures[row, column],) = draw(
+                    self._generator,
+                    embedding[None],
+                    noise[column : column + 1],
+                    device=self.device,
+                    precision="float32",
+                )
+        return pictures

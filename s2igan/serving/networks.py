@@ -1,0 +1,59 @@
+"""The two networks of a model folder, with the front end that they hear through.
+
+The names of the files are those of ``artifacts/rdg``, so that a folder of the pipeline is a model
+as it stands, and an exported one is the same with less precision and more words.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from s2igan.errors import UserError
+from s2igan.rdg.generator import Generator
+from s2igan.sen.build import build_encoder
+from s2igan.sen.encoder import DescriptionEncoder
+
+GENERATOR, GENERATOR_WEIGHTS = "rdg.json", "generator.safetensors"
+ENCODER, ENCODER_WEIGHTS = "sen.json", "speech_encoder.safetensors"
+FILES = (GENERATOR, GENERATOR_WEIGHTS, ENCODER, ENCODER_WEIGHTS)
+
+
+class Networks(NamedTuple):
+    """Both in evaluation mode, on the CPU and in float32, and the content of their JSON files."""
+
+    encoder: DescriptionEncoder
+    generator: Generator
+    encoder_description: dict[str, Any]
+    generator_description: dict[str, Any]
+
+
+def load_networks(folder: Path) -> Networks:
+    """Load the speech encoder and the generator of a model folder.
+
+    Raises:
+        UserError: if a file is missing or broken, or the encoder does not listen.
+    """
+    try:
+        description = json.loads((folder / ENCODER).read_text("utf-8"))
+        encoder = build_encoder(description)
+        encoder.load_state_dict(load_file(folder / ENCODER_WEIGHTS))
+        drawn_by = json.loads((folder / GENERATOR).read_text("utf-8"))
+        generator = Generator(**drawn_by["generator"])
+        generator.load_state_dict(load_file(folder / GENERATOR_WEIGHTS))
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
+        raise UserError(
+            f"model {str(folder)!r}",
+            got=str(error).splitlines()[0],
+            expected=f"{', '.join(FILES)} that fit each other",
+            fix="export it again with `s2igan export`",
+        ) from error
+    if encoder.reads != "mel":
+        raise UserError(
+            f"model {str(folder)!r}",
+            got=f"an encoder that reads {encoder.reads}",
+            expected="one that listens to speech",
+        )
+    return Networks(encoder.eval(), generator.eval(), description, drawn_by)

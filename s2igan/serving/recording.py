@@ -1,0 +1,174 @@
+"""A recording as somebody hands it over: read, checked, mixed to mono."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from s2igan.errors import UserError
+from s2igan.speech.audio import Samples
+
+SHORTEST_S = 0.2
+"""Seconds below which no word fits."""
+
+LONGEST_S = 30.0
+"""Seconds above which it is no description of one picture."""
+
+RATES_HZ = (4000, 384000)
+"""Sampling rates that are taken, lowest and highest, Hz."""
+
+SILENT_DBFS = -60.0
+"""A recording whose loudest frame lies below is silent, dB of full scale."""
+
+_FRAME_S = 0.02
+_CHANNELS = 32
+_KINDS = "a WAV, FLAC, OGG or MP3 file with speech in it"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a microphone or a file gave.
+
+    Attributes:
+        samples: ``(T,)`` float32 mono in [-1, 1].
+        rate_hz: their rate, Hz.
+    """
+
+    samples: Samples
+    rate_hz: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return len(self.samples) / self.rate_hz
+
+
+def read_recording(path: Path) -> Recording:
+    """Read a recording of any rate, mono or stereo; a long one is refused from its header.
+
+    Args:
+        path: a WAV, FLAC, OGG or MP3 file, or any other that libsndfile reads.
+
+    Raises:
+        UserError: if there is no such file, it is not audio, or :func:`check_recording` refuses it.
+    """
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "no such file"
+        raise UserError(f"recording {str(path)!r}", got=found, expected=_KINDS)
+    try:
+        with soundfile.SoundFile(path) as file:
+            _check_header(file, str(path))
+            # What the header says may be wrong; nothing beyond the longest is read in any case.
+            limit = int(LONGEST_S * file.samplerate) + 1
+            samples = file.read(frames=limit, dtype="float32", always_2d=True)
+            rate_hz = int(file.samplerate)
+    except OSError as error:
+        raise UserError(f"recording {str(path)!r}", got=error.strerror, expected=_KINDS) from error
+    except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
+        size = path.stat().st_size
+        got = f"{size} bytes that do not decode" if size else "an empty file"
+        raise UserError(f"recording {str(path)!r}", got=got, expected=_KINDS) from error
+    return check_recording(samples, rate_hz, str(path))
+
+
+def check_recording(samples: npt.NDArray[Any], rate_hz: int, name: str) -> Recording:
+    """Check samples and mix them to mono.
+
+    Args:
+        samples: ``(T,)`` or ``(T, C)``, float32 or float64 in [-1, 1], or int16 or int32; floats
+            beyond full scale are turned down, not clipped.
+        rate_hz: their rate, Hz.
+        name: how an error names the recording.
+
+    Raises:
+        UserError: if it holds no sample, one that is not a number, or nothing but silence, if it
+            is too short or too long, or if dtype, shape or rate are none of sound.
+    """
+    _check_rate(rate_hz, name)
+    mono = _mono(samples, name)
+    if not len(mono):
+        raise UserError(_named(name), got="no sample", expected="speech")
+    if not np.isfinite(mono).all():
+        raise UserError(_named(name), got="samples that are not numbers", expected="speech")
+    _check_length(len(mono) / rate_hz, name)
+    mono /= max(1.0, float(np.abs(mono).max()))
+    if _loudest_dbfs(mono, round(_FRAME_S * rate_hz)) < SILENT_DBFS:
+        raise UserError(
+            _named(name),
+            got=f"{len(mono) / rate_hz:.2g} s of silence",
+            expected="speech",
+            fix="check the microphone and its level",
+        )
+    return Recording(mono, rate_hz)
+
+
+def _check_header(file: soundfile.SoundFile, name: str) -> None:
+    _check_rate(int(file.samplerate), name)
+    _check_channels(file.channels, name)
+    if file.frames > LONGEST_S * file.samplerate:
+        _check_length(file.frames / file.samplerate, name)
+
+
+def _check_rate(rate_hz: int, name: str) -> None:
+    low, high = RATES_HZ
+    if not low <= rate_hz <= high:
+        raise UserError(
+            _named(name), got=f"{rate_hz} samples a second", expected=f"{low} to {high}"
+        )
+
+
+def _check_channels(channels: int, name: str) -> None:
+    if not 1 <= channels <= _CHANNELS:
+        raise UserError(_named(name), got=f"{channels} channels", expected=f"1 to {_CHANNELS}")
+
+
+def _check_length(seconds: float, name: str) -> None:
+    if seconds < SHORTEST_S:
+        raise UserError(
+            _named(name),
+            got=f"{seconds:.2g} s",
+            expected=f"at least {SHORTEST_S} s",
+            fix="say a whole sentence",
+        )
+    if seconds > LONGEST_S:
+        raise UserError(
+            _named(name),
+            got=f"{seconds:,.0f} s",
+            expected=f"at most {LONGEST_S:.0f} s, the description of one picture",
+            fix="cut the part out that describes it",
+        )
+
+
+def _mono(samples: npt.NDArray[Any], name: str) -> Samples:
+    scales = {"f4": 1.0, "f8": 1.0, "i2": 2.0**15, "i4": 2.0**31}
+    array = np.asarray(samples)
+    scale = scales.get(array.dtype.str[1:])
+    if scale is None or array.ndim not in (1, 2):
+        raise UserError(
+            _named(name),
+            got=f"an array of {array.dtype}, shape {array.shape}",
+            expected="(T,) or (T, channels) of float32, float64, int16 or int32",
+        )
+    if array.ndim == 2:
+        _check_channels(array.shape[1], name)
+        array = array.mean(axis=1, dtype=np.float64 if scale > 1 else array.dtype)
+    # A float64 beyond float32 is told as not a number, without a warning on the way.
+    with np.errstate(over="ignore"):
+        mono: Samples = np.array(array / scale, np.float32)
+    return mono
+
+
+def _loudest_dbfs(samples: Samples, frame: int) -> float:
+    """Return the root mean square of the loudest frame, dB of full scale; -inf if all is equal."""
+    # A microphone's constant offset is no sound.
+    centred = samples.astype(np.float64) - samples.mean(dtype=np.float64)
+    power = np.square(np.pad(centred, (0, -len(centred) % frame))).reshape(-1, frame).mean(axis=1)
+    loudest = float(power.max())
+    return 10 * float(np.log10(loudest)) if loudest > 0 else -np.inf
+
+
+def _named(name: str) -> str:
+    return f"recording {name!r}"

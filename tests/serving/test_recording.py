@@ -1,0 +1,170 @@
+"""Recordings as people hand them over: a recording or one clear line."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+
+from s2igan.errors import UserError
+from s2igan.serving.recording import LONGEST_S, check_recording, read_recording
+
+RATE = 16000
+
+
+def tone(rate_hz: int = RATE, seconds: float = 1.0) -> npt.NDArray[np.float32]:
+    times = np.arange(round(rate_hz * seconds)) / rate_hz
+    return (0.3 * np.sin(2 * np.pi * 220 * times)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "subtype", "rate_hz", "tolerance"),
+    [
+        ("a.wav", "PCM_16", 8000, 1e-4),
+        ("a.wav", "PCM_24", 48000, 1e-6),
+        ("a.wav", "PCM_U8", 11025, 1e-2),
+        ("a.wav", "FLOAT", 44100, 0.0),
+        ("a.flac", "PCM_16", 22050, 1e-4),
+        ("a.ogg", "VORBIS", 44100, 0.1),
+        ("a.mp3", "MPEG_LAYER_III", 44100, None),
+    ],
+)
+def test_every_kind_of_file_is_read(
+    tmp_path: Path, name: str, subtype: str, rate_hz: int, tolerance: float | None
+) -> None:
+    samples = tone(rate_hz)
+    soundfile.write(tmp_path / name, samples, rate_hz, subtype=subtype)
+    recording = read_recording(tmp_path / name)
+    assert recording.rate_hz == rate_hz
+    assert recording.samples.dtype == np.float32
+    if tolerance is None:  # MP3 adds silence at both ends
+        power = np.square(recording.samples).mean()
+        assert power == pytest.approx(np.square(samples).mean(), rel=0.1)
+    else:
+        np.testing.assert_allclose(recording.samples, samples, atol=tolerance)
+
+
+def test_stereo_is_mixed(tmp_path: Path) -> None:
+    stereo = np.stack([tone(), np.zeros(RATE, np.float32)], axis=1)
+    soundfile.write(tmp_path / "a.wav", stereo, RATE, subtype="FLOAT")
+    np.testing.assert_allclose(read_recording(tmp_path / "a.wav").samples, tone() / 2, atol=1e-7)
+
+
+def bad_file(kind: str, folder: Path) -> Path:
+    path = folder / "bad.wav"
+    if kind == "nothing":
+        return path
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "0 bytes":
+        path.touch()
+    elif kind == "text":
+        path.write_text("a small bird with a red crown\n" * 40)
+    elif kind == "half a header":
+        soundfile.write(path, tone(), RATE)
+        path.write_bytes(path.read_bytes()[:20])
+    elif kind == "header alone":
+        soundfile.write(path, tone()[:0], RATE)
+    elif kind == "silence":
+        soundfile.write(path, np.zeros(RATE), RATE)
+    elif kind == "an offset":
+        soundfile.write(path, np.full(RATE, 0.5), RATE)
+    elif kind == "NaN":
+        samples = tone()
+        samples[100] = np.nan
+        soundfile.write(path, samples, RATE, subtype="FLOAT")
+    elif kind == "short":
+        soundfile.write(path, tone(seconds=0.1), RATE)
+    elif kind == "long":
+        soundfile.write(path, tone(seconds=LONGEST_S + 1), RATE)
+    elif kind == "2 samples a second":
+        soundfile.write(path, tone()[:60], 2)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("nothing", "no such file"),
+        ("folder", "a folder"),
+        ("0 bytes", "an empty file"),
+        ("text", "1200 bytes that do not decode"),
+        ("half a header", "20 bytes that do not decode"),
+        ("header alone", "no sample"),
+        ("silence", "1 s of silence"),
+        ("an offset", "1 s of silence"),
+        ("NaN", "samples that are not numbers"),
+        ("short", "got 0.1 s; expected at least 0.2 s"),
+        ("long", "got 31 s; expected at most 30 s"),
+        ("2 samples a second", "2 samples a second"),
+    ],
+)
+def test_a_bad_file_is_told_in_one_line(tmp_path: Path, kind: str, said: str) -> None:
+    path = bad_file(kind, tmp_path)
+    with pytest.raises(UserError) as caught:
+        read_recording(path)
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "minutes", "said"),
+    [("a.wav", 120, "7,200"), ("a.flac", 120, "7,200"), ("a.ogg", 3, "180"), ("a.mp3", 3, "180")],
+)
+def test_two_hours_are_refused_without_being_read(
+    tmp_path: Path, name: str, minutes: int, said: str
+) -> None:
+    path, rate_hz = tmp_path / name, 8000
+    with soundfile.SoundFile(path, "w", rate_hz, 1) as file:
+        for _ in range(minutes):
+            file.write(np.zeros(60 * rate_hz, np.float32))
+    began = time.monotonic()
+    with pytest.raises(UserError, match=f"got {said} s; expected at most 30 s"):
+        read_recording(path)
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [(np.float32, 1.0), (np.float64, 1.0), (np.int16, 2.0**15), (np.int32, 2.0**31)],
+)
+def test_samples_of_every_kind_come_out_in_one_range(dtype: type, scale: float) -> None:
+    recording = check_recording((tone() * scale).astype(dtype), RATE, "clip")
+    np.testing.assert_allclose(recording.samples, tone(), atol=1e-4)
+
+
+def test_what_exceeds_full_scale_is_turned_down() -> None:
+    recording = check_recording(10 * tone(), RATE, "clip")
+    np.testing.assert_allclose(recording.samples, tone() / 0.3, atol=1e-3)
+
+
+def test_the_callers_samples_stay_as_they_are() -> None:
+    samples = 10 * tone()
+    check_recording(samples, RATE, "clip")
+    np.testing.assert_array_equal(samples, 10 * tone())
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        np.zeros(RATE, np.complex64),
+        np.zeros(RATE, np.uint8),
+        np.array(["a"] * RATE),
+        np.zeros((RATE, 2, 2), np.float32),
+        np.zeros((RATE, 0), np.float32),
+        np.full(RATE, 1e300),
+        np.zeros((), np.float32),
+    ],
+    ids=["complex", "uint8", "text", "3-d", "no channel", "beyond float32", "0-d"],
+)
+def test_samples_that_are_no_sound_are_refused(samples: npt.NDArray[np.generic]) -> None:
+    with pytest.raises(UserError, match="recording 'clip'"):
+        check_recording(samples, RATE, "clip")
+
+
+def test_noise_is_taken() -> None:
+    noise = np.random.default_rng(1).standard_normal(RATE).astype(np.float32) / 10
+    assert check_recording(noise, RATE, "clip").seconds == 1
