@@ -1,6 +1,7 @@
 """Recordings as people hand them over: a recording or one clear line."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -52,36 +53,37 @@ def test_stereo_is_mixed(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_recording(tmp_path / "a.wav").samples, tone() / 2, atol=1e-7)
 
 
-def bad_file(kind: str, folder: Path) -> Path:
-    path = folder / "bad.wav"
-    if kind == "nothing":
-        return path
-    if kind == "folder":
-        path.mkdir()
-    elif kind == "0 bytes":
-        path.touch()
-    elif kind == "text":
-        path.write_text("a small bird with a red crown\n" * 40)
-    elif kind == "half a header":
-        soundfile.write(path, tone(), RATE)
-        path.write_bytes(path.read_bytes()[:20])
-    elif kind == "header alone":
-        soundfile.write(path, tone()[:0], RATE)
-    elif kind == "silence":
-        soundfile.write(path, np.zeros(RATE), RATE)
-    elif kind == "an offset":
-        soundfile.write(path, np.full(RATE, 0.5), RATE)
-    elif kind == "NaN":
-        samples = tone()
-        samples[100] = np.nan
-        soundfile.write(path, samples, RATE, subtype="FLOAT")
-    elif kind == "short":
-        soundfile.write(path, tone(seconds=0.1), RATE)
-    elif kind == "long":
-        soundfile.write(path, tone(seconds=LONGEST_S + 1), RATE)
-    elif kind == "2 samples a second":
-        soundfile.write(path, tone()[:60], 2)
-    return path
+def not_a_number() -> npt.NDArray[np.float32]:
+    samples = tone()
+    samples[100] = np.nan
+    return samples
+
+
+def half_a_header(path: Path) -> None:
+    soundfile.write(path, tone(), RATE)
+    path.write_bytes(path.read_bytes()[:20])
+
+
+def sound(
+    samples: npt.NDArray[np.float32], rate_hz: int = RATE, subtype: str = "PCM_16"
+) -> Callable[[Path], None]:
+    return lambda path: soundfile.write(path, samples, rate_hz, subtype=subtype)
+
+
+MAKERS: dict[str, Callable[[Path], object]] = {
+    "nothing": lambda path: None,
+    "folder": Path.mkdir,
+    "0 bytes": Path.touch,
+    "text": lambda path: path.write_text("a small bird with a red crown\n" * 40),
+    "half a header": half_a_header,
+    "header alone": sound(tone()[:0]),
+    "silence": sound(np.zeros(RATE, np.float32)),
+    "an offset": sound(np.full(RATE, 0.5, np.float32)),
+    "NaN": sound(not_a_number(), subtype="FLOAT"),
+    "short": sound(tone(seconds=0.1)),
+    "long": sound(tone(seconds=LONGEST_S + 1)),
+    "2 samples a second": sound(tone()[:60], rate_hz=2),
+}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,8 @@ def bad_file(kind: str, folder: Path) -> Path:
     ],
 )
 def test_a_bad_file_is_told_in_one_line(tmp_path: Path, kind: str, said: str) -> None:
-    path = bad_file(kind, tmp_path)
+    path = tmp_path / "bad.wav"
+    MAKERS[kind](path)
     with pytest.raises(UserError) as caught:
         read_recording(path)
     assert said in str(caught.value)
