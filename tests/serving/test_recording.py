@@ -71,7 +71,7 @@ def sound(
 
 
 MAKERS: dict[str, Callable[[Path], object]] = {
-    "nothing": lambda path: None,
+    "nothing": str,
     "folder": Path.mkdir,
     "0 bytes": Path.touch,
     "text": lambda path: path.write_text("a small bird with a red crown\n" * 40),
