@@ -8,12 +8,14 @@ from pathlib import Path
 from types import FrameType
 
 from s2igan.errors import EXIT_USER_ERROR, UserError
+from s2igan.serving.commands import add_commands
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code; bad input is told in one line, with code 2."""
     parser = argparse.ArgumentParser(prog="s2igan", description="Speech in, pictures out.")
     commands = parser.add_subparsers(required=True, metavar="command")
+    add_commands(commands.add_parser)
     report = commands.add_parser("report", help="print the figures of a folder as a table")
     report.add_argument("metrics", type=Path, nargs="?", default=Path("metrics"))
     report.set_defaults(run=_report)

@@ -4,18 +4,19 @@ from pathlib import Path
 
 from s2igan.engine.runtime import repository_root
 from s2igan.errors import UserError
+from s2igan.serving.networks import GENERATOR_WEIGHTS
 
 DEFAULT = Path(__file__).parent / "default"
 """The model that ships with the package."""
 
-_MARK = "generator.safetensors"
+_MLFLOW = ("models:/", "runs:/", "mlflow-artifacts:/")
 
 
 def find_model(spec: str | None) -> Path:
     """Return the folder of a model, fetched into a cache if it lies elsewhere.
 
     Args:
-        spec: an exported folder, the ``artifacts`` folder of a pipeline or its ``rdg``; a DVC
+        spec: an exported folder, a pipeline, its ``artifacts`` or ``artifacts/rdg``; a DVC
             revision, ``dvc:REV`` or plain; an MLflow address such as ``models:/s2igan@champion``;
             None takes ``artifacts/rdg`` of the repository that one stands in, else the model that
             ships with the package.
@@ -25,13 +26,18 @@ def find_model(spec: str | None) -> Path:
     """
     if spec is None:
         return _nearest()
-    if found := _in_folder(Path(spec)):
+    if spec.startswith(_MLFLOW):
+        from s2igan.serving.from_mlflow import fetch_address
+
+        return _only_model(fetch_address(spec), spec)
+    if found := _in_folder(Path(spec).expanduser()):
         return found
-    raise UserError(
-        f"model {spec!r}",
-        got="no model there",
-        expected="an exported folder, a DVC revision or an MLflow address",
-    )
+    revision = spec.removeprefix("dvc:")
+    if revision == spec and (Path(spec).exists() or not (repository_root() / ".dvc").is_dir()):
+        raise _no_model(spec)
+    from s2igan.serving.from_dvc import fetch_revision
+
+    return fetch_revision(revision, repository_root())
 
 
 def _nearest() -> Path:
@@ -47,4 +53,24 @@ def _nearest() -> Path:
 
 def _in_folder(folder: Path) -> Path | None:
     candidates = (folder, folder / "rdg", folder / "artifacts" / "rdg")
-    return next((path for path in candidates if (path / _MARK).is_file()), None)
+    return next((path for path in candidates if (path / GENERATOR_WEIGHTS).is_file()), None)
+
+
+def _only_model(folder: Path, spec: str) -> Path:
+    found = sorted(path.parent for path in folder.rglob(GENERATOR_WEIGHTS))
+    if len(found) != 1:
+        raise UserError(
+            f"model {spec!r}",
+            got=f"{len(found)} generators among its files",
+            expected="one, as `make register` logs it",
+        )
+    return found[0]
+
+
+def _no_model(spec: str) -> UserError:
+    return UserError(
+        f"model {spec!r}",
+        got="no model there",
+        expected="an exported folder, a pipeline, a DVC revision of the repository that you stand "
+        "in, or an MLflow address such as models:/s2igan@champion",
+    )

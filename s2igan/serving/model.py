@@ -11,7 +11,7 @@ import torch
 from s2igan.engine.device import choose_device
 from s2igan.engine.pictures import Picture
 from s2igan.rdg.draw import draw, noise_vectors
-from s2igan.serving.card import read_card, recordings_config
+from s2igan.serving.card import own_recordings, read_card
 from s2igan.serving.hearing import Hearing
 from s2igan.serving.networks import Networks, load_networks
 from s2igan.serving.recording import Recording
@@ -41,7 +41,7 @@ class SpeechToImage:
     def __init__(self, networks: Networks, card: Mapping[str, Any], device: torch.device) -> None:
         self._encoder = networks.encoder.to(device)
         self._generator = networks.generator.to(device)
-        self._hearing = Hearing(networks.encoder_description["mel"], recordings_config(card))
+        self._hearing = Hearing(networks.encoder_description["mel"], own_recordings(card))
         self.card = card
         self.device = device
         self.image_size: int = networks.generator.sizes[-1]
@@ -68,18 +68,22 @@ class SpeechToImage:
         """
         return self._hearing(recording)
 
-    @torch.inference_mode()
     def embed(self, recordings: Sequence[Recording]) -> Floats:
         """Return speech embeddings, ``(N, E)`` float32 of unit length.
 
         Raises:
             UserError: as :meth:`log_mel`.
         """
-        embeddings = np.empty((len(recordings), self._encoder.embedding_dim), np.float32)
-        for row, recording in enumerate(recordings):
-            frames = torch.from_numpy(self.log_mel(recording)).to(self.device)
+        return self.embed_frames([self.log_mel(recording) for recording in recordings])
+
+    @torch.inference_mode()
+    def embed_frames(self, heard: Sequence[Floats]) -> Floats:
+        """Return the embeddings of what :meth:`log_mel` gave, ``(N, E)`` float32."""
+        embeddings = np.empty((len(heard), self._encoder.embedding_dim), np.float32)
+        for row, frames in enumerate(heard):
+            batch = torch.from_numpy(frames)[None].to(self.device)
             lengths = torch.tensor([len(frames)], device=self.device)
-            embeddings[row] = self._encoder(frames[None], lengths)[0].cpu().numpy()
+            embeddings[row] = self._encoder(batch, lengths)[0].cpu().numpy()
         return embeddings
 
     def draw(

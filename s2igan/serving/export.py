@@ -1,0 +1,89 @@
+"""One folder that holds all of a model, loadable without the repository and its packages."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from s2igan.engine.folders import fresh_folder
+from s2igan.engine.weights import write_weights
+from s2igan.errors import UserError
+from s2igan.serving.card import CARD
+from s2igan.serving.model_card import README, model_card
+from s2igan.serving.networks import (
+    ENCODER,
+    ENCODER_WEIGHTS,
+    GENERATOR,
+    GENERATOR_WEIGHTS,
+    load_networks,
+)
+
+StoredPrecision = Literal["float16", "float32"]
+
+
+def export_model(
+    rdg: Path, card: Mapping[str, Any], out: Path, *, precision: StoredPrecision = "float16"
+) -> int:
+    """Write a model folder.
+
+    Args:
+        rdg: ``artifacts/rdg``, or another exported model.
+        card: what the model says of itself, see :func:`s2igan.serving.card.read_card`.
+        out: the folder; an exported model that lies there is replaced.
+        precision: of the stored matrices and filters; they are computed with in float32, and what
+            is small anyway, biases and batch norms, stays float32. float16 halves the files and
+            changes a picture by a level of 255 here and there.
+
+    Returns:
+        The size of the folder, bytes.
+
+    Raises:
+        UserError: if ``rdg`` is no model, or ``out`` is something else than an exported model.
+    """
+    check_replaceable(out)
+    networks = load_networks(rdg)
+    with fresh_folder(out) as folder:
+        write_weights(folder / GENERATOR_WEIGHTS, _stored(networks.generator, precision))
+        write_weights(folder / ENCODER_WEIGHTS, _stored(networks.encoder, precision))
+        _write(folder / GENERATOR, networks.generator_description)
+        _write(folder / ENCODER, networks.encoder_description)
+        _write(folder / CARD, card)
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        (folder / README).write_text(model_card(card, networks, size), encoding="utf-8")
+    return sum(path.stat().st_size for path in out.iterdir())
+
+
+def check_replaceable(out: Path) -> None:
+    """Refuse to write a model where something else lies.
+
+    Raises:
+        UserError: if ``out`` is a file, or a folder with content that is no exported model.
+    """
+    if not out.exists() or (out / CARD).is_file():
+        return
+    if not out.is_dir() or any(out.iterdir()):
+        raise UserError(
+            f"folder {str(out)!r}",
+            got="something else than an exported model there",
+            expected="a new folder, or a model to replace",
+            fix="name another folder",
+        )
+
+
+def _stored(module: nn.Module, precision: StoredPrecision) -> dict[str, Tensor]:
+    weights: dict[str, Tensor] = module.state_dict()
+    if precision == "float32":
+        return weights
+    return {name: _halved(value) if value.ndim > 1 else value for name, value in weights.items()}
+
+
+def _halved(weights: Tensor) -> Tensor:
+    # What float16 cannot hold stays as it is.
+    half = weights.half()
+    return half if bool(half.isfinite().all()) else weights
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,47 @@
+"""The figures of a card that a user asks for first, out of the many that it holds."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+HEADLINES: tuple[tuple[str, str], ...] = (
+    ("retrieval/speech_to_image/mAP", "real pictures found by speech, mAP"),
+    ("retrieval/speech_to_image/R@1", "real pictures found by speech, R@1"),
+    ("generation/consistency/all_pairs/mAP", "real pictures found by drawn ones, mAP"),
+    ("generation/keywords/generated/all", "mentioned attributes seen in the drawn picture"),
+    ("generation/keywords/generated/colours", "mentioned colours seen in the drawn picture"),
+    ("generation/swap/follows/all", "pictures that follow a changed colour word"),
+    ("generation/fidelity/generated/FID", "FID, smaller is better"),
+    ("generation/fidelity/generated/IS", "IS"),
+)
+"""Where each stands in a card's ``figures``, and what it is."""
+
+
+class Figure(NamedTuple):
+    """One figure: what it is, its value, chance and 95 % interval where known, its protocol."""
+
+    name: str
+    value: float
+    chance: float | None
+    interval: tuple[float, float] | None
+    protocol: tuple[str, ...]
+
+
+def headlines(card: Mapping[str, Any]) -> Iterator[Figure]:
+    """Yield the figures of :data:`HEADLINES` that a card holds."""
+    for path, name in HEADLINES:
+        figure: Any = card.get("figures", {})
+        for key in path.split("/"):
+            figure = figure.get(key, {})
+        if "value" in figure:
+            interval = (figure["low"], figure["high"]) if "low" in figure else None
+            yield Figure(
+                name, figure["value"], figure.get("chance"), interval, tuple(figure["protocol"])
+            )
+
+
+def number(value: float | None) -> str:
+    """Write a figure with three digits that count; nothing for None."""
+    if value is None:
+        return ""
+    decimals = 3 if abs(value) < 10 else 2 if abs(value) < 100 else 1
+    return f"{value:.{decimals}f}"

@@ -1,0 +1,58 @@
+"""Models of another revision, out of the DVC cache or remote."""
+
+from pathlib import Path
+from typing import Any
+
+from s2igan.engine.folders import fresh_folder
+from s2igan.engine.runtime import state_folder
+from s2igan.errors import UserError
+
+_MODEL = "artifacts/rdg"
+# What tells a card of the model beside it, see s2igan.serving.origin.
+_BESIDE = ("params.yaml", "dvc.lock", "metrics/retrieval.json", "metrics/generation.json")
+
+
+def fetch_revision(revision: str, repository: Path) -> Path:
+    """Fetch ``artifacts/rdg`` of a commit, branch, tag or experiment into the state folder.
+
+    Args:
+        revision: any name that Git or DVC knows.
+        repository: the root of the repository.
+
+    Returns:
+        The folder of the model. It is kept by the commit's hash: the same commit is fetched once.
+
+    Raises:
+        UserError: if DVC is not installed, or knows no such revision or no such output, or cannot
+            get at it.
+    """
+    try:
+        from dvc.api import DVCFileSystem
+    except ImportError as error:
+        raise UserError(
+            f"model {revision!r}",
+            got="no package DVC to fetch a revision with",
+            expected="the extra `pipeline`, or the folder of a model",
+            fix="install `s2igan[pipeline]`",
+        ) from error
+    try:
+        files = DVCFileSystem(str(repository), rev=revision)
+        folder = state_folder() / "models" / str(files.repo.get_rev())
+        if not folder.is_dir():
+            _copy(files, folder)
+    except Exception as error:  # DVC, its index and the stores of remotes share no base class
+        raise UserError(
+            f"model of revision {revision!r}",
+            got=" ".join(str(error).split()) or type(error).__name__,
+            expected="a revision whose artifacts/rdg lies in the DVC cache or remote",
+            fix="name a folder, or run `dvc pull` or `dvc repro` there",
+        ) from error
+    return folder / _MODEL
+
+
+def _copy(files: Any, folder: Path) -> None:
+    with fresh_folder(folder) as partial:
+        files.get(_MODEL, str(partial / _MODEL), recursive=True)
+        for name in filter(files.exists, _BESIDE):
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            files.get_file(name, str(partial / name))

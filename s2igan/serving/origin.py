@@ -1,0 +1,120 @@
+"""Where a folder ``artifacts/rdg`` comes from: the pipeline around it tells what a card holds."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from s2igan.errors import UserError
+
+SECTIONS = ("corpus", "tts", "features", "sen", "rdg")
+"""Sections of the parameters that made the model what it is."""
+
+OWN_LICENCE = "Apache-2.0"
+"""What this software and everything that it draws itself stand under."""
+
+_FIGURES = {"retrieval": "embed", "generation": "evaluate"}  # files of metrics/ by their stages
+
+
+def pipeline_root(rdg: Path) -> Path | None:
+    """Return the folder of the pipeline whose ``artifacts/rdg`` this is, if it is one."""
+    root = rdg.absolute().parents[1]
+    inside = rdg.absolute() == root / "artifacts" / "rdg"
+    return root if inside and (root / "params.yaml").is_file() else None
+
+
+def pipeline_card(root: Path) -> dict[str, Any]:
+    """Tell what the model in ``artifacts/rdg`` was trained on, and its figures.
+
+    Parameters are those of ``dvc.lock`` where there is one, since ``params.yaml`` may have been
+    edited after the training; figures are left out where they belong to another training.
+
+    Args:
+        root: the folder of the pipeline.
+
+    Returns:
+        A card, see :mod:`s2igan.serving.card`.
+
+    Raises:
+        UserError: if a file is broken, or PyYAML is missing.
+    """
+    lock = _yaml(root / "dvc.lock").get("stages", {})
+    parameters = _parameters(_yaml(root / "params.yaml"), lock)
+    corpus = parameters.get("corpus", {})
+    sources = _yaml(root / "data" / f"{corpus.get('kind')}.yaml").get("sources", {})
+    return {
+        "name": f"S2IGAN of {corpus.get('kind')}, edition {corpus.get('edition')}",
+        **parameters,
+        "counts": _json(root / "artifacts" / "corpus" / "corpus.json"),
+        "figures": {
+            name: _json(root / "metrics" / f"{name}.json")
+            for name, stage in _FIGURES.items()
+            if _up_to_date(stage, lock)
+        },
+        "licence": _licence(corpus.get("kind"), sources),
+        "sources": sources,
+    }
+
+
+def _parameters(written: Mapping[str, Any], lock: Mapping[str, Any]) -> dict[str, Any]:
+    locked: dict[str, Any] = {}
+    for stage in lock.values():
+        locked |= stage.get("params", {}).get("params.yaml", {})
+    return {name: locked.get(name, written.get(name, {})) for name in SECTIONS}
+
+
+def _licence(kind: object, sources: Mapping[str, Any]) -> str:
+    if kind == "minibirds":
+        return OWN_LICENCE
+    theirs = "; ".join(f"{name}: {source['licence']}" for name, source in sources.items())
+    return f"that of the corpus ({theirs})" if theirs else "that of the corpus"
+
+
+def _up_to_date(stage: str, lock: Mapping[str, Any]) -> bool:
+    """Tell whether what ``stage`` wrote is about the model as it lies there.
+
+    That is so if, from both back to the first stage, whatever one read is what another wrote last.
+    """
+    if not lock:
+        return True  # run without DVC, nobody kept a record
+    made = {
+        out["path"]: (name, out.get("md5")) for name, one in lock.items() for out in one["outs"]
+    }
+    waiting, seen = {stage, "train_rdg"}, set[str]()
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        if name not in lock:
+            return False
+        for dep in lock[name].get("deps", ()):
+            maker, checksum = made.get(dep["path"], (None, None))
+            if maker is not None and checksum != dep.get("md5"):
+                return False
+            waiting |= {maker} - seen - {None}
+    return True
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        from s2igan.engine.strict_yaml import read_yaml
+    except ImportError as error:
+        raise UserError(
+            f"pipeline {str(path.parent)!r}",
+            got="no package PyYAML to read its parameters",
+            expected="the extra `pipeline`, or an exported model",
+            fix="install `s2igan[pipeline]`, or export the model where the pipeline runs",
+        ) from error
+    value = read_yaml(path)
+    return value if isinstance(value, dict) else {}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        value: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{str(path)!r}", got=str(error), expected="JSON") from error
+    return value

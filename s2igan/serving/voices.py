@@ -1,0 +1,76 @@
+"""Recordings that are made on the spot: a text spoken by a voice, a few seconds of microphone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from s2igan.errors import UserError
+from s2igan.serving.card import own_voice
+from s2igan.serving.recording import Recording, check_recording
+from s2igan.speech.audio import from_pcm
+from s2igan.speech.espeak import say
+
+LONGEST_TEXT = 1000
+"""Characters; the fastest voice takes longer than a recording may last."""
+
+
+def speak_text(text: str, card: Mapping[str, Any]) -> Recording:
+    """Speak a text as the corpus of a model would.
+
+    Args:
+        text: one sentence.
+        card: of the model; its first voice speaks, at its mid rate and pitch.
+
+    Raises:
+        UserError: if there is nothing to say or too much, or no package espeakng-loader.
+    """
+    name = f"text {text[:40]!r}"
+    if not text.strip() or len(text) > LONGEST_TEXT:
+        raise UserError(name, got=f"{len(text)} characters", expected=f"1 to {LONGEST_TEXT}")
+    _check_voice_is_installed()
+    ((pcm, rate_hz),) = say([own_voice(card, text)], [name])
+    return check_recording(from_pcm(pcm), rate_hz, name)
+
+
+def listen(seconds: float, rate_hz: int) -> Recording:
+    """Record from the microphone that the machine calls its own.
+
+    Args:
+        seconds: how long.
+        rate_hz: wanted rate, Hz.
+
+    Raises:
+        UserError: if there is no package sounddevice, no microphone, or nothing was heard.
+    """
+    try:
+        import sounddevice
+    except (ImportError, OSError) as error:  # OSError: the package is there, PortAudio is not
+        raise UserError(
+            "--microphone",
+            got=" ".join(str(error).split()),
+            expected="the package sounddevice, and PortAudio behind it",
+            fix="install `s2igan[voice]`, or record a file and name it",
+        ) from error
+    try:
+        samples = sounddevice.rec(
+            round(seconds * rate_hz), samplerate=rate_hz, channels=1, dtype="float32", blocking=True
+        )
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise UserError(
+            "--microphone",
+            got=" ".join(str(error).split()),
+            expected="a microphone that can be opened",
+            fix="record a file and name it",
+        ) from error
+    return check_recording(samples, rate_hz, "of the microphone")
+
+
+def _check_voice_is_installed() -> None:
+    try:
+        import espeakng_loader  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            "--text",
+            got="no package espeakng-loader",
+            expected="the voice that it carries",
+            fix="install `s2igan[voice]`",
+        ) from error
