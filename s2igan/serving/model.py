@@ -15,6 +15,7 @@ from s2igan.serving.card import own_recordings, read_card
 from s2igan.serving.hearing import Hearing
 from s2igan.serving.networks import Networks, load_networks
 from s2igan.serving.recording import Recording
+from s2igan.speech.audio import Samples
 
 Floats = npt.NDArray[np.float32]
 
@@ -67,6 +68,10 @@ class SpeechToImage:
             UserError: if less than one window of speech is left of the recording.
         """
         return self._hearing(recording)
+
+    def sound(self, recording: Recording) -> Samples:
+        """Return the sound behind :meth:`log_mel`, ``(n,)`` float32 at ``sample_rate_hz``."""
+        return self._hearing.prepared(recording)
 
     def embed(self, recordings: Sequence[Recording]) -> Floats:
         """Return speech embeddings, ``(N, E)`` float32 of unit length.

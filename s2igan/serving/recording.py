@@ -46,32 +46,34 @@ class Recording:
         return len(self.samples) / self.rate_hz
 
 
-def read_recording(path: Path) -> Recording:
+def read_recording(path: Path, name: str | None = None) -> Recording:
     """Read a recording of any rate, mono or stereo; a long one is refused from its header.
 
     Args:
         path: a WAV, FLAC, OGG or MP3 file, or any other that libsndfile reads.
+        name: how an error names it; by default its path.
 
     Raises:
         UserError: if there is no such file, it is not audio, or :func:`check_recording` refuses it.
     """
+    name = name or str(path)
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no such file"
-        raise UserError(f"recording {str(path)!r}", got=found, expected=_KINDS)
+        raise UserError(_named(name), got=found, expected=_KINDS)
     try:
         with soundfile.SoundFile(path) as file:
-            _check_header(file, str(path))
+            _check_header(file, name)
             # What the header says may be wrong; nothing beyond the longest is read in any case.
             limit = int(LONGEST_S * file.samplerate) + 1
             samples = file.read(frames=limit, dtype="float32", always_2d=True)
             rate_hz = int(file.samplerate)
     except OSError as error:
-        raise UserError(f"recording {str(path)!r}", got=error.strerror, expected=_KINDS) from error
+        raise UserError(_named(name), got=error.strerror, expected=_KINDS) from error
     except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
         size = path.stat().st_size
         got = f"{size} bytes that do not decode" if size else "an empty file"
-        raise UserError(f"recording {str(path)!r}", got=got, expected=_KINDS) from error
-    return check_recording(samples, rate_hz, str(path))
+        raise UserError(_named(name), got=got, expected=_KINDS) from error
+    return check_recording(samples, rate_hz, name)
 
 
 def check_recording(samples: npt.NDArray[Any], rate_hz: int, name: str) -> Recording:
