@@ -7,6 +7,14 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from s2igan.serving.limits import (
+    LARGEST_SEED,
+    LEAST_TRUNCATION,
+    LONGEST_S,
+    MOST_PICTURES,
+    SHORTEST_S,
+)
+
 _MODEL = """\
 MODEL is one of
   a folder             what `s2igan export` wrote, or a pipeline's artifacts/rdg
@@ -41,7 +49,8 @@ examples:
   s2igan speak --microphone 4 -o mine.png
       four seconds of microphone
 
-Recordings: WAV, FLAC, OGG or MP3 of any rate, mono or stereo, 0.2 to 30 seconds long.
+Recordings are WAV, FLAC, OGG or MP3 files of any rate, mono or stereo, and last {SHORTEST_S:g} to
+{LONGEST_S:g} seconds.
 
 {_MODEL}
 A bad recording is told in one line, with exit code 2, and nothing is drawn.
@@ -96,7 +105,7 @@ def _speak(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--microphone",
         metavar="SECONDS",
-        type=number_in(0.2, 30.0),
+        type=number_in(SHORTEST_S, LONGEST_S),
         nargs="?",
         const=5.0,
         help="listen to the microphone, for 5 seconds if none are given",
@@ -113,21 +122,21 @@ def _speak(parser: argparse.ArgumentParser) -> None:
         "-n",
         "--count",
         metavar="N",
-        type=whole_in(1, 64),
+        type=whole_in(1, MOST_PICTURES),
         default=1,
-        help="pictures of each recording, 1 to 64; by default 1",
+        help=f"pictures of each recording, 1 to {MOST_PICTURES}; by default 1",
     )
     parser.add_argument(
         "--seed",
         metavar="SEED",
-        type=whole_in(0, 2**63 - 1),
+        type=whole_in(0, LARGEST_SEED),
         default=0,
         help="of the noise; by default 0",
     )
     parser.add_argument(
         "--truncation",
         metavar="SD",
-        type=number_in(0.05, 100.0),
+        type=number_in(LEAST_TRUNCATION, 100.0),
         help="draw noise again that lies beyond so many standard deviations: 0.8 keeps to what is "
         "typical; by default never",
     )

@@ -1,5 +1,6 @@
 """A trained model that draws what it is told."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -10,9 +11,11 @@ import torch
 
 from s2igan.engine.device import choose_device
 from s2igan.engine.pictures import Picture
+from s2igan.errors import UserError
 from s2igan.rdg.draw import draw, noise_vectors
 from s2igan.serving.card import own_recordings, read_card
 from s2igan.serving.hearing import Hearing
+from s2igan.serving.limits import LARGEST_SEED, LEAST_TRUNCATION, MOST_PICTURES
 from s2igan.serving.networks import Networks, load_networks
 from s2igan.serving.recording import Recording
 from s2igan.speech.audio import Samples
@@ -111,7 +114,12 @@ class SpeechToImage:
 
         Returns:
             ``(N, count, S, S, 3)`` uint8.
+
+        Raises:
+            UserError: if ``count``, ``seed`` or ``truncation`` lies outside of
+                :mod:`s2igan.serving.limits`.
         """
+        _check_draw(count, seed, truncation)
         size = self.image_size
         dimension = self._generator.noise_dim + self._generator.condition_dim
         noise = noise_vectors(seed, range(count), dimension, truncation)
@@ -126,3 +134,13 @@ class SpeechToImage:
                     precision="float32",
                 )
         return pictures
+
+
+def _check_draw(count: int, seed: int, truncation: float | None) -> None:
+    for name, value, low, high in (
+        ("pictures", count, 1, MOST_PICTURES),
+        ("seed", seed, 0, LARGEST_SEED),
+        ("truncation", truncation, LEAST_TRUNCATION, math.inf),
+    ):
+        if value is not None and not low <= value <= high:
+            raise UserError(name, got=value, expected=f"{low} to {high}")

@@ -9,13 +9,8 @@ import numpy.typing as npt
 import soundfile
 
 from s2igan.errors import UserError
+from s2igan.serving.limits import LONGEST_S, SHORTEST_S
 from s2igan.speech.audio import Samples
-
-SHORTEST_S = 0.2
-"""Seconds below which no word fits."""
-
-LONGEST_S = 30.0
-"""Seconds above which it is no description of one picture."""
 
 RATES_HZ = (4000, 384000)
 """Sampling rates that are taken, lowest and highest, Hz."""

@@ -5,12 +5,10 @@ from typing import Any
 
 from s2igan.errors import UserError
 from s2igan.serving.card import own_voice
+from s2igan.serving.limits import LONGEST_TEXT
 from s2igan.serving.recording import Recording, check_recording
 from s2igan.speech.audio import from_pcm
 from s2igan.speech.espeak import say
-
-LONGEST_TEXT = 1000
-"""Characters; the fastest voice takes longer than a recording may last."""
 
 
 def speak_text(text: str, card: Mapping[str, Any]) -> Recording:

@@ -10,7 +10,8 @@ import pytest
 import soundfile
 
 from s2igan.errors import UserError
-from s2igan.serving.recording import LONGEST_S, check_recording, read_recording
+from s2igan.serving.limits import LONGEST_S
+from s2igan.serving.recording import check_recording, read_recording
 
 RATE = 16000
 

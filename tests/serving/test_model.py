@@ -1,0 +1,140 @@
+"""A model draws what the stage `sample` draws, and nothing depends on its neighbours."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from s2igan.corpora.index import write_corpus
+from s2igan.engine.session import plain_session
+from s2igan.engine.weights import write_weights
+from s2igan.errors import UserError
+from s2igan.rdg import artifact as rdg_artifact
+from s2igan.rdg.sample import sample
+from s2igan.sen import artifact as sen_artifact
+from s2igan.sen.char_cnn_rnn import CharCnnRnn
+from s2igan.serving import networks
+from s2igan.serving.model import SpeechToImage
+from s2igan.serving.recording import Recording
+from s2igan.speech.audio import from_pcm, to_pcm
+from s2igan.speech.config import MelConfig
+from s2igan.speech.features import write_mel
+from s2igan.speech.shards import Spoken, shard_path, write_shard
+from tests.rdg.makers import corpus_tables, sample_config
+from tests.serving.makers import MEL, RATE, babble, write_model
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> SpeechToImage:
+    return SpeechToImage.load(write_model(tmp_path_factory.mktemp("model") / "rdg"), CPU)
+
+
+def said(seed: int, seconds: float = 1.5) -> Recording:
+    return Recording(from_pcm(to_pcm(babble(seed, seconds))), RATE)
+
+
+def test_files_are_named_as_the_pipeline_names_them() -> None:
+    assert networks.FILES == (
+        rdg_artifact.DESCRIPTION,
+        rdg_artifact.WEIGHTS,
+        sen_artifact.DESCRIPTION,
+        sen_artifact.SPEECH_WEIGHTS,
+    )
+
+
+def test_a_test_utterance_gives_the_picture_of_the_stage_sample(tmp_path: Path) -> None:
+    images, descriptions = corpus_tables()
+    corpus, speech, features = (tmp_path / name for name in ("corpus", "speech", "features"))
+    write_corpus(corpus, images, [b"-"] * len(images), descriptions, info={"kind": "test"})
+    recordings = [said(row, 0.8 + 0.1 * row) for row in range(len(descriptions))]
+    speech.mkdir()
+    write_shard(
+        shard_path(speech, 0),
+        (Spoken(row, "v", 170, 50, to_pcm(one.samples)) for row, one in enumerate(recordings)),
+        RATE,
+    )
+    features.mkdir()
+    config = MelConfig.model_validate({k: v for k, v in MEL.items() if k != "sample_rate_hz"})
+    write_mel(config, corpus=corpus, speech=speech, out=features, workers=1)
+    rdg, out = write_model(tmp_path / "rdg"), tmp_path / "samples"
+    chosen = sample_config()
+    session = plain_session()
+    sample(chosen, corpus=corpus, features=features, rdg=rdg, out=out, session=session)
+
+    model = SpeechToImage.load(rdg, CPU)
+    drawn = np.load(out / "images.npy").astype(int)
+    rows = pq.read_table(out / "samples.parquet").to_pylist()
+    assert {row["set"] for row in rows} >= {"test", "swap_changed", "draws"}
+    for row, picture in zip(rows, drawn, strict=True):
+        embedded = model.embed([recordings[row["utterance"]]])
+        ours = model.draw(embedded, count=row["noise"] + 1, seed=chosen.seed)[0, row["noise"]]
+        assert np.abs(ours - picture).max() <= 1
+        assert (ours == picture).mean() > 0.99
+
+
+def test_neighbours_change_nothing(model: SpeechToImage) -> None:
+    recordings = [said(0), said(1, 0.6), said(2, 2.5)]
+    together = model.embed(recordings)
+    alone = np.concatenate([model.embed([one]) for one in recordings])
+    np.testing.assert_array_equal(together, alone)
+    pictures = model.draw(together, count=3, seed=4)
+    assert pictures.shape == (3, 3, model.image_size, model.image_size, 3)
+    assert pictures.dtype == np.uint8
+    np.testing.assert_array_equal(pictures[1:2, :2], model.draw(alone[1:2], count=2, seed=4))
+
+
+def test_embeddings_have_unit_length_and_tell_utterances_apart(model: SpeechToImage) -> None:
+    one, other = model.embed([said(0), said(1)])
+    np.testing.assert_allclose(np.linalg.norm([one, other], axis=1), 1, rtol=1e-6)
+    assert not np.allclose(one, other)
+
+
+def test_seed_and_truncation_choose_the_noise(model: SpeechToImage) -> None:
+    embeddings = model.embed([said(0)])
+
+    def spread(**settings: float) -> float:
+        pictures = model.draw(embeddings, count=16, **settings)  # type: ignore[arg-type]
+        return float(pictures.std(axis=1).mean())
+
+    one, again, other = (model.draw(embeddings, seed=seed) for seed in (7, 7, 8))
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)
+    assert spread(truncation=0.3) < 0.7 * spread()
+
+
+@pytest.mark.parametrize(
+    "settings", [{"count": 0}, {"count": 10**6}, {"seed": -1}, {"truncation": 0.0}]
+)
+def test_settings_that_make_no_sense_are_told(
+    model: SpeechToImage, settings: dict[str, float]
+) -> None:
+    with pytest.raises(UserError, match=" to "):
+        model.draw(model.embed([said(0)]), **settings)  # type: ignore[arg-type]
+
+
+def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="s2igan export"):
+        SpeechToImage.load(tmp_path, CPU)
+
+
+@pytest.mark.parametrize("name", networks.FILES)
+def test_a_broken_file_is_told(tmp_path: Path, name: str) -> None:
+    folder = write_model(tmp_path / "rdg")
+    (folder / name).write_bytes((folder / name).read_bytes()[:-100])
+    with pytest.raises(UserError, match="that fit each other"):
+        SpeechToImage.load(folder, CPU)
+
+
+def test_an_encoder_of_text_cannot_listen(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "rdg")
+    encoder = CharCnnRnn(channels=[4], hidden=4, embedding_dim=6)
+    write_weights(folder / networks.ENCODER_WEIGHTS, encoder.state_dict())
+    description = {"encoder": "char_cnn_rnn", "speech_encoder": encoder.sizes, "mel": MEL}
+    (folder / networks.ENCODER).write_text(json.dumps(description))
+    with pytest.raises(UserError, match="listens to speech"):
+        SpeechToImage.load(folder, CPU)
