@@ -1,0 +1,124 @@
+"""An exported model draws what the pipeline's does, and says what it is."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from s2igan.errors import UserError
+from s2igan.serving.card import read_card
+from s2igan.serving.export import export_model
+from s2igan.serving.model import SpeechToImage
+from s2igan.serving.recording import Recording
+from tests.serving.makers import RATE, babble, write_model, write_pipeline
+
+CPU = torch.device("cpu")
+
+
+def drawn(folder: Path) -> np.ndarray:
+    model = SpeechToImage.load(folder, CPU)
+    recordings = [Recording(babble(seed), RATE) for seed in range(4)]
+    return model.draw(model.embed(recordings), count=4, seed=1).astype(int)
+
+
+def test_pictures_stay_the_same_at_float32(tmp_path: Path) -> None:
+    rdg = write_model(tmp_path / "rdg")
+    export_model(rdg, {}, tmp_path / "out", precision="float32")
+    np.testing.assert_array_equal(drawn(tmp_path / "out"), drawn(rdg))
+
+
+def test_pictures_stay_the_same_within_rounding_at_float16(tmp_path: Path) -> None:
+    rdg = write_model(tmp_path / "rdg")
+    export_model(rdg, {}, tmp_path / "out")
+    difference = np.abs(drawn(tmp_path / "out") - drawn(rdg))
+    assert difference.max() <= 2
+    assert difference.mean() < 0.2
+    weights = ("generator.safetensors", "speech_encoder.safetensors")
+    sizes = [
+        sum((folder / name).stat().st_size for name in weights)
+        for folder in (tmp_path / "out", rdg)
+    ]
+    assert sizes[0] < 0.8 * sizes[1]
+
+
+def test_weights_that_float16_cannot_hold_are_kept(tmp_path: Path) -> None:
+    rdg = write_model(tmp_path / "rdg")
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(rdg / "generator.safetensors")
+    weights["conditioning.linear.weight"][0, 0] = 1e6
+    save_file(weights, rdg / "generator.safetensors")
+    export_model(rdg, {}, tmp_path / "out")
+    kept = load_file(tmp_path / "out" / "generator.safetensors")["conditioning.linear.weight"]
+    assert kept[0, 0] == 1e6
+    assert kept.dtype == torch.float32
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
+    root = write_pipeline(tmp_path)
+    rdg = root / "artifacts" / "rdg"
+    for name in ("one", "two"):
+        export_model(rdg, read_card(rdg), tmp_path / name)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_card_and_readme_say_what_it_was_trained_on(tmp_path: Path) -> None:
+    rdg = write_pipeline(tmp_path) / "artifacts" / "rdg"
+    size = export_model(rdg, read_card(rdg), tmp_path / "out")
+    assert size == sum(path.stat().st_size for path in (tmp_path / "out").iterdir())
+    model = SpeechToImage.load(tmp_path / "out", CPU)
+    assert model.card["corpus"] == {"kind": "minibirds", "edition": "drawn"}
+    assert model.card["figures"]["retrieval"]["speech_to_image"]["mAP"]["value"] == 0.985
+    assert model.card["licence"] == "Apache-2.0"
+    readme = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    for said in (
+        "| real pictures found by speech, mAP | 0.985 | 0.492 – 1.000 | 0.100 |",
+        "| mentioned attributes seen in the drawn picture | 0.750 |",
+        "by ear",
+        "en-us+m3, en-us",
+        "2,200 steps of 24 pictures",
+        "Apache-2.0",
+        "32 × 32",
+    ):
+        assert said in readme.replace("\n", " ") or said in readme
+
+
+def test_an_exported_model_can_be_exported_again(tmp_path: Path) -> None:
+    rdg = write_pipeline(tmp_path) / "artifacts" / "rdg"
+    export_model(rdg, read_card(rdg), tmp_path / "one")
+    export_model(tmp_path / "one", read_card(tmp_path / "one"), tmp_path / "two")
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_something_else_is_never_replaced(tmp_path: Path) -> None:
+    rdg = write_model(tmp_path / "rdg")
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.tex").write_text("years")
+    with pytest.raises(UserError, match="something else"):
+        export_model(rdg, {}, mine)
+    with pytest.raises(UserError, match="something else"):
+        export_model(rdg, {}, mine / "thesis.tex")
+    assert (mine / "thesis.tex").read_text() == "years"
+
+
+def test_an_earlier_export_is_replaced_whole(tmp_path: Path) -> None:
+    rdg, out = write_model(tmp_path / "rdg"), tmp_path / "out"
+    export_model(rdg, {"name": "one"}, out)
+    (out / "left over").touch()
+    export_model(rdg, {"name": "two"}, out)
+    assert json.loads((out / "card.json").read_text())["name"] == "two"
+    assert not (out / "left over").exists()
+
+
+def test_a_failing_export_leaves_the_earlier_one(tmp_path: Path) -> None:
+    rdg, out = write_model(tmp_path / "rdg"), tmp_path / "out"
+    export_model(rdg, {"name": "one"}, out)
+    (rdg / "rdg.json").unlink()
+    with pytest.raises(UserError):
+        export_model(rdg, {}, out)
+    assert SpeechToImage.load(out, CPU).card["name"] == "one"

@@ -1,0 +1,105 @@
+"""The card of a pipeline's model: what was trained, not what somebody has written since."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s2igan.errors import UserError
+from s2igan.serving.card import own_recordings, own_voice, read_card
+from tests.serving.makers import TTS, write_model, write_pipeline
+
+
+def lock(**changes: str) -> dict[str, Any]:
+    """A record of four stages in which everything fits; ``changes`` are checksums that do not."""
+    made = {"sen": "s", "rdg": "r", "samples": "p"}
+    read = {**made, **changes}
+
+    def one(name: str, *deps: str) -> dict[str, Any]:
+        return {
+            "deps": [{"path": f"artifacts/{dep}", "md5": read[dep]} for dep in deps],
+            "outs": [{"path": f"artifacts/{name}", "md5": made.get(name)}],
+        }
+
+    stages = {
+        "train_sen": one("sen"),
+        "embed": one("embeddings", "sen"),
+        "train_rdg": one("rdg", "sen"),
+        "sample": one("samples", "rdg"),
+        "evaluate": one("figures", "samples"),
+    }
+    stages["train_rdg"]["params"] = {"params.yaml": {"rdg": {"steps": 10, "batch_size": 24}}}
+    return {"schema": "2.0", "stages": stages}
+
+
+def card_of(folder: Path, record: dict[str, Any] | None) -> dict[str, Any]:
+    text = None if record is None else json.dumps(record)
+    return read_card(write_pipeline(folder, text) / "artifacts" / "rdg")
+
+
+def test_parameters_are_those_of_the_training(tmp_path: Path) -> None:
+    card = card_of(tmp_path, lock())
+    assert card["rdg"]["steps"] == 10  # the record
+    assert card["sen"]["steps"] == 500  # the file, where the record has none
+    assert card["corpus"]["kind"] == "minibirds"
+
+
+def test_figures_of_the_model_are_on_its_card(tmp_path: Path) -> None:
+    assert set(card_of(tmp_path, lock())["figures"]) == {"retrieval", "generation"}
+
+
+def test_without_a_record_figures_are_taken_as_they_lie(tmp_path: Path) -> None:
+    assert set(card_of(tmp_path, None)["figures"]) == {"retrieval", "generation"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "left"),
+    [("samples", {"retrieval"}), ("rdg", {"retrieval"}), ("sen", set())],
+)
+def test_figures_of_another_training_are_left_out(
+    tmp_path: Path, changed: str, left: set[str]
+) -> None:
+    assert set(card_of(tmp_path, lock(**{changed: "older"}))["figures"]) == left
+
+
+def test_figures_that_were_never_taken_are_left_out(tmp_path: Path) -> None:
+    record = lock()
+    del record["stages"]["evaluate"]
+    assert set(card_of(tmp_path, record)["figures"]) == {"retrieval"}
+
+
+def test_a_lone_folder_has_an_empty_card(tmp_path: Path) -> None:
+    assert read_card(write_model(tmp_path / "rdg")) == {}
+    assert read_card(write_model(tmp_path / "elsewhere" / "artifacts" / "rdg")) == {}
+
+
+def test_a_broken_card_is_told(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "rdg")
+    (folder / "card.json").write_text("{")
+    with pytest.raises(UserError, match=r"card\.json"):
+        read_card(folder)
+
+
+def test_licences_of_what_the_corpus_holds_are_named(tmp_path: Path, repository: Path) -> None:
+    root = write_pipeline(tmp_path)
+    parameters = json.loads((root / "params.yaml").read_text())
+    parameters["corpus"] = {"kind": "oxford102", "edition": "published"}
+    (root / "params.yaml").write_text(json.dumps(parameters))
+    (root / "data").symlink_to(repository / "data")
+    card = read_card(root / "artifacts" / "rdg")
+    assert card["licence"].startswith("that of the corpus (nilsback2008: none stated; for research")
+    assert "reed2016" in card["sources"]
+
+
+def test_a_text_is_spoken_as_the_corpus_was() -> None:
+    assert own_voice({"tts": TTS}, "a bird") == ("en-us+m3", 170, 50, "a bird")
+    assert own_voice({}, "a bird") == ("en-us", 170, 50, "a bird")
+
+
+def test_only_recorded_corpora_say_how_recordings_were_levelled() -> None:
+    assert own_recordings({"tts": TTS}) is None
+    assert own_recordings({}) is None
+    config = own_recordings({"tts": {**TTS, "engine": "recorded"}})
+    assert config is not None
+    assert config.level_dbfs == -26.0
