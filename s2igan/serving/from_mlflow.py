@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import warnings
 from pathlib import Path
 
 from s2igan.engine.folders import fresh_folder
@@ -43,7 +44,8 @@ def fetch_address(address: str) -> Path:
     try:
         _check_database(store)
         # An alias moves, so what was fetched before is no answer.
-        with fresh_folder(folder) as partial:
+        with fresh_folder(folder) as partial, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             download_artifacts(
                 artifact_uri=address, dst_path=str(partial), tracking_uri=store, registry_uri=store
             )
