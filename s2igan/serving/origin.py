@@ -87,10 +87,12 @@ def _up_to_date(stage: str, lock: Mapping[str, Any]) -> bool:
         if name not in lock:
             return False
         for dep in lock[name].get("deps", ()):
-            maker, checksum = made.get(dep["path"], (None, None))
-            if maker is not None and checksum != dep.get("md5"):
+            if dep["path"] not in made:
+                continue
+            maker, checksum = made[dep["path"]]
+            if checksum != dep.get("md5"):
                 return False
-            waiting |= {maker} - seen - {None}
+            waiting |= {maker} - seen
     return True
 
 

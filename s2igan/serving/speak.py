@@ -1,6 +1,5 @@
 """The command ``s2igan speak``: recordings in, one PNG file out."""
 
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -115,7 +114,6 @@ def _recordings(order: Order, card: Mapping[str, Any], rate_hz: int) -> "Iterato
     yield from (read_recording(path) for path in order.clips)
     yield from (speak_text(text, card) for text in order.texts)
     if order.microphone_s is not None:
-        sys.stderr.write(f"microphone: listening for {order.microphone_s:g} s\n")
         yield listen(order.microphone_s, rate_hz)
 
 

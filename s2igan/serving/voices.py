@@ -1,5 +1,6 @@
 """Recordings that are made on the spot: a text spoken by a voice, a few seconds of microphone."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,7 +31,7 @@ def speak_text(text: str, card: Mapping[str, Any]) -> Recording:
 
 
 def listen(seconds: float, rate_hz: int) -> Recording:
-    """Record from the microphone that the machine calls its own.
+    """Record from the microphone that the machine calls its own, and say so on stderr.
 
     Args:
         seconds: how long.
@@ -48,6 +49,7 @@ def listen(seconds: float, rate_hz: int) -> Recording:
             expected="the package sounddevice, and PortAudio behind it",
             fix="install `s2igan[voice]`, or record a file and name it",
         ) from error
+    sys.stderr.write(f"microphone: listening for {seconds:g} s\n")
     try:
         samples = sounddevice.rec(
             round(seconds * rate_hz), samplerate=rate_hz, channels=1, dtype="float32", blocking=True

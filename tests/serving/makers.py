@@ -88,10 +88,10 @@ def babble(
     pitch = 120 + 60 * rng.random()
     phase = 2 * np.pi * np.cumsum(pitch * (1 + 0.1 * np.sin(2 * np.pi * 2 * times))) / rate_hz
     formants = rng.uniform(300, 3000, 3)
-    samples = sum(
-        np.exp(-np.abs(harmonic * pitch - formants).min() / 300) * np.sin(harmonic * phase)
-        for harmonic in range(1, 20)
-    )
+    samples = np.zeros(len(times))
+    for harmonic in range(1, 20):
+        heard = np.exp(-np.abs(harmonic * pitch - formants).min() / 300)
+        samples += heard * np.sin(harmonic * phase)
     syllables = 0.55 + 0.45 * np.cos(2 * np.pi * rng.uniform(3, 5) * times)
     samples = samples * syllables + 1e-3 * rng.standard_normal(len(times))
     samples *= 10 ** (dbfs / 20) / np.sqrt(np.square(samples).mean())

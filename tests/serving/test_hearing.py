@@ -66,7 +66,7 @@ def test_recordings_are_heard_as_those_of_the_corpus_were() -> None:
 
 def test_recordings_stay_as_they_are_where_those_of_the_corpus_did() -> None:
     samples = np.concatenate([np.zeros(RATE // 2, np.float32), babble(4, dbfs=-50.0)])
-    untouched = {"trim_db": None, "keep_ms": 0.0, "level_dbfs": None}
+    untouched: dict[str, Any] = {"trim_db": None, "keep_ms": 0.0, "level_dbfs": None}
     expected = LogMel(**MEL)(from_pcm(to_pcm(samples))).numpy()
     np.testing.assert_allclose(hear(samples, **untouched), expected, atol=2e-2)
 
