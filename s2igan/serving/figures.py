@@ -15,10 +15,16 @@ HEADLINES: tuple[tuple[str, str], ...] = (
 )
 """Where each stands in a card's ``figures``, and what it is."""
 
+KINDS = {"retrieval": "speech and real pictures", "generation": "drawn pictures"}
+
 
 class Figure(NamedTuple):
-    """One figure: what it is, its value, chance and 95 % interval where known, its protocol."""
+    """One figure: what it is, its value, chance and 95 % interval where known, its protocol.
 
+    ``kind`` is what the stage that took it judges.
+    """
+
+    kind: str
     name: str
     value: float
     chance: float | None
@@ -35,7 +41,12 @@ def headlines(card: Mapping[str, Any]) -> Iterator[Figure]:
         if "value" in figure:
             interval = (figure["low"], figure["high"]) if "low" in figure else None
             yield Figure(
-                name, figure["value"], figure.get("chance"), interval, tuple(figure["protocol"])
+                KINDS[path.partition("/")[0]],
+                name,
+                figure["value"],
+                figure.get("chance"),
+                interval,
+                tuple(figure["protocol"]),
             )
 
 

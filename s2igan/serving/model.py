@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,9 +19,12 @@ from s2igan.serving.hearing import Hearing
 from s2igan.serving.limits import LARGEST_SEED, LEAST_TRUNCATION, MOST_PICTURES
 from s2igan.serving.networks import Networks, load_networks
 from s2igan.serving.recording import Recording
+from s2igan.serving.threads import one_thread
 from s2igan.speech.audio import Samples
 
 Floats = npt.NDArray[np.float32]
+
+_SMALL = 128  # side of a picture, pixels, up to which one thread computes
 
 
 class SpeechToImage:
@@ -70,7 +74,8 @@ class SpeechToImage:
         Raises:
             UserError: if less than one window of speech is left of the recording.
         """
-        return self._hearing(recording)
+        with self._threads():
+            return self._hearing(recording)
 
     def sound(self, recording: Recording) -> Samples:
         """Return the sound behind :meth:`log_mel`, ``(n,)`` float32 at ``sample_rate_hz``."""
@@ -88,10 +93,11 @@ class SpeechToImage:
     def embed_frames(self, heard: Sequence[Floats]) -> Floats:
         """Return the embeddings of what :meth:`log_mel` gave, ``(N, E)`` float32."""
         embeddings = np.empty((len(heard), self._encoder.embedding_dim), np.float32)
-        for row, frames in enumerate(heard):
-            batch = torch.from_numpy(frames)[None].to(self.device)
-            lengths = torch.tensor([len(frames)], device=self.device)
-            embeddings[row] = self._encoder(batch, lengths)[0].cpu().numpy()
+        with self._threads():
+            for row, frames in enumerate(heard):
+                batch = torch.from_numpy(frames)[None].to(self.device)
+                lengths = torch.tensor([len(frames)], device=self.device)
+                embeddings[row] = self._encoder(batch, lengths)[0].cpu().numpy()
         return embeddings
 
     def draw(
@@ -124,16 +130,20 @@ class SpeechToImage:
         dimension = self._generator.noise_dim + self._generator.condition_dim
         noise = noise_vectors(seed, range(count), dimension, truncation)
         pictures = np.empty((len(embeddings), count, size, size, 3), np.uint8)
-        for row, embedding in enumerate(embeddings):
-            for column in range(count):
-                (pictures[row, column],) = draw(
-                    self._generator,
-                    embedding[None],
-                    noise[column : column + 1],
-                    device=self.device,
-                    precision="float32",
-                )
+        with self._threads():
+            for row, embedding in enumerate(np.array(embeddings, np.float32)):
+                for column in range(count):
+                    (pictures[row, column],) = draw(
+                        self._generator,
+                        embedding[None],
+                        noise[column : column + 1],
+                        device=self.device,
+                        precision="float32",
+                    )
         return pictures
+
+    def _threads(self) -> AbstractContextManager[None]:
+        return one_thread() if self.image_size <= _SMALL else nullcontext()
 
 
 def _check_draw(count: int, seed: int, truncation: float | None) -> None:

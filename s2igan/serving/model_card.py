@@ -122,10 +122,24 @@ def _figure_table(figures: list[Figure]) -> list[str]:
     for figure in figures:
         cells = (figure.name, number(figure.value), _interval(figure), number(figure.chance))
         rows.append(f"| {' | '.join(cells)} |")
-    protocols = [
-        f"{figure.name}: {'; '.join(figure.protocol)}." for figure in figures if figure.protocol
-    ]
-    return ["\n".join(rows), *protocols]
+    return ["\n".join(rows), *_protocols(figures)]
+
+
+def _protocols(figures: list[Figure]) -> Iterator[str]:
+    """Yield how the figures were taken; what figures of one kind share is said once."""
+    for kind in dict.fromkeys(figure.kind for figure in figures):
+        alike = [figure for figure in figures if figure.kind == kind]
+        shared = [
+            sentence
+            for sentence in alike[0].protocol
+            if all(sentence in figure.protocol for figure in alike)
+        ]
+        if len(alike) > 1 and shared:
+            yield f"All of {kind}: {'; '.join(shared)}."
+        for figure in alike:
+            own = [s for s in figure.protocol if len(alike) == 1 or s not in shared]
+            if own:
+                yield f"* {figure.name}: {'; '.join(own)}."
 
 
 def _figure_lines(figures: list[Figure]) -> list[str]:

@@ -15,6 +15,7 @@ from s2igan.errors import UserError
 from s2igan.rdg.generator import Generator
 from s2igan.sen.build import build_encoder
 from s2igan.sen.encoder import DescriptionEncoder
+from s2igan.serving.threads import one_thread
 
 GENERATOR, GENERATOR_WEIGHTS = "rdg.json", "generator.safetensors"
 ENCODER, ENCODER_WEIGHTS = "sen.json", "speech_encoder.safetensors"
@@ -38,10 +39,11 @@ def load_networks(folder: Path) -> Networks:
     """
     try:
         description = json.loads((folder / ENCODER).read_text("utf-8"))
-        encoder = build_encoder(description)
-        encoder.load_state_dict(load_file(folder / ENCODER_WEIGHTS))
         drawn_by = json.loads((folder / GENERATOR).read_text("utf-8"))
-        generator = Generator(**drawn_by["generator"])
+        with one_thread():
+            encoder = build_encoder(description)
+            generator = Generator(**drawn_by["generator"])
+        encoder.load_state_dict(load_file(folder / ENCODER_WEIGHTS))
         generator.load_state_dict(load_file(folder / GENERATOR_WEIGHTS))
     except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
         raise UserError(
