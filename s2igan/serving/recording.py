@@ -126,7 +126,7 @@ def _check_length(seconds: float, name: str) -> None:
     if seconds < SHORTEST_S:
         raise UserError(
             _named(name),
-            got=f"{seconds:.2g} s",
+            got=f"{seconds:.3g} s",
             expected=f"at least {SHORTEST_S} s",
             fix="say a whole sentence",
         )
