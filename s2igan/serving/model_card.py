@@ -75,7 +75,9 @@ def _training(card: Card) -> list[str]:
             if "train" in pictures and "train" in spoken
             else ""
         )
-        paragraphs.append(f"Corpus {corpus['kind']}, edition {corpus['edition']}{sizes}.")
+        language = corpus.get("minibirds", {}).get("language") if is_minibirds(card) else None
+        told = f", described in {language.capitalize()}" if language else ""
+        paragraphs.append(f"Corpus {corpus['kind']}, edition {corpus['edition']}{told}{sizes}.")
     if tts := card.get("tts"):
         paragraphs.append(_voice(tts))
     if "sen" in card and "rdg" in card:
@@ -87,12 +89,19 @@ def _training(card: Card) -> list[str]:
     return paragraphs
 
 
+def is_minibirds(card: Card) -> bool:
+    """Tell whether a model draws the birds of MiniBirds."""
+    return bool(card.get("corpus", {}).get("kind") == "minibirds")
+
+
 def _voice(tts: Mapping[str, Any]) -> str:
     if tts["engine"] == "espeak":
         rate = tts["rate_wpm"]
+        others = tts.get("test_voices")
+        judged = f" The figures were taken with others, {', '.join(others)}." if others else ""
         return (
             f"Its descriptions were spoken by espeak-ng in the voices {', '.join(tts['voices'])}, "
-            f"at {rate['low']} to {rate['high']} words per minute."
+            f"at {rate['low']} to {rate['high']} words per minute.{judged}"
         )
     if tts["engine"] == "tacotron2":
         return f"Its descriptions were spoken by Tacotron2 with {tts['tacotron2']['vocoder']}."
@@ -100,7 +109,7 @@ def _voice(tts: Mapping[str, Any]) -> str:
 
 
 def _limits(card: Card) -> Iterator[str]:
-    if card.get("corpus", {}).get("kind") == "minibirds":
+    if is_minibirds(card):
         yield (
             "It draws birds of the drawn corpus MiniBirds and nothing else: whatever is said, a "
             "bird comes out. It knows the words that its descriptions use, eight colours, three "

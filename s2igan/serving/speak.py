@@ -71,13 +71,17 @@ def speak(order: Order, *, timings: bool = False) -> str:
     _check(order)
     watch = Stopwatch()
     with watch("imports"):
+        from s2igan.serving.recording import read_recording
+    with watch("recordings"):  # a bad one is told before anything heavy is loaded
+        recordings = [read_recording(path) for path in order.clips]
+    with watch("imports"):
         from s2igan.engine.pictures import save_png, tile
         from s2igan.serving.locate import find_model
         from s2igan.serving.model import SpeechToImage
     with watch("load"):
         model = SpeechToImage.load(find_model(order.model))
     with watch("recordings"):
-        recordings = list(_recordings(order, model.card, model.sample_rate_hz))
+        recordings += _made_now(order, model.card, model.sample_rate_hz)
     with watch("front end"):
         heard = [model.log_mel(recording) for recording in recordings]
     with watch("embed"):
@@ -107,11 +111,9 @@ def _check(order: Order) -> None:
         raise UserError(f"picture {str(order.out)!r}", expected="a name that ends in .png")
 
 
-def _recordings(order: Order, card: Mapping[str, Any], rate_hz: int) -> "Iterator[Recording]":
-    from s2igan.serving.recording import read_recording
+def _made_now(order: Order, card: Mapping[str, Any], rate_hz: int) -> "Iterator[Recording]":
     from s2igan.serving.voices import listen, speak_text
 
-    yield from (read_recording(path) for path in order.clips)
     yield from (speak_text(text, card) for text in order.texts)
     if order.microphone_s is not None:
         yield listen(order.microphone_s, rate_hz)

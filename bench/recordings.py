@@ -1,0 +1,97 @@
+"""How well recordings are understood that are not as the corpus was, with and without care.
+
+    python -m bench.recordings [--artifacts artifacts] [--model artifacts/rdg] [--utterances 150]
+
+Alters test utterances and asks, of the embeddings: how near to those of the unaltered ones, and
+whether the nearest real picture of the test species shows the right one.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from s2igan.corpora.index import Corpus
+from s2igan.engine.arrays import open_array
+from s2igan.serving.hearing import Hearing
+from s2igan.serving.model import SpeechToImage
+from s2igan.serving.networks import load_networks
+from s2igan.serving.recording import Recording
+from s2igan.speech.audio import Samples, resample
+from s2igan.speech.config import RecordingsConfig
+from s2igan.speech.shards import SpeechShards
+
+Floats = npt.NDArray[np.float32]
+Alter = Callable[[Samples, int], Recording]
+
+AS_IT_IS = RecordingsConfig(trim_db=None, keep_ms=0.0, level_dbfs=None)
+
+
+def alterations(rng: np.random.Generator) -> dict[str, Alter]:
+    """What is done to an utterance, by name."""
+
+    def noise(count: int, dbfs: float) -> Samples:
+        return (10 ** (dbfs / 20) * rng.standard_normal(count)).astype(np.float32)
+
+    def surround(samples: Samples, rate_hz: int) -> Samples:
+        return np.concatenate([noise(rate_hz, -80), samples, noise(rate_hz, -80)])
+
+    quieter = np.float32(10 ** (-30 / 20))
+    return {
+        "as it was": Recording,
+        "30 dB quieter": lambda x, rate: Recording(x * quieter, rate),
+        "a second of faint noise at both ends": lambda x, rate: Recording(surround(x, rate), rate),
+        "both": lambda x, rate: Recording(surround(x, rate) * quieter, rate),
+        "through 48 kHz": lambda x, rate: Recording(resample(x, rate, 48000), 48000),
+        "through 8 kHz": lambda x, rate: Recording(resample(x, rate, 8000), 8000),
+        "noise at -40 dBFS": lambda x, rate: Recording(x + noise(len(x), -40), rate),
+        "noise at -30 dBFS": lambda x, rate: Recording(x + noise(len(x), -30), rate),
+    }
+
+
+def rows(artifacts: Path, folder: Path, utterances: int) -> Iterator[str]:
+    """Yield a line per alteration: R@1 and cosine, then both without care."""
+    model = SpeechToImage.load(folder, torch.device("cpu"))
+    careless = Hearing(load_networks(folder).encoder_description["mel"], AS_IT_IS)
+    corpus, shards = Corpus(artifacts / "corpus"), SpeechShards(artifacts / "speech")
+    table = corpus.descriptions
+    test = np.flatnonzero((table["split"] == "test") & (table["role"] == "caption"))
+    rng = np.random.default_rng(0)
+    chosen = np.sort(rng.choice(test, utterances, replace=False))
+    spoken = [shards[int(row)] for row in chosen]
+    pictures = np.unique(table["image"].to_numpy()[test])
+    seen = np.asarray(open_array(artifacts / "embeddings" / "image.npy")[pictures, 0], np.float32)
+    shown = corpus.images["class_id"].to_numpy()[pictures]
+    said = table["class_id"].to_numpy()[chosen]
+    unaltered = model.embed_frames([careless(Recording(*one)) for one in spoken])
+    for name, alter in alterations(rng).items():
+        recordings = [alter(*one) for one in spoken]
+        cells = []
+        for hear in (model.log_mel, careless):
+            embedded = model.embed_frames([hear(recording) for recording in recordings])
+            found = shown[(embedded @ seen.T).argmax(axis=1)]
+            cosine = float((embedded * unaltered).sum(axis=1).mean())
+            cells.append(f"{np.mean(found == said):7.3f}{cosine:8.3f}")
+        yield f"{name:40}{'   '.join(cells)}"
+
+
+def main() -> None:
+    """Run the measurement and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"))
+    parser.add_argument("--model", type=Path, default=Path("artifacts/rdg"))
+    parser.add_argument("--utterances", type=int, default=150)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    sys.stdout.write(f"{'':40}{'R@1':>7}{'cosine':>8}   {'without care':>15}\n")
+    for row in rows(args.artifacts, args.model, args.utterances):
+        sys.stdout.write(row + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
