@@ -64,6 +64,9 @@ def test_only_tracking_and_serving_import_mlflow(path: Path) -> None:
         ("s2igan.engine.stage", {"torch", "mlflow"}),
         ("s2igan.engine.tracking", {"torch", "mlflow"}),
         ("s2igan.engine.workers", {"torch", "numpy"}),
+        ("s2igan.serving.commands", {"torch", "numpy", "soundfile", "pydantic"}),
+        ("s2igan.serving.recording", {"torch", "mlflow", "pandas"}),
+        ("s2igan.serving.model", {"mlflow", "dvc", "pandas", "pyarrow", "yaml", "scipy"}),
     ],
 )
 def test_importing_a_light_module_loads_nothing_heavy(module: str, heavy: set[str]) -> None:

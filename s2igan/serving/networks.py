@@ -50,7 +50,7 @@ def load_networks(folder: Path) -> Networks:
             f"model {str(folder)!r}",
             got=str(error).splitlines()[0],
             expected=f"{', '.join(FILES)} that fit each other",
-            fix="export it again with `s2igan export`",
+            fix="train it with `dvc repro train_rdg`, or export it anew with `s2igan export`",
         ) from error
     if encoder.reads != "mel":
         raise UserError(
