@@ -5,7 +5,7 @@ Reads ``artifacts/corpus``, ``artifacts/speech`` and ``artifacts/weights``; writ
 """
 
 from s2igan.config import Params, read_params
-from s2igan.engine.folders import fresh_folder
+from s2igan.engine.distributed import first_folder
 from s2igan.engine.session import Session
 from s2igan.engine.stage import Paths, Stage
 from s2igan.speech.features import write_mel
@@ -15,7 +15,7 @@ from s2igan.vision.features import write_vision
 def run(params: Params, paths: Paths, session: Session) -> None:
     """Call the speech's and the vision's function on one folder."""
     config, corpus, workers = params.features, paths["corpus"], session.workers
-    with fresh_folder(paths["features"]) as out:
+    with first_folder(paths["features"]) as out:
         write_mel(config.mel, corpus=corpus, speech=paths["speech"], out=out, workers=workers)
         write_vision(
             config,
@@ -28,7 +28,9 @@ def run(params: Params, paths: Paths, session: Session) -> None:
 
 
 INPUTS = ["corpus", "speech", "weights"]
-STAGE = Stage("features", "features", INPUTS, ["features"], read_params, run, uses_device=True)
+STAGE = Stage(
+    "features", "features", INPUTS, ["features"], read_params, run, uses_device=True, shares=True
+)
 
 if __name__ == "__main__":
     raise SystemExit(STAGE.main())

@@ -32,6 +32,7 @@ STAGE = Stage(
     read_params=read_params,
     run=run,
     uses_device=True,
+    shares=True,
     resumes=True,
 )
 

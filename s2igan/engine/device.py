@@ -1,6 +1,5 @@
 """Which device computes, said aloud, and at which precision."""
 
-import os
 import sys
 import warnings
 from contextlib import AbstractContextManager, nullcontext
@@ -10,26 +9,31 @@ from typing import Literal
 import torch
 
 from s2igan.engine.allocator import keep_freed_memory
+from s2igan.engine.launch import Rank
 from s2igan.engine.runtime import read_runtime
 from s2igan.errors import UserError
 
 Precision = Literal["float32", "bfloat16"]
 
 
-def choose_device(request: str | None = None) -> torch.device:
+def choose_device(request: str | None = None, *, rank: Rank | None = None) -> torch.device:
     """Choose the device and say on stderr which, and why not a GPU that is present.
 
     Args:
         request: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; by default the machine's setting.
+        rank: this process among several, each of which takes a GPU of its own.
 
     Raises:
-        UserError: if CUDA was asked for by name and cannot be used.
+        UserError: if CUDA was asked for by name and cannot be used, or there are more processes
+            than GPUs.
     """
+    rank = rank or Rank()
     wanted = request or read_runtime().device
     if wanted == "cpu":
         present = " (a GPU is present; the device setting says cpu)" if gpu_is_present() else ""
         return _cpu(present)
-    device = torch.device(_cuda_name(wanted))
+    _check_devices(wanted, rank)
+    device = torch.device(f"cuda:{rank.local}" if wanted in ("auto", "cuda") else wanted)
     problem = cuda_problem(device)
     if problem is None:
         return _announce(device, f" ({torch.cuda.get_device_name(device)})")
@@ -65,10 +69,31 @@ def cuda_problem(device: torch.device) -> str | None:
     return None
 
 
-def _cuda_name(wanted: str) -> str:
-    if wanted == "auto":
-        wanted = "cuda"
-    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if wanted == "cuda" else wanted
+def usable_gpus() -> int:
+    """Return how many GPUs PyTorch sees; none where it could not use them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def _check_devices(wanted: str, rank: Rank) -> None:
+    # A group of processes computes on GPUs or on CPUs, and no two of them on one GPU.
+    if rank.local_world == 1:
+        return
+    if wanted.startswith("cuda:"):
+        raise UserError(
+            f"device {wanted!r}",
+            got=f"{rank.local_world} processes on this machine",
+            expected="auto, cuda or cpu, since each process needs a GPU of its own",
+        )
+    gpus = usable_gpus()
+    if gpus < rank.local_world and (gpus or wanted == "cuda"):
+        raise UserError(
+            "processes on this machine",
+            got=rank.local_world,
+            expected=f"at most {gpus}, the number of GPUs",
+            fix="start fewer (S2IGAN_PROCESSES) or set the device to cpu (S2IGAN_DEVICE)",
+        )
 
 
 def _one_line(text: str, limit: int = 200) -> str:

@@ -1,4 +1,4 @@
-"""Settings of this machine, which never change a result: device, workers, archives, tracking.
+"""Settings of this machine, which never change a result: device, processes, archives and so on.
 
 They come from ``S2IGAN_*`` variables or from ``runtime.yaml`` beside ``params.yaml``, the variable
 winning. Everything is anchored at the repository that the user stands in, also when DVC runs a
@@ -7,20 +7,24 @@ stage in a temporary copy of it.
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
 from s2igan.engine.section import Section
 from s2igan.errors import UserError
 
-SETTINGS = ("device", "workers", "archives", "tracking")
+SETTINGS = ("device", "processes", "workers", "archives", "tracking")
+_NUMBERS = ("processes", "workers")
 
 
 class Runtime(Section):
     """What may differ from machine to machine."""
 
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="where to compute")
+    processes: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
+        "auto", description="of a stage that computes on the device; auto: one a GPU"
+    )
     workers: int | None = Field(None, ge=1, description="processes for host work; null: one a core")
     archives: str | None = Field(None, description="folder to find archives in and fetch them into")
     tracking: Literal["mlflow", "off"] = Field("mlflow", description="where runs are recorded")
@@ -100,7 +104,7 @@ def read_runtime() -> Runtime:
     for name in SETTINGS:
         variable = f"S2IGAN_{name.upper()}"
         if text := os.environ.get(variable):
-            values[name] = int(text) if name == "workers" and text.isdecimal() else text
+            values[name] = int(text) if name in _NUMBERS and text.isdecimal() else text
             sources[name] = f"variable {variable}"
     try:
         return Runtime.model_validate(values)

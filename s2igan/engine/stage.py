@@ -3,10 +3,17 @@
 import argparse
 import errno
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    contextmanager,
+    nullcontext,
+    redirect_stderr,
+)
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -17,8 +24,15 @@ from pydantic import BaseModel
 from s2igan.engine.checkpoint import CheckpointStore, checkpoint_key, open_store
 from s2igan.engine.closure import import_closure
 from s2igan.engine.costs import hash_sources, metered
-from s2igan.engine.distributed import current_rank
-from s2igan.engine.runtime import read_runtime, state_folder
+from s2igan.engine.launch import (
+    EXIT_DESERTED,
+    LAUNCHED,
+    Rank,
+    current_rank,
+    launched_rank,
+    run_locally,
+)
+from s2igan.engine.runtime import Runtime, read_runtime, state_folder
 from s2igan.engine.session import Session
 from s2igan.engine.tracking import identify, open_tracker
 from s2igan.errors import EXIT_USER_ERROR, UserError
@@ -46,6 +60,8 @@ class Stage(Generic[P]):
         run: the one function; gets all parameters, the paths by argument, and the session.
         uses_device: whether it computes on a device, and says on which; may depend on parameters.
         resumes: whether it keeps checkpoints.
+        shares: whether several processes share its work where it computes on a device; of any other
+            stage only the first one runs.
         all_params: whether its tracked run carries every section instead of its own.
     """
 
@@ -57,6 +73,7 @@ class Stage(Generic[P]):
     run: Callable[[P, Paths, Session], None]
     uses_device: bool | Callable[[P], bool] = False
     resumes: bool = False
+    shares: bool = False
     all_params: bool = False
 
     def main(self, argv: Sequence[str] | None = None) -> int:
@@ -66,9 +83,11 @@ class Stage(Generic[P]):
         """
         paths = self._arguments(argv)
         try:
-            with _terminable(), _no_half_files([paths[name] for name in self.outputs]):
-                self._run(paths)
+            with _terminable():
+                return self._start(paths, sys.argv[1:] if argv is None else argv)
         except UserError as error:
+            if os.environ.get(LAUNCHED) and _is_deserted(error):
+                return EXIT_DESERTED
             return self._leave(str(error), EXIT_USER_ERROR)
         except KeyboardInterrupt:
             return self._leave("interrupted", 128 + signal.SIGINT)
@@ -76,7 +95,28 @@ class Stage(Generic[P]):
             if not disk_is_full(error):
                 raise
             return self._leave("the disk is full; free some space and run again", EXIT_USER_ERROR)
+
+    def _start(self, paths: Paths, argv: Sequence[str]) -> int:
+        """Run here, or as several processes of this machine; return the exit code."""
+        params = self.read_params(paths["params"])
+        self._check_inputs(paths)
+        rank = current_rank()
+        if not self._is_shared(params):
+            if rank.is_first:
+                self._run(params, paths, Rank(local=rank.local))
+            return 0
+        count = 1 if launched_rank() else _local_processes(read_runtime())
+        if count > 1:
+            return run_locally(f"stages.{self.name}", argv, count)
+        self._run(params, paths, rank)
         return 0
+
+    def _is_shared(self, params: P) -> bool:
+        return self.shares and self._computes(params)
+
+    def _computes(self, params: P) -> bool:
+        used = self.uses_device
+        return used if isinstance(used, bool) else used(params)
 
     def _arguments(self, argv: Sequence[str] | None) -> dict[str, Path]:
         parser = argparse.ArgumentParser(prog=f"python -m stages.{self.name}", allow_abbrev=False)
@@ -85,8 +125,7 @@ class Stage(Generic[P]):
             parser.add_argument(f"--{name.replace('_', '-')}", type=Path, required=True)
         return vars(parser.parse_args(argv))
 
-    def _run(self, paths: Paths) -> None:
-        params = self.read_params(paths["params"])
+    def _check_inputs(self, paths: Paths) -> None:
         for name in self.inputs:
             if not paths[name].exists():
                 raise UserError(
@@ -95,20 +134,25 @@ class Stage(Generic[P]):
                     expected="an output of an earlier stage",
                     fix="run `dvc repro`",
                 )
-        with self._session(params, paths) as session:
+
+    def _run(self, params: P, paths: Paths, rank: Rank) -> None:
+        outputs = [paths[name] for name in self.outputs]
+        with _no_half_files(outputs), self._session(params, paths, rank) as session:
             self.run(params, paths, session)
             session.checkpoints.clear()
 
     @contextmanager
-    def _session(self, params: P, paths: Paths) -> Iterator[Session]:
-        runtime, first = read_runtime(), current_rank().is_first
+    def _session(self, params: P, paths: Paths, rank: Rank) -> Iterator[Session]:
+        runtime, first = read_runtime(), rank.is_first
         values = params.model_dump(mode="json")
         sources = [_SOURCES / path for path in import_closure(f"stages.{self.name}", _SOURCES)]
         inputs = [paths[name] for name in self.inputs]
         key = checkpoint_key(json.dumps(values[self.section]), inputs, sources)
-        used = self.uses_device
-        device = _device(chosen=used if isinstance(used, bool) else used(params))
         with ExitStack() as stack:
+            if not first:  # What all of them would say is said once; errors come after this block.
+                stack.enter_context(redirect_stderr(stack.enter_context(open(os.devnull, "w"))))
+            device = _device(chosen=self._computes(params), rank=rank)
+            stack.enter_context(_together(rank, device))
             store = CheckpointStore(None)
             if self.resumes:
                 folder = state_folder() / "checkpoints" / f"{self.name}-{key}"
@@ -120,7 +164,8 @@ class Stage(Generic[P]):
             if first:
                 meter = metered(self.name, key, hash_sources(sources), values, device)
                 stack.enter_context(meter)
-            yield Session(device, runtime.worker_count, tracker, store, progress=first)
+            workers = max(1, runtime.worker_count // rank.local_world)
+            yield Session(device, workers, tracker, store, progress=first)
 
     def _leave(self, message: str, code: int) -> int:
         sys.stderr.write(f"{self.name}: {' '.join(message.split())}\n")
@@ -142,14 +187,36 @@ def disk_is_full(error: BaseException) -> bool:
     return False
 
 
-def _device(*, chosen: bool) -> "torch.device":
+def _device(*, chosen: bool, rank: Rank) -> "torch.device":
     import torch
 
     if not chosen:
         return torch.device("cpu")
     from s2igan.engine.device import choose_device
 
-    return choose_device()
+    return choose_device(rank=rank)
+
+
+def _together(rank: Rank, device: "torch.device") -> AbstractContextManager[None]:
+    if rank.world == 1:
+        return nullcontext()
+    from s2igan.engine.distributed import together
+
+    return together(rank, device)
+
+
+def _is_deserted(error: UserError) -> bool:
+    from s2igan.engine.distributed import DesertedError
+
+    return isinstance(error, DesertedError)
+
+
+def _local_processes(runtime: Runtime) -> int:
+    if runtime.processes != "auto":
+        return runtime.processes
+    from s2igan.engine.device import gpu_is_present, usable_gpus
+
+    return max(1, usable_gpus()) if runtime.device in ("auto", "cuda") and gpu_is_present() else 1
 
 
 def _flat(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from s2igan.engine.arrays import open_array
-from s2igan.engine.distributed import current_rank
+from s2igan.engine.distributed import is_first
 from s2igan.engine.pictures import save_png
 from s2igan.engine.session import Session
 from s2igan.engine.tables import write_json
@@ -61,8 +61,6 @@ def evaluate(
     Raises:
         UserError: if inputs are missing, do not belong together or are too few for the settings.
     """
-    if not current_rank().is_first:
-        return  # one process is enough to judge
     material = Material(
         corpus,
         features,
@@ -81,6 +79,8 @@ def evaluate(
     if other is not None and other != config.backbone:
         fidelity = _network(other, "fidelity", config, weights, session)
     judged = Judged.of(material, judge, fidelity, _classifier(config, material, weights, session))
+    if not is_first():
+        return  # all of them look, one counts
 
     def critic() -> Critic:
         embed = load_image_embedding(features, weights, sen, session.device)

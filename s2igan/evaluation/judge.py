@@ -10,11 +10,13 @@ import torch
 
 from s2igan.corpora.attributes import ATTRIBUTES
 from s2igan.engine.device import autocast
+from s2igan.engine.distributed import rank, shared, world
 from s2igan.engine.pictures import Picture
 from s2igan.engine.progress import bar
 from s2igan.vision.interface import Backbone
 
 Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
 Source = Callable[[Rows], Picture]
 """From row numbers ``(n,)`` to pictures, ``(n, S, S, 3)`` uint8."""
 
@@ -115,20 +117,30 @@ class Judge:
         """Which network looks, at what layers and with whose weights, in one sentence."""
         return f"{self.role}: {self.backbone.description}"
 
-    @torch.inference_mode()
     def see(self, source: Source, rows: Rows, what: str) -> Seen:
-        """Look at ``rows`` of ``source``; ``what`` names them in the progress."""
+        """Look at ``rows`` of ``source``; ``what`` names them in the progress.
+
+        Processes take turns, and each gets what all of them saw.
+        """
         features = np.empty((len(rows), self.backbone.dimension), np.float32)
         logits: dict[str, list[npt.NDArray[np.float32]]] = {}
         starts = range(0, len(rows), self.batch_size)
-        for start in bar(starts, f"{self.role} {what}") if self.progress else starts:
-            batch = slice(start, start + self.batch_size)
-            pictures = torch.from_numpy(source(rows[batch])).to(self.device)
-            images = pictures.permute(0, 3, 1, 2).float() / 255  # (n, 3, S, S)
-            with autocast(self.device, self.precision):
-                output = self.backbone(images)
-            features[batch] = output.features.float().cpu().numpy()
-            for name, values in (output.logits or {}).items():
-                logits.setdefault(name, []).append(values.float().cpu().numpy())
+        own = (source(rows[s : s + self.batch_size]) for s in starts[rank() :: world()])
+        looks = shared(map(self._look, own), len(starts))
+        if self.progress:
+            looks = iter(bar(looks, f"{self.role} {what}", total=len(starts)))
+        for start, (seen, said) in zip(starts, looks, strict=True):
+            features[start : start + self.batch_size] = seen
+            for name, values in said.items():
+                logits.setdefault(name, []).append(values)
         joined = {name: np.concatenate(parts) for name, parts in logits.items()}
         return Seen(features, joined or None)
+
+    @torch.inference_mode()
+    def _look(self, pictures: Picture) -> tuple[Floats, dict[str, Floats]]:
+        images = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).float() / 255
+        with autocast(self.device, self.precision):
+            output = self.backbone(images)  # of (n, 3, S, S)
+        logits = (output.logits or {}).items()
+        said = {name: values.float().cpu().numpy() for name, values in logits}
+        return output.features.float().cpu().numpy(), said

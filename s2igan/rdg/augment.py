@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from s2igan.engine.distributed import rank, world
+
 SHIFT = 0.125  # largest translation, share of the side
 HOLE = 0.4  # side of the cut-out square, share of the side
 BRIGHTNESS = 0.3  # largest change, half of the range being 1
@@ -24,7 +26,8 @@ def augment(images: Tensor, kinds: Sequence[str], generator: torch.Generator) ->
     Args:
         images: ``(N, 3, S, S)`` in [-1, 1].
         kinds: names out of :data:`TRANSFORMS`, applied in this order.
-        generator: of the CPU, so that the draws do not depend on the device.
+        generator: of the CPU, so that the draws do not depend on the device; it draws for the
+            pictures of all processes, of which these are one's own.
     """
     for kind in kinds:
         images = TRANSFORMS[kind](images, generator)
@@ -76,20 +79,25 @@ TRANSFORMS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
 
 def _uniform(bounds: tuple[float, float], generator: torch.Generator, like: Tensor) -> Tensor:
     low, high = bounds
-    drawn = low + (high - low) * torch.rand(len(like), 1, 1, 1, generator=generator)
-    return drawn.to(like.device)
+    drawn = torch.rand(len(like) * world(), 1, 1, 1, generator=generator)
+    return (low + (high - low) * _own(drawn)).to(like.device)
 
 
 def _shift_matrices(count: int, side: int, generator: torch.Generator, like: Tensor) -> Tensor:
     reach = max(1, round(SHIFT * side))
-    shifts = torch.randint(-reach, reach + 1, (count, 1, 1), generator=generator)
+    shifts = torch.randint(-reach, reach + 1, (count * world(), 1, 1), generator=generator)
     places = torch.arange(side)
-    matrices = places[None, :, None] == places[None, None, :] + shifts  # (N, side, side)
+    matrices = places[None, :, None] == places[None, None, :] + _own(shifts)  # (N, side, side)
     return matrices[:, None].to(like.device, like.dtype)
 
 
 def _span(count: int, side: int, generator: torch.Generator, like: Tensor) -> Tensor:
     length = max(1, round(HOLE * side))
-    first = torch.randint(-length // 2, side - length // 2, (count, 1), generator=generator)
+    bounds = -length // 2, side - length // 2
+    first = _own(torch.randint(*bounds, (count * world(), 1), generator=generator))
     places = torch.arange(side)
     return ((places >= first) & (places < first + length)).to(like.device, like.dtype)
+
+
+def _own(drawn: Tensor) -> Tensor:
+    return drawn.chunk(world())[rank()]

@@ -142,6 +142,7 @@ class BatchStream:
         wrong_pictures: whether :attr:`Batch.wrong` is wanted.
         wrong_speech: whether :attr:`Batch.wrong_speech` is wanted.
         embedding_mix: share of the conditions between two captions of one picture.
+        rows: which pictures of a batch are assembled; whatever is drawn is drawn for all of them.
     """
 
     def __init__(
@@ -159,7 +160,9 @@ class BatchStream:
         wrong_pictures: bool,
         wrong_speech: bool,
         embedding_mix: float,
+        rows: slice = slice(None),
     ) -> None:
+        self.rows = rows
         self.pictures, self.pixels, self.speech, self.seen = pictures, pixels, speech, seen
         self.seed, self.batch_size, self.crop = seed, batch_size, crop
         self.noise_dim, self.condition_dim = noise_dim, condition_dim
@@ -171,22 +174,22 @@ class BatchStream:
         """Return the batch of ``step``."""
         rng = numpy_generator(self.seed, _BATCH, step)
         chosen = self._chosen(step)
-        images = self.pictures.images
+        images, rows = self.pictures.images, self.rows
         same = self.pictures.same_class(chosen, rng)
         wrong = self.pictures.other_class(chosen, rng)
         truth_view, same_view = self._two_views(rng)
         wrong_view = rng.integers(0, self.seen.shape[1], self.batch_size)
         return Batch(
-            real=self.pixels.crops(images[chosen], self.crop, rng),
-            wrong=self.pixels.crops(images[wrong], self.crop, rng) if self.wrong_pictures else None,
-            labels=self.pictures.classes[chosen],
+            real=self.pixels.crops(images[chosen], self.crop, rng, rows),
+            wrong=self._wrong_pictures(images[wrong], rng),
+            labels=self.pictures.classes[chosen][rows],
             speech=self._speech(chosen, rng),
             wrong_speech=self._wrong_speech(wrong, rng),
-            truth_seen=self.seen[images[chosen], truth_view],
-            same_seen=self.seen[images[same], same_view],
-            wrong_seen=self.seen[images[wrong], wrong_view],
-            noise=rng.standard_normal((self.batch_size, self.noise_dim), np.float32),
-            condition_noise=rng.standard_normal((self.batch_size, self.condition_dim), np.float32),
+            truth_seen=self.seen[images[chosen][rows], truth_view[rows]],
+            same_seen=self.seen[images[same][rows], same_view[rows]],
+            wrong_seen=self.seen[images[wrong][rows], wrong_view[rows]],
+            noise=self._noise(self.noise_dim, rng),
+            condition_noise=self._noise(self.condition_dim, rng),
         )
 
     def ahead(self, first: int, last: int) -> Iterator[Batch]:
@@ -226,13 +229,22 @@ class BatchStream:
     def _speech(self, chosen: Integers, rng: np.random.Generator) -> Floats | Sequences:
         utterances = self.pictures.utterances(chosen, rng)
         if self.embedding_mix == 0:
-            return self.speech(utterances)
+            return self.speech(utterances[self.rows])
         others = self.pictures.utterances(chosen, rng)
         share = rng.random((len(chosen), 1), np.float32)
         share = np.where(rng.random((len(chosen), 1)) < self.embedding_mix, share, 0)
-        return self.speech(utterances, Mixture(others, share.astype(np.float32)))
+        mixture = Mixture(others[self.rows], share[self.rows].astype(np.float32))
+        return self.speech(utterances[self.rows], mixture)
 
     def _wrong_speech(self, wrong: Integers, rng: np.random.Generator) -> Floats | Sequences | None:
         # Drawn in any case: the noise that follows is the same whichever pairs are wanted.
         utterances = self.pictures.utterances(wrong, rng)
-        return self.speech(utterances) if self.wrong_speech else None
+        return self.speech(utterances[self.rows]) if self.wrong_speech else None
+
+    def _wrong_pictures(
+        self, images: Integers, rng: np.random.Generator
+    ) -> npt.NDArray[np.uint8] | None:
+        return self.pixels.crops(images, self.crop, rng, self.rows) if self.wrong_pictures else None
+
+    def _noise(self, dimension: int, rng: np.random.Generator) -> Floats:
+        return rng.standard_normal((self.batch_size, dimension), np.float32)[self.rows]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from s2igan.engine.sync_norm import SyncBatchNorm2d
 from s2igan.rdg.layers import ConditionedConv, full_precision, initialise
 
 LAST_SIDE = 4  # side of the trunk's last map, px
@@ -30,14 +31,14 @@ class Verdict(NamedTuple):
 def _down(in_channels: int, out_channels: int, norm: bool = True) -> nn.Sequential:
     layers: list[nn.Module] = [nn.Conv2d(in_channels, out_channels, 4, 2, 1, bias=False)]
     if norm:
-        layers.append(nn.BatchNorm2d(out_channels))
+        layers.append(SyncBatchNorm2d(out_channels))
     return nn.Sequential(*layers, nn.LeakyReLU(SLOPE))
 
 
 def _same(in_channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, 1, 1, bias=False),
-        nn.BatchNorm2d(out_channels),
+        SyncBatchNorm2d(out_channels),
         nn.LeakyReLU(SLOPE),
     )
 
@@ -74,7 +75,7 @@ class Discriminator(nn.Module):
             channels //= 2
         self.trunk = nn.Sequential(*trunk)
         self.joint = ConditionedConv(condition_dim, width, width)
-        self.joint_norm = nn.BatchNorm2d(width)
+        self.joint_norm = SyncBatchNorm2d(width)
         # A 4×4 convolution of a 4×4 map is a linear layer, and faster as one, in float32.
         self.conditional = nn.Linear(width * LAST_SIDE**2, 1)
         self.unconditional = nn.Linear(width * LAST_SIDE**2, 1)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from s2igan.engine.device import Precision, autocast
+from s2igan.engine.distributed import rank, shared_to_first, world
 from s2igan.engine.pictures import Picture
 from s2igan.engine.seeding import numpy_generator
 from s2igan.rdg.generator import Generator
@@ -86,6 +87,8 @@ def draw_all(
 ) -> Iterator[Picture]:
     """Yield batches ``(n, S, S, 3)`` uint8, one picture per pair of utterance and noise index.
 
+    Processes take turns; the first one gets all batches, the others none.
+
     Args:
         generator: in evaluation mode, on ``device``.
         embeddings: ``(all utterances, E)`` speech embeddings, perhaps a memory map.
@@ -99,9 +102,11 @@ def draw_all(
         truncation: see :func:`noise_vectors`.
     """
     dimension = generator.noise_dim + generator.condition_dim
-    for start in range(0, len(utterances), batch_size):
+    starts = range(0, len(utterances), batch_size)
+
+    def drawn(start: int) -> Picture:
         part = slice(start, start + batch_size)
-        yield draw(
+        return draw(
             generator,
             np.asarray(embeddings[np.asarray(utterances[part])], np.float32),
             noise_vectors(seed, noise[part], dimension, truncation),
@@ -109,3 +114,5 @@ def draw_all(
             precision=precision,
             ca_noise=ca_noise,
         )
+
+    yield from shared_to_first(map(drawn, starts[rank() :: world()]), len(starts))

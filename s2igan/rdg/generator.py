@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from s2igan.engine.sync_norm import SyncBatchNorm1d, SyncBatchNorm2d
 from s2igan.rdg.conditioning import Condition, ConditioningAugmentation
 from s2igan.rdg.layers import (
     ConditionedConv,
@@ -41,7 +42,7 @@ class FirstStage(nn.Module):
         doublings = int(math.log2(base_size // FIRST_SIDE))
         width = gf * 2**doublings
         self.linear = nn.Linear(input_dim, 2 * width * FIRST_SIDE**2, bias=False)
-        self.norm = nn.BatchNorm1d(2 * width * FIRST_SIDE**2)
+        self.norm = SyncBatchNorm1d(2 * width * FIRST_SIDE**2)
         self.up = nn.Sequential(
             *(UpBlock(width // 2**i, width // 2 ** (i + 1)) for i in range(doublings))
         )
@@ -77,7 +78,7 @@ class NextStage(nn.Module):
         super().__init__()
         self.join_input = join_input
         self.joint = ConditionedConv(condition_dim, earlier_channels + channels, 2 * channels)
-        self.norm = nn.BatchNorm2d(2 * channels)
+        self.norm = SyncBatchNorm2d(2 * channels)
         self.residual = nn.Sequential(*(ResidualBlock(channels) for _ in range(residual_blocks)))
         self.up = UpBlock(2 * channels if join_input else channels, channels // 2)
 

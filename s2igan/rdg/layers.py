@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from s2igan.engine.sync_norm import SyncBatchNorm2d
+
 
 def full_precision(x: Tensor) -> Tensor:
     """Return ``x`` in float32, or in float64 where it is that already."""
@@ -29,7 +31,7 @@ class ConvGlu(nn.Module):
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(in_channels, 2 * out_channels, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(2 * out_channels)
+        self.norm = SyncBatchNorm2d(2 * out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, in, H, W)`` → ``(N, out, H, W)``."""
@@ -57,7 +59,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.block = ConvGlu(channels, channels)
         self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(channels)
+        self.norm = SyncBatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, H, W)`` → ``(N, C, H, W)``."""

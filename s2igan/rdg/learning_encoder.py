@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from s2igan.engine.distributed import average_gradients, spread_from_first
 from s2igan.engine.ema import Ema
 from s2igan.rdg.speech_source import Sequences
 from s2igan.sen.encoder import DescriptionEncoder
@@ -39,6 +40,7 @@ class LearningEncoder:
         device: torch.device,
     ) -> None:
         self.encoder = copy.deepcopy(encoder).to(device).requires_grad_(True).train()
+        spread_from_first(self.encoder)
         self._ema = Ema(self.encoder, ema_decay)
         self._adam = torch.optim.Adam(self.encoder.parameters(), lr=lr, betas=betas, fused=True)
 
@@ -52,6 +54,7 @@ class LearningEncoder:
 
     def update(self) -> None:
         """Follow the gradient that a loss has left, and let the average follow."""
+        average_gradients(self.encoder.parameters())
         self._adam.step()
         self._ema.update(self.encoder)
 

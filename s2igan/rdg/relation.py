@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from s2igan.engine.sync_norm import SyncBatchNorm1d
 from s2igan.rdg.layers import full_precision, initialise
 
 HIDDEN = 128
@@ -44,7 +45,7 @@ class RelationSupervisor(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Linear(2 * embedding_dim, HIDDEN),
-            nn.BatchNorm1d(HIDDEN),
+            SyncBatchNorm1d(HIDDEN),
             nn.ReLU(),
             nn.Linear(HIDDEN, 3),
         )

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import Array, ArrayWriter
+from s2igan.engine.distributed import exhaust, is_first
 from s2igan.engine.folders import fresh_folder
 from s2igan.engine.pictures import Picture, tile
 from s2igan.engine.progress import Bar, bar
@@ -70,6 +71,9 @@ def sample(
         ca_noise=config.ca_noise,
         truncation=config.truncation,
     )
+    if not is_first():
+        exhaust(batches)
+        return
     first: list[Picture] = []
     with fresh_folder(out) as partial:
         progress: Bar[None] = bar(len(rows), "sample")

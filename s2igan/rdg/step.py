@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from s2igan.engine.device import autocast
+from s2igan.engine.distributed import average_gradients, averages, gathered, spread_from_first
 from s2igan.engine.ema import Ema
 from s2igan.engine.seeding import torch_generator
 from s2igan.rdg import losses
@@ -67,6 +68,7 @@ class RdgStep:
             self.supervision = self._supervision(embedding_dim) if config.use_rs else None
         for module in (self.generator, *self.discriminators):
             to_channels_last(module.to(device))
+            spread_from_first(module)
         self._judges = list(zip(self.discriminators, self.generator.sizes, strict=True))
         self.ema = Ema(self.generator, config.ema_decay)
         self._adam_g = self._adam(self.generator, config.lr_g)
@@ -74,7 +76,12 @@ class RdgStep:
         self.learning = None if encoder is None else self._learning(encoder)
 
     def __call__(self, step: int, batch: Batch) -> dict[str, Tensor]:
-        """Update every network once; return every loss term as a detached scalar."""
+        """Update every network once; return every loss term as a detached scalar.
+
+        Args:
+            step: number of the step, which random transforms are drawn by.
+            batch: this process's rows of the global batch.
+        """
         config = self.config
         draws = torch_generator(config.seed, _AUGMENTATION, step)
         speech = self._embedded(batch.speech)
@@ -89,7 +96,7 @@ class RdgStep:
         guidance = self._guidance(step, batch, generated.images[-1], terms)
         self._update_generator(batch, generated, shown, seen, guidance, terms)
         self.ema.update(self.generator)
-        return terms
+        return averages(terms)
 
     def _update_discriminators(
         self, batch: Batch, shown: list[Tensor], seen: Tensor, draws: torch.Generator
@@ -115,6 +122,7 @@ class RdgStep:
             terms |= _discriminator_terms(size, loss, real, fake, wrong)
         self._adam_d.zero_grad(set_to_none=True)
         torch.autograd.backward(total)
+        average_gradients(nn.ModuleList(self.discriminators).parameters())
         self._adam_d.step()
         return terms
 
@@ -139,13 +147,14 @@ class RdgStep:
             total = total + loss
             terms[f"G_{size}"] = loss.detach()
             if config.class_aware_weight:
-                alike = class_aware_loss(features, self._tensor(batch.labels))
+                alike = class_aware_loss(gathered(features), gathered(self._tensor(batch.labels)))
                 total = total + config.class_aware_weight * alike
                 terms[f"G_{size}_class"] = alike.detach()
         self._adam_g.zero_grad(set_to_none=True)
         if self.learning is not None:
             self.learning.forget_gradient()
         torch.autograd.backward(total)
+        average_gradients(self.generator.parameters())
         self._adam_g.step()
         if self.learning is not None:
             self.learning.update()
@@ -169,8 +178,9 @@ class RdgStep:
             terms |= {"RS": own_loss, "G_RS": relation_loss.detach()}
             total = total + config.rs_weight * relation_loss
         if config.matching_weight:
-            speech, labels = self._embedded(batch.speech), self._tensor(batch.labels)
-            match = matching_loss(F.normalize(speech, dim=1), fake, labels, BETA)
+            speech = F.normalize(self._embedded(batch.speech), dim=1)
+            rows = gathered(speech), gathered(fake), gathered(self._tensor(batch.labels))
+            match = matching_loss(*rows, BETA)
             terms["G_match"] = match.detach()
             total = total + config.matching_weight * match
         return total

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from s2igan.engine.distributed import average_gradients, spread_from_first
 from s2igan.rdg import losses
 from s2igan.rdg.relation import RelationSupervisor
 
@@ -34,6 +35,7 @@ class Supervision:
         device: torch.device,
     ) -> None:
         self.relation = RelationSupervisor(embedding_dim).to(device)
+        spread_from_first(self.relation)
         self._adam = torch.optim.Adam(self.relation.parameters(), lr=lr, betas=betas, fused=True)
 
     def update(
@@ -55,6 +57,7 @@ class Supervision:
         loss = losses.relation_loss(*self.relation(truth, same, wrong, fake.detach()))
         self._adam.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
+        average_gradients(self.relation.parameters())
         self._adam.step()
         self.relation.requires_grad_(False)
         relations = self.relation(truth, same, wrong, fake)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import open_array
+from s2igan.engine.distributed import is_first, own_rows
 from s2igan.engine.divergence import fit_past_faults
 from s2igan.engine.folders import fresh_folder
 from s2igan.engine.session import Session
@@ -72,8 +73,10 @@ def train_rdg(
     if config.use_rs or config.matching_weight:
         embed_image = load_image_embedding(features, weights, sen, session.device)
     training = fit_past_faults(lambda: RdgTraining(config, stream, speech, embed_image, session))
+    generator, encoder = training.averaged()
+    if not is_first():
+        return
     with fresh_folder(out) as partial:
-        generator, encoder = training.averaged()
         summary = {
             "steps": config.steps,
             "speech_encoder": config.speech_encoder,
@@ -135,6 +138,7 @@ def open_stream(
         wrong_pictures=config.wrong_pairs == "pictures",
         wrong_speech=config.wrong_pairs == "speech",
         embedding_mix=config.embedding_mix,
+        rows=own_rows(config.batch_size, "rdg.batch_size"),
     )
 
 

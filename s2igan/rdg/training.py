@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from s2igan.engine.distributed import is_first
 from s2igan.engine.progress import bar
 from s2igan.engine.session import Session
 from s2igan.rdg.artifact import DESCRIPTION, WEIGHTS, save_generator
@@ -108,6 +109,8 @@ class RdgTraining:
 
     def _show(self) -> None:
         generator, encoder = self.averaged()
+        if not is_first():
+            return
         speech, noise = self._shown[1:]
         pictures = draw(
             generator,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from s2igan.engine.arrays import Array, Ragged
+from s2igan.engine.distributed import apart
 from s2igan.engine.progress import Bar, bar
 from s2igan.engine.seeding import numpy_generator
 from s2igan.rdg.calibration import calibrated
@@ -93,4 +94,6 @@ def calibrated_encoder(
             release_pages(sequences.values)
             yield torch.from_numpy(values).to(device), torch.from_numpy(lengths).to(device)
 
-    return calibrated(encoder, batches(), device=device, precision="float32")
+    # Few and small batches, the same on every process: nothing to share, or to differ by.
+    with apart():
+        return calibrated(encoder, batches(), device=device, precision="float32")

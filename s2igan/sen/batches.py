@@ -6,7 +6,9 @@ step's batch follows from the seed and its number alone, so a resumed run sees w
 """
 
 import mmap
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,7 @@ Rows = npt.NDArray[np.int64]
 
 POOL_BATCHES = 16
 _PASS, _POOL, _AUGMENT = range(3)  # streams of random numbers, one per purpose
+_ALL = slice(None)
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ class PairStream:
         batch: pairs per step.
         seed: of everything that is drawn.
         augmentation: see :class:`Augmentation`.
+        rows: which pairs of a step are assembled; whatever is drawn is drawn for all of them.
     """
 
     def __init__(
@@ -121,7 +125,9 @@ class PairStream:
         batch: int,
         seed: int,
         augmentation: Augmentation | None = None,
+        rows: slice = _ALL,
     ) -> None:
+        self.rows = rows
         self.sequences, self.backbone, self.batch, self.seed = sequences, backbone, batch, seed
         self.augmentation = augmentation or Augmentation()
         order = np.argsort(images, kind="stable")
@@ -139,14 +145,18 @@ class PairStream:
             self._pool, self._views = self._draw_pool(pool)
             self._pool_number = pool
             release_pages(self.sequences.values)
-        picks = self._pool[row]  # (B,) positions in self.utterances
+        whole = self._pool[row]  # positions in self.utterances
+        picks = whole[self.rows]  # (B,)
         frames, lengths = pad_frames(self.sequences, self.utterances[picks])
         pictures = self.images[np.searchsorted(self._first, picks, side="right") - 1]
-        features = self.backbone[pictures, self._views[row]].astype(np.float32)  # (B, D)
+        views = self._views[row][self.rows]
+        features = self.backbone[pictures, views].astype(np.float32)  # (B, D)
         rng = np.random.default_rng((self.seed, _AUGMENT, step))
         if frames.ndim == 3:  # a text has neither stretches of silence nor bands
-            mask_speech(frames, lengths, self.augmentation, rng)
-        features = roughen_features(features, self.augmentation, rng)
+            every_length = self.sequences.lengths[self.utterances[whole]]
+            masks = draw_masks(every_length, frames.shape[2], self.augmentation, rng)
+            silence(frames, masks[self.rows])
+        features = roughen_features(features, self.augmentation, rng, len(whole), self.rows)
         return Batch(
             torch.from_numpy(frames),
             torch.from_numpy(lengths),
@@ -173,52 +183,82 @@ class PairStream:
         return rng.permutation(self._first + rng.integers(self._captions))
 
 
-def mask_speech(
-    frames: npt.NDArray[np.float32],
-    lengths: Rows,
-    augmentation: Augmentation,
-    rng: np.random.Generator,
-) -> None:
-    """Silence random stretches and bands of ``frames`` in place (SpecAugment, arXiv 1904.08779).
+class Masks(NamedTuple):
+    """What of one utterance is silenced: stretches of frames and of bands."""
 
-    Zero is the mean of a band, as log-mel is normalised per utterance.
+    stretches: list[slice]
+    bands: list[slice]
+
+
+def draw_masks(
+    lengths: Rows, bands: int, augmentation: Augmentation, rng: np.random.Generator
+) -> list[Masks]:
+    """Draw stretches and bands to silence (SpecAugment, arXiv 1904.08779).
 
     Args:
-        frames: (B, T, bands) float32.
         lengths: (B,) real frames; a stretch is at most half of an utterance.
+        bands: of the log-mel.
         augmentation: how many and how wide.
         rng: draws them.
     """
-    bands = frames.shape[2]
-    for row, length in enumerate(lengths):
-        for _ in range(augmentation.time_masks):
-            width = rng.integers(min(augmentation.time_mask_frames, length // 2) + 1)
-            start = rng.integers(length - width + 1)
-            frames[row, start : start + width] = 0.0
-        for _ in range(augmentation.band_masks):
-            width = rng.integers(min(augmentation.band_mask_bands, bands) + 1)
-            start = rng.integers(bands - width + 1)
-            frames[row, :, start : start + width] = 0.0
+
+    def drawn(widest: int, whole: int) -> slice:
+        width = rng.integers(widest + 1)
+        start = rng.integers(whole - width + 1)
+        return slice(start, start + width)
+
+    return [
+        Masks(
+            [
+                drawn(min(augmentation.time_mask_frames, length // 2), length)
+                for _ in range(augmentation.time_masks)
+            ],
+            [
+                drawn(min(augmentation.band_mask_bands, bands), bands)
+                for _ in range(augmentation.band_masks)
+            ],
+        )
+        for length in lengths
+    ]
+
+
+def silence(frames: npt.NDArray[np.float32], masks: Sequence[Masks]) -> None:
+    """Silence what ``masks`` say of each of ``frames`` (B, T, bands), in place.
+
+    Zero is the mean of a band, as log-mel is normalised per utterance.
+    """
+    for utterance, mask in zip(frames, masks, strict=True):
+        for stretch in mask.stretches:
+            utterance[stretch] = 0.0
+        for band in mask.bands:
+            utterance[:, band] = 0.0
 
 
 def roughen_features(
-    features: npt.NDArray[np.float32], augmentation: Augmentation, rng: np.random.Generator
+    features: npt.NDArray[np.float32],
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+    batch: int,
+    rows: slice = _ALL,
 ) -> npt.NDArray[np.float32]:
     """Add noise to picture features and drop some of them.
 
     Args:
-        features: (B, D) float32, standardised.
+        features: (B, D) float32, standardised: ``rows`` of the batch.
         augmentation: how much.
-        rng: draws it.
+        rng: draws it, for the whole batch.
+        batch: pairs of the whole batch.
+        rows: which of them these are.
 
     Returns:
         (B, D) float32.
     """
+    shape = batch, features.shape[1]
     if augmentation.feature_noise:
-        noise = rng.standard_normal(features.shape, np.float32)
+        noise = rng.standard_normal(shape, np.float32)[rows]
         features = features + np.float32(augmentation.feature_noise) * noise
     if augmentation.feature_dropout:
-        kept = rng.random(features.shape) >= augmentation.feature_dropout
+        kept = rng.random(shape)[rows] >= augmentation.feature_dropout
         scaled = features / np.float32(1 - augmentation.feature_dropout)
         features = np.where(kept, scaled, np.float32(0))
     return features

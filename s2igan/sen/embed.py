@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from s2igan.engine.arrays import ArrayWriter, open_array
-from s2igan.engine.folders import fresh_folder
+from s2igan.engine.distributed import exhaust, first_folder, is_first
 from s2igan.engine.session import Session
 from s2igan.engine.tables import write_json
 from s2igan.errors import UserError
@@ -46,9 +46,11 @@ def embed(
     data = SenData(corpus, features, encoder.reads)
     test = data.captions("test")
     check_searchable(test, data.corpus.has_classes)
-    with fresh_folder(out) as partial:
-        _write_speech(config, data, encoder, partial / "speech.npy", session)
-        _write_pictures(config, data, sen, partial / "image.npy", session)
+    with first_folder(out) as folder:
+        _write_speech(config, data, encoder, folder / "speech.npy", session)
+        _write_pictures(config, data, sen, folder / "image.npy", session)
+    if not is_first():
+        return
     pictures = data.described_images("test")
     figures = retrieval_figures(
         Embedded(open_array(out / "speech.npy")[test.utterances], test.classes),
@@ -92,17 +94,21 @@ def _write_speech(
     config: EmbedConfig, data: SenData, encoder: DescriptionEncoder, path: Path, session: Session
 ) -> None:
     utterances = np.arange(len(data.sequences))
-    rows = np.lib.format.open_memmap(
-        path, "w+", np.float32, (len(utterances), encoder.embedding_dim)
-    )
-    for positions, embeddings in encode_speech(
+    encoded = encode_speech(
         encoder.to(session.device),
         data.sequences,
         utterances,
         frames_per_batch=config.frames_per_batch,
         device=session.device,
         precision=config.precision,
-    ):
+    )
+    if not is_first():
+        exhaust(encoded)
+        return
+    rows = np.lib.format.open_memmap(
+        path, "w+", np.float32, (len(utterances), encoder.embedding_dim)
+    )
+    for positions, embeddings in encoded:
         rows[positions] = embeddings
     rows.flush()
 
@@ -111,11 +117,15 @@ def _write_pictures(
     config: EmbedConfig, data: SenData, sen: Path, path: Path, session: Session
 ) -> None:
     encoder = load_image_encoder(sen).to(session.device)
+    encoded = encode_pictures(
+        encoder, data.backbone, device=session.device, precision=config.precision
+    )
+    if not is_first():
+        exhaust(encoded)
+        return
     views = data.backbone.shape[1]
     with ArrayWriter(path, np.float32, (views, encoder.embedding_dim)) as writer:
-        for embeddings in encode_pictures(
-            encoder, data.backbone, device=session.device, precision=config.precision
-        ):
+        for embeddings in encoded:
             writer.append(embeddings)
 
 

@@ -8,6 +8,7 @@ import torch
 
 from s2igan.engine.arrays import Array, Ragged
 from s2igan.engine.device import Precision, autocast
+from s2igan.engine.distributed import rank, shared, world
 from s2igan.sen.batches import Rows, pad_frames, release_pages
 from s2igan.sen.encoder import DescriptionEncoder
 from s2igan.sen.image_encoder import PictureEncoder
@@ -46,7 +47,7 @@ def encode_speech(
     device: torch.device,
     precision: Precision,
 ) -> Iterator[tuple[Rows, Embeddings]]:
-    """Embed utterances, batched by length.
+    """Embed utterances, batched by length; processes take turns, and each gets all of them.
 
     Args:
         encoder: on ``device``, in evaluation mode.
@@ -59,14 +60,18 @@ def encode_speech(
     Yields:
         (B,) positions in ``utterances`` and their (B, E) embeddings of unit length.
     """
-    for positions in length_buckets(sequences.lengths[utterances], frames_per_batch):
+    buckets = list(length_buckets(sequences.lengths[utterances], frames_per_batch))
+
+    def encoded(positions: Rows) -> tuple[Rows, Embeddings]:
         frames, lengths = pad_frames(sequences, utterances[positions])
         release_pages(sequences.values)
         with torch.inference_mode(), autocast(device, precision):
             embeddings = encoder(
                 torch.from_numpy(frames).to(device), torch.from_numpy(lengths).to(device)
             )
-        yield positions, embeddings.cpu().numpy()
+        return positions, embeddings.cpu().numpy()
+
+    yield from shared(map(encoded, buckets[rank() :: world()]), len(buckets))
 
 
 def encode_pictures(
@@ -76,7 +81,7 @@ def encode_pictures(
     device: torch.device,
     precision: Precision,
 ) -> Iterator[Embeddings]:
-    """Embed pictures in their order.
+    """Embed pictures in their order; processes take turns, and each gets all of them.
 
     Args:
         encoder: on ``device``, in evaluation mode.
@@ -87,8 +92,13 @@ def encode_pictures(
     Yields:
         (B, ..., E) embeddings of unit length.
     """
-    for start in range(0, len(backbone), PICTURES_PER_BATCH):
+    starts = range(0, len(backbone), PICTURES_PER_BATCH)
+
+    def encoded(start: int) -> Embeddings:
         block = np.array(backbone[start : start + PICTURES_PER_BATCH], np.float32)
         with torch.inference_mode(), autocast(device, precision):
             embeddings = encoder(torch.from_numpy(block).to(device))
-        yield embeddings.cpu().numpy()
+        found: Embeddings = embeddings.cpu().numpy()
+        return found
+
+    yield from shared(map(encoded, starts[rank() :: world()]), len(starts))

@@ -6,6 +6,8 @@ A batch of sequences is padded on the right; ``mask`` marks the frames that are 
 import torch
 from torch import Tensor, nn
 
+from s2igan.engine.sync_norm import SyncBatchNorm1d
+
 
 def length_mask(lengths: Tensor, frames: int) -> Tensor:
     """Mark the real frames of a padded batch.
@@ -31,8 +33,8 @@ def mean_over_time(x: Tensor, lengths: Tensor) -> Tensor:
     return x.masked_fill(padding[..., None], 0.0).sum(dim=1) / lengths[:, None]  # (B, F)
 
 
-class MaskedBatchNorm(nn.BatchNorm1d):
-    """Batch norm of the real frames alone; padding leaves as zeros.
+class MaskedBatchNorm(SyncBatchNorm1d):
+    """Batch norm of the real frames alone, of all processes; padding leaves as zeros.
 
     Note: the paper's code lets padding into the statistics, so that an utterance's embedding
     depends on the lengths of its neighbours.

@@ -9,6 +9,13 @@ import torch
 from torch import Tensor
 
 from s2igan.engine.device import autocast
+from s2igan.engine.distributed import (
+    average_gradients,
+    gathered,
+    is_first,
+    own_rows,
+    spread_from_first,
+)
 from s2igan.engine.divergence import fit_past_faults, require_finite
 from s2igan.engine.folders import fresh_folder
 from s2igan.engine.progress import bar
@@ -56,6 +63,8 @@ def train_sen(
     check_readable(config, data)
     _tell(config, data)
     training = fit_past_faults(lambda: SenTraining(config, data, session))
+    if not is_first():
+        return
     write_curves(curves, training.rows)
     with fresh_folder(out) as partial:
         save_sen(
@@ -116,6 +125,7 @@ class SenTraining:
             batch=config.batch,
             seed=config.seed,
             augmentation=_augmentation(config),
+            rows=own_rows(config.batch, "sen.batch"),
         )
         self.model = build_model(
             config,
@@ -124,6 +134,7 @@ class SenTraining:
             classes=len(classes),
             distinctive=self.distinctive,
         ).to(session.device)
+        spread_from_first(self.model)
         self.optimizer = torch.optim.Adam(
             self.model.parameters(),
             betas=(config.betas[0], config.betas[1]),
@@ -162,8 +173,10 @@ class SenTraining:
         self.optimizer.zero_grad(set_to_none=True)
         with autocast(self.session.device, config.precision):
             described, seen = self.model.compared(batch)
-        losses = self.model.objective(described, seen, batch.labels)
+        # The losses are of the global batch: every process computes them from all rows.
+        losses = self.model.objective(gathered(described), gathered(seen), gathered(batch.labels))
         losses["loss"].backward()
+        average_gradients(self.model.parameters())
         self.optimizer.step()
         for name, value in losses.items():
             self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value.detach()

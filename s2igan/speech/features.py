@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from s2igan.engine.arrays import RaggedWriter
+from s2igan.engine.distributed import exhaust, is_first, rank, shared_to_first, world
 from s2igan.engine.progress import Bar, bar
 from s2igan.engine.tables import read_table, write_json
 from s2igan.engine.workers import parallel_map
@@ -30,7 +31,7 @@ def write_mel(config: MelConfig, *, corpus: Path, speech: Path, out: Path, worke
         config: the section ``features.mel``.
         corpus: the corpus folder.
         speech: the speech folder.
-        out: folder to write into.
+        out: folder to write into; the first of several processes does.
         workers: shards that are worked on at the same time; never changes a byte.
 
     Raises:
@@ -57,9 +58,14 @@ def write_mel(config: MelConfig, *, corpus: Path, speech: Path, out: Path, worke
     )
     LogMel(**parameters)  # a window or band that is too narrow is told before any work
     work = partial(_shard_frames, parameters, speech)
+    own = range(rank(), shards.shards, world())
+    framed = shared_to_first(parallel_map(work, own, workers), shards.shards)
+    if not is_first():
+        exhaust(framed)
+        return
     progress: Bar[None] = bar(len(shards), "log-mel")
     with progress, RaggedWriter(out, "mel", np.float16, (config.bands,)) as mel:
-        for utterances in parallel_map(work, range(shards.shards), workers):
+        for utterances in framed:
             for frames in utterances:
                 mel.append(frames)
             progress.update(len(utterances))

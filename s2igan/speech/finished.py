@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from s2igan.engine.checkpoint import open_store
+from s2igan.engine.distributed import is_first
 from s2igan.speech.shards import Spoken, write_shard
 
 
@@ -20,10 +21,12 @@ from s2igan.speech.shards import Spoken, write_shard
 def finished_shards(folder: Path) -> Iterator["FinishedShards"]:
     """Yield the shards kept in ``folder``, and delete them once the block succeeds.
 
+    The first of several processes locks and deletes; all of them may keep shards, each its own.
+
     Raises:
         UserError: if another run makes the same shards right now.
     """
-    with open_store(folder) as store:
+    with open_store(folder, readonly=not is_first()) as store:
         folder.mkdir(parents=True, exist_ok=True)
         yield FinishedShards(folder)
         store.clear()
@@ -33,7 +36,7 @@ class FinishedShards:
     """A folder of whole shards.
 
     Args:
-        folder: an existing folder that no other process uses.
+        folder: an existing folder that no other stage uses.
     """
 
     def __init__(self, folder: Path) -> None:

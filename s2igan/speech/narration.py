@@ -9,7 +9,7 @@ import torch
 
 from s2igan.engine.checkpoint import checkpoint_key
 from s2igan.engine.closure import import_closure
-from s2igan.engine.folders import fresh_folder
+from s2igan.engine.distributed import first_folder, is_first, rank, shared, world
 from s2igan.engine.progress import Bar, bar
 from s2igan.engine.seeding import torch_generator
 from s2igan.errors import UserError
@@ -64,8 +64,10 @@ def narrate_corpus(
     _check(descriptions)
     narrator = load_narrator(config.tacotron2, weights, device)
     folder = kept / f"speech-{_key(config, weights)}"
-    with finished_shards(folder) as finished, fresh_folder(out) as partial_out:
+    with finished_shards(folder) as finished, first_folder(out) as partial_out:
         paths = _finish(config, descriptions, narrator, finished)
+        if not is_first():
+            return
         for shard, path in enumerate(paths):
             place(path, shard_path(partial_out, shard))
         check_shards(partial_out, len(descriptions))
@@ -124,28 +126,34 @@ def _key(config: TtsConfig, weights: Path) -> str:
 def _finish(
     config: TtsConfig, descriptions: Descriptions, speak: Speak, finished: FinishedShards
 ) -> list[Path]:
-    """Make every shard that is not finished yet, and return where all of them are."""
+    """Make every shard that is not finished yet, and return where all of them are.
+
+    Processes take turns; they see one another's shards through the folder.
+    """
+
+    def made(shard: int) -> tuple[Path, int, list[str]]:
+        job = descriptions.shard(shard)
+        texts = _texts(job)
+        path = finished.path(shard, texts)
+        if path.is_file():
+            return path, len(job), []
+        heard = narrate_shard(
+            speak, texts, shard=shard, seed=config.seed, batch=config.tacotron2.batch
+        )
+        failed = _failures(job, heard)
+        if not failed:
+            finished.keep(path, _spoken(config, job, heard), config.sample_rate_hz)
+        return path, len(job), failed
+
     paths: list[Path] = []
     failures: list[str] = []
+    own = range(rank(), descriptions.shards, world())
     progress: Bar[None] = bar(len(descriptions), "speak")
     with progress:
-        for shard in range(descriptions.shards):
-            job = descriptions.shard(shard)
-            texts = _texts(job)
-            paths.append(finished.path(shard, texts))
-            if not paths[-1].is_file():
-                heard = narrate_shard(
-                    speak,
-                    texts,
-                    shard=shard,
-                    seed=config.seed,
-                    batch=config.tacotron2.batch,
-                )
-                failed = _failures(job, heard)
-                failures += failed
-                if not failed:
-                    finished.keep(paths[-1], _spoken(config, job, heard), config.sample_rate_hz)
-            progress.update(len(job))
+        for path, count, failed in shared(map(made, own), descriptions.shards):
+            paths.append(path)
+            failures += failed
+            progress.update(count)
     if failures:
         raise _failed(failures, len(descriptions))
     return paths

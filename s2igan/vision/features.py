@@ -6,9 +6,9 @@ the resolution at which pixels are packed for a generator does not limit it; the
 picture that a square takes is that of the generator's crop (256 / 304 in the paper).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from itertools import accumulate, islice
+from itertools import accumulate, chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,9 @@ from numpy.lib.format import open_memmap
 from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import ArrayWriter
 from s2igan.engine.device import Precision, autocast
+from s2igan.engine.distributed import exhaust, is_first, rank, shared_to_first, world
 from s2igan.engine.pictures import Picture
-from s2igan.engine.progress import bar
+from s2igan.engine.progress import Bar, bar
 from s2igan.engine.tables import write_json
 from s2igan.engine.weights import write_weights
 from s2igan.engine.workers import parallel_map
@@ -30,7 +31,7 @@ from s2igan.vision.config import VisionConfig
 from s2igan.vision.crops import CENTRE, draw_views
 from s2igan.vision.interface import Backbone, BackboneOutput
 from s2igan.vision.pixels import PixelWriter
-from s2igan.vision.preparation import Geometry, Source, prepare
+from s2igan.vision.preparation import Geometry, Prepared, Source, prepare
 
 Features = npt.NDArray[np.float32]
 
@@ -54,9 +55,10 @@ def write_vision(
         config: geometry, backbones and views.
         corpus: a corpus folder.
         weights: folder of downloaded weight files.
-        out: an existing folder; gets ``pixels.*``, ``shapes.npy``, ``backbone.npy`` ``(n, V, D)``
-            float32 (view 0 the centre; other views are random in split `train` and repeat view 0
-            elsewhere), ``backbone.safetensors`` and ``backbone.json``.
+        out: an existing folder, into which the first of several processes writes; gets ``pixels.*``,
+            ``shapes.npy``, ``backbone.npy`` ``(n, V, D)`` float32 (view 0 the centre; other views
+            are random in split `train` and repeat view 0 elsewhere), ``backbone.safetensors`` and
+            ``backbone.json``.
         device: where the backbones compute.
         workers: processes that decode and resize; never changes the result.
 
@@ -74,31 +76,52 @@ def write_vision(
         share=config.crop / config.shorter_side,
         squares=tuple(backbone.input_size for backbone in backbones),
     )
-    prepared = parallel_map(partial(prepare, geometry), _sources(pictures, train, config), workers)
-    progress = iter(bar(prepared, "look at pictures", total=len(train)))
-    see = partial(see_squares, backbones, batch=config.batch, precision=config.precision)
+    groups = -(-len(train) // config.batch)
+    sources = _sources(pictures, train, config, range(rank(), groups, world()))
+    prepared = parallel_map(partial(prepare, geometry), sources, workers)
+    seen = shared_to_first(_looked_at(prepared, backbones, config), groups)
+    if not is_first():
+        exhaust(seen)
+        return
     row_shape = (config.views, sum(backbone.dimension for backbone in backbones))
-    with PixelWriter(out) as pixels, ArrayWriter(out / FEATURES, np.float32, row_shape) as writer:
-        while group := list(islice(progress, config.batch)):
-            for item, views in zip(group, see([item.squares for item in group]), strict=True):
-                pixels.append(item.pixels)
+    progress: Bar[None] = bar(len(train), "look at pictures")
+    with (
+        progress,
+        PixelWriter(out) as pixels,
+        ArrayWriter(out / FEATURES, np.float32, row_shape) as writer,
+    ):
+        for group in seen:
+            for packed, views in group:
+                pixels.append(packed)
                 writer.append(np.broadcast_to(views, row_shape)[None])
+            progress.update(len(group))
     mean, std = standardise(out / FEATURES, train)
     _describe(out, backbones, mean, std)
 
 
 def _sources(
-    pictures: Corpus, train: npt.NDArray[np.bool_], config: VisionConfig
+    pictures: Corpus, train: npt.NDArray[np.bool_], config: VisionConfig, groups: Iterable[int]
 ) -> Iterator[Source]:
     names, boxes = pictures.images["name"].tolist(), pictures.images["box"].tolist()
-    for row, (name, box) in enumerate(zip(names, boxes, strict=True)):
-        random = draw_views(config.views - 1, config.seed, row) if train[row] else []
+    rows = np.arange(len(names))
+    for row in chain.from_iterable(rows[g * config.batch :][: config.batch] for g in groups):
+        random = draw_views(config.views - 1, config.seed, int(row)) if train[row] else []
+        box = boxes[row]
         yield Source(
-            data=pictures.picture_bytes(row),
-            name=name,
+            data=pictures.picture_bytes(int(row)),
+            name=names[row],
             box=None if box is None else tuple(float(value) for value in box),
             views=(CENTRE, *random),
         )
+
+
+def _looked_at(
+    prepared: Iterator[Prepared], backbones: Sequence[Backbone], config: VisionConfig
+) -> Iterator[list[tuple[Picture, Features]]]:
+    see = partial(see_squares, backbones, batch=config.batch, precision=config.precision)
+    while group := list(islice(prepared, config.batch)):
+        views = see([item.squares for item in group])
+        yield [(item.pixels, seen) for item, seen in zip(group, views, strict=True)]
 
 
 def see_squares(

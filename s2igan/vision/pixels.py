@@ -82,13 +82,15 @@ class PackedPixels:
         indices: Sequence[int] | npt.NDArray[np.integer],
         size: int,
         rng: np.random.Generator | None,
+        rows: slice = slice(None),
     ) -> Picture:
-        """Cut one square out of each picture.
+        """Cut one square out of each picture, or out of each of some.
 
         Args:
             indices: which pictures, ``(n,)``.
             size: side of the squares, pixels; at most the shorter side of the packed pictures.
             rng: draws where the squares lie and which are flipped; None takes the centre unflipped.
+            rows: which of the pictures to cut; squares are drawn for all of them.
 
         Returns:
             ``(n, size, size, 3)`` uint8.
@@ -110,6 +112,7 @@ class PackedPixels:
         else:
             corners = rng.integers(0, leeway, endpoint=True)
             flips = rng.random(len(chosen)) < 0.5
+        chosen, corners, flips = chosen[rows], corners[rows], flips[rows]
         batch = np.empty((len(chosen), size, size, 3), np.uint8)
         places = zip(chosen.tolist(), corners.tolist(), flips.tolist(), batch, strict=True)
         for index, (top, left), flip, square in places:

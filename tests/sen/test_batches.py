@@ -11,9 +11,10 @@ from s2igan.sen.batches import (
     POOL_BATCHES,
     Augmentation,
     PairStream,
-    mask_speech,
+    draw_masks,
     release_pages,
     roughen_features,
+    silence,
 )
 
 PICTURES, CAPTIONS, BATCH = 40, 3, 8
@@ -108,23 +109,25 @@ def test_time_and_band_masks_silence_at_most_what_they_may() -> None:
     rng = np.random.default_rng(0)
     lengths = np.array([50, 12, 50] * 20)
     frames = np.ones((60, 50, 10), np.float32)
-    mask_speech(frames, lengths, Augmentation(time_masks=1, time_mask_frames=20), rng)
+    stretches = Augmentation(time_masks=1, time_mask_frames=20)
+    silence(frames, draw_masks(lengths, 10, stretches, rng))
     silenced = (frames == 0).all(axis=2).sum(axis=1)
     assert silenced.max() <= 20
     assert silenced[lengths == 12].max() <= 6
     assert silenced.mean() > 3
     assert not (frames == 0).any(axis=2)[lengths == 12, 12:].any()
     frames = np.ones((60, 50, 10), np.float32)
-    mask_speech(frames, lengths, Augmentation(band_masks=1, band_mask_bands=4), rng)
+    bands = Augmentation(band_masks=1, band_mask_bands=4)
+    silence(frames, draw_masks(lengths, 10, bands, rng))
     assert 1 <= (frames == 0).all(axis=1).sum(axis=1).max() <= 4
 
 
 def test_feature_noise_and_dropout_keep_the_mean() -> None:
     rng = np.random.default_rng(0)
     features = np.full((200, 50), 2.0, np.float32)
-    assert roughen_features(features, Augmentation(), rng) is features
-    noisy = roughen_features(features, Augmentation(feature_noise=0.5), rng)
+    assert roughen_features(features, Augmentation(), rng, 200) is features
+    noisy = roughen_features(features, Augmentation(feature_noise=0.5), rng, 200)
     assert noisy.std() == pytest.approx(0.5, rel=0.05)
-    dropped = roughen_features(features, Augmentation(feature_dropout=0.25), rng)
+    dropped = roughen_features(features, Augmentation(feature_dropout=0.25), rng, 200)
     assert (dropped == 0).mean() == pytest.approx(0.25, abs=0.02)
     assert dropped.mean() == pytest.approx(2.0, rel=0.02)

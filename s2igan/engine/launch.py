@@ -1,0 +1,182 @@
+"""One stage as several processes: which of them this one is, and how they start on one machine."""
+
+import ctypes
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from tempfile import TemporaryFile
+from typing import IO, Final
+
+EXIT_DESERTED: Final = 75
+"""Exit code of a process that ends because another one did; that other one says why."""
+
+LAUNCHED: Final = "S2IGAN_LAUNCHED"
+"""The variable that tells a process that it was started here, not by torchrun or Slurm."""
+
+_POLL_S = 0.05
+_GRACE_S = 5.0  # for the others to end by themselves once one has failed
+_PATIENCE_S = 60.0  # for a checkpoint to be written before a process is killed
+_TOLD_BYTES = 4000
+_PR_SET_PDEATHSIG = 1  # Linux's prctl.h
+_FIRST_HOST = re.compile(r"([^,\[]+)(?:\[(\d+)[^\]]*\]([^,\[]*))?")
+_PORTS = 20_000, 40_000
+
+
+@dataclass(frozen=True)
+class Rank:
+    """This process among those of its stage; alone it is rank 0 of 1.
+
+    Attributes:
+        rank: its number among all, on all machines.
+        world: how many there are.
+        local: its number on its machine, which is that of its GPU.
+        local_world: how many there are on its machine.
+    """
+
+    rank: int = 0
+    world: int = 1
+    local: int = 0
+    local_world: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes files and tracks."""
+        return self.rank == 0
+
+
+def launched_rank() -> Rank | None:
+    """Return what torchrun or Slurm's ``srun`` says of this process; None where neither did."""
+    told = os.environ
+    if "RANK" in told and "WORLD_SIZE" in told:
+        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+        defaults = ("0", "1", told["RANK"], told["WORLD_SIZE"])
+        return Rank(*(int(told.get(n, d)) for n, d in zip(names, defaults, strict=True)))
+    # A batch script has these variables too, but it is no step: one process for all its tasks.
+    if "SLURM_STEP_ID" in told and "SLURM_PROCID" in told:
+        tasks = re.match(r"\d+", told.get("SLURM_STEP_TASKS_PER_NODE", "1"))
+        return Rank(
+            int(told["SLURM_PROCID"]),
+            int(told.get("SLURM_NTASKS", "1")),
+            int(told.get("SLURM_LOCALID", "0")),
+            int(tasks[0]) if tasks else 1,
+        )
+    return None
+
+
+def current_rank() -> Rank:
+    """Return this process's rank."""
+    return launched_rank() or Rank()
+
+
+def meeting_point() -> str:
+    """Return where the processes meet, as a ``tcp://`` address of rank 0's machine.
+
+    That is what torchrun says or, in a step of Slurm, the first machine of the step and a port that
+    follows from the job's number.
+    """
+    told = os.environ
+    host = told.get("MASTER_ADDR") or _first_host(told.get("SLURM_STEP_NODELIST", "127.0.0.1"))
+    low, high = _PORTS
+    job = int(told.get("SLURM_JOB_ID", "0")) + 7 * int(told.get("SLURM_STEP_ID", "0"))
+    return f"tcp://{host}:{told.get('MASTER_PORT') or low + job % (high - low)}"
+
+
+def _first_host(machines: str) -> str:
+    # "node[04-07,9],gpu1" begins with node04.
+    found = _FIRST_HOST.match(machines)
+    return "".join(part or "" for part in found.groups()) if found else machines
+
+
+def run_locally(module: str, arguments: Sequence[str], count: int) -> int:
+    """Run ``python -m module`` as ``count`` processes of one group and return their exit code.
+
+    What the first one says is seen at once; what another one says is shown if it was the first to
+    fail. When one fails the others are ended; when this process is, so are they.
+    """
+    command = [sys.executable, "-m", module, *arguments]
+    with ExitStack() as stack:
+        told = [stack.enter_context(TemporaryFile()) for _ in range(1, count)]
+        port = _free_port()
+        children: list[subprocess.Popen[bytes]] = []
+        stack.callback(_end, children)
+        for rank in range(count):
+            children.append(
+                subprocess.Popen(
+                    command,
+                    env=_environment(rank, count, port),
+                    stderr=told[rank - 1] if rank else None,
+                    preexec_fn=_end_with_parent,  # no threads run here
+                )
+            )
+        _wait(children)
+        return _outcome(children, told)
+
+
+def _environment(rank: int, count: int, port: int) -> dict[str, str]:
+    numbers = {"RANK": rank, "WORLD_SIZE": count, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": count}
+    threads = max(1, len(os.sched_getaffinity(0)) // count)
+    return {
+        "OMP_NUM_THREADS": str(threads),
+        **os.environ,
+        **{name: str(value) for name, value in numbers.items()},
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        LAUNCHED: "1",
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _wait(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Wait until all have ended or, some seconds after one has failed, return."""
+    deadline = float("inf")
+    while any(child.poll() is None for child in children) and time.monotonic() < deadline:
+        if deadline == float("inf") and any(child.returncode for child in children):
+            deadline = time.monotonic() + _GRACE_S
+        time.sleep(_POLL_S)
+
+
+def _outcome(children: Sequence[subprocess.Popen[bytes]], told: Sequence[IO[bytes]]) -> int:
+    failed = [rank for rank, child in enumerate(children) if child.returncode]
+    if not failed:
+        return 0
+    rank = next((r for r in failed if children[r].returncode != EXIT_DESERTED), failed[0])
+    code = int(children[rank].returncode)
+    if rank:
+        file = told[rank - 1]
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - _TOLD_BYTES))
+        sys.stderr.write(file.read().decode(errors="replace"))
+    if code < 0:
+        name = signal.Signals(-code).name
+        sys.stderr.write(f"process {rank} of {len(children)} was ended by {name}\n")
+    return code if code > 0 else 128 - code
+
+
+def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        if child.poll() is None:
+            child.terminate()
+    deadline = time.monotonic() + _PATIENCE_S
+    for child in children:
+        try:
+            child.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()

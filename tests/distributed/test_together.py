@@ -1,0 +1,111 @@
+"""Two processes with gloo against one, in float64, for the same global batches."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from s2igan.engine.distributed import own_rows
+from s2igan.engine.launch import run_locally
+from s2igan.errors import UserError
+from tests.distributed import jobs
+from tests.distributed.jobs import RDG_KINDS, SEN_KINDS, float64, norms
+from tests.rdg.makers import write_inputs
+from tests.sen.synthetic import write_synthetic
+
+PROCESSES = 2
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inputs")
+    write_synthetic(folder / "sen")
+    (folder / "rdg").mkdir()
+    write_inputs(folder / "rdg")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What each of two processes has found; they compute all jobs in one go."""
+    out = tmp_path_factory.mktemp("found")
+    assert run_locally(jobs.__name__, [str(inputs), str(out)], PROCESSES) == 0
+    return [torch.load(out / f"{rank}.pt") for rank in range(PROCESSES)]
+
+
+def alone(inputs: Path, name: str) -> Any:
+    with float64():
+        return jobs.jobs(inputs)[name]()
+
+
+def assert_close(found: Tensor, expected: Tensor, largest: float, name: str) -> None:
+    assert found.shape == expected.shape, name
+    gap = float((found.double() - expected.double()).abs().max()) if found.numel() else 0.0
+    assert gap <= largest, (name, gap)
+
+
+@pytest.mark.parametrize("name", ["maps", "rows"])
+def test_batch_norm_is_torchs_over_the_rows_of_all(found: list[dict[str, Any]], name: str) -> None:
+    with float64():
+        expected = norms(plain=True)[name]
+    mine = [process["norms"][name] for process in found]
+    for key, value in expected.items():
+        if key.startswith("rows."):
+            assert_close(torch.cat([part[key] for part in mine]), value, 1e-10, key)
+        elif key.startswith("sum."):
+            assert_close(mine[0][key] + mine[1][key], value, 1e-9, key)
+        else:
+            assert_close(mine[0][key], value, 1e-12, key)
+            assert_close(mine[1][key], value, 1e-12, key)
+
+
+def test_the_matching_loss_is_that_of_the_global_batch(
+    found: list[dict[str, Any]], inputs: Path
+) -> None:
+    expected = alone(inputs, "matched")
+    mine = [process["matched"] for process in found]
+    for part in mine:
+        assert_close(part["loss"], expected["loss"], 1e-12, "loss")
+    for key in ("rows.a", "rows.v"):
+        assert_close(torch.cat([part[key] for part in mine]), expected[key], 1e-12, key)
+
+
+def test_results_are_shared_in_their_order(found: list[dict[str, Any]]) -> None:
+    first, second = (process["helpers"] for process in found)
+    seven = [str(n) for n in range(7)]
+    assert first["shared"] == second["shared"] == first["to first"] == seven
+    assert second["to first"] == []
+    assert first["averages"] == second["averages"] == {"x": 1.5}
+    assert (first["spread"] == 1).all()
+    assert (second["spread"] == 1).all()
+    assert (first["apart"], second["apart"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "name", [*(f"sen {kind}" for kind in SEN_KINDS), *(f"rdg {kind}" for kind in RDG_KINDS)]
+)
+def test_two_processes_learn_what_one_learns(
+    found: list[dict[str, Any]], inputs: Path, name: str
+) -> None:
+    expected: dict[str, Tensor] = alone(inputs, name)
+    first, second = (process[name] for process in found)
+    assert first.keys() == expected.keys()
+    assert any(float(v.abs().max()) > 1e-3 for k, v in expected.items() if "gradient" in k)
+    for key, value in expected.items():
+        assert_close(first[key], value, 1e-9 if key.startswith("gradient") else 1e-6, key)
+        assert_close(second[key], first[key], 0.0, key)
+
+
+def test_alone_everything_is_ones_own(inputs: Path) -> None:
+    helpers = alone(inputs, "helpers")
+    assert helpers["shared"] == helpers["to first"] == [str(n) for n in range(7)]
+    assert helpers["averages"] == {"x": 1.0}
+    assert own_rows(5, "sen.batch") == slice(0, 5)
+
+
+def test_a_batch_that_cannot_be_shared_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("s2igan.engine.distributed.world", lambda: 3)
+    with pytest.raises(UserError, match=r"sen\.batch; got 16 for 3 processes; expected a multiple"):
+        own_rows(16, "sen.batch")
