@@ -146,8 +146,11 @@ def _end_with_parent() -> None:
 def _wait(children: Sequence[subprocess.Popen[bytes]]) -> None:
     """Wait until all have ended or, some seconds after one has failed, return."""
     deadline = float("inf")
-    while any(child.poll() is None for child in children) and time.monotonic() < deadline:
-        if deadline == float("inf") and any(child.returncode for child in children):
+    while time.monotonic() < deadline:
+        codes = [child.poll() for child in children]
+        if None not in codes:
+            return
+        if deadline == float("inf") and any(codes):
             deadline = time.monotonic() + _GRACE_S
         time.sleep(_POLL_S)
 

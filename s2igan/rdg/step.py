@@ -25,6 +25,7 @@ from s2igan.rdg.conditioning import Condition
 from s2igan.rdg.config import RdgConfig
 from s2igan.rdg.discriminator import Verdict
 from s2igan.rdg.generator import Generated, Generator
+from s2igan.rdg.layers import full_precision
 from s2igan.rdg.learning_encoder import LearningEncoder
 from s2igan.rdg.networks import build_discriminators, build_generator, to_channels_last, to_scales
 from s2igan.rdg.speech_source import Floats, Sequences
@@ -169,7 +170,7 @@ class RdgStep:
         if self.embed_image is None or step % config.rs_every:
             return total
         with autocast(self.device, config.precision):
-            fake = self.embed_image((images + 1) / 2).float()  # (N, E)
+            fake = full_precision(self.embed_image((images + 1) / 2))  # (N, E)
         if self.supervision is not None:
             seen_reals = (batch.truth_seen, batch.same_seen, batch.wrong_seen)
             own_loss, relation_loss = self.supervision.update(

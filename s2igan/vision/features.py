@@ -55,10 +55,10 @@ def write_vision(
         config: geometry, backbones and views.
         corpus: a corpus folder.
         weights: folder of downloaded weight files.
-        out: an existing folder, into which the first of several processes writes; gets ``pixels.*``,
-            ``shapes.npy``, ``backbone.npy`` ``(n, V, D)`` float32 (view 0 the centre; other views
-            are random in split `train` and repeat view 0 elsewhere), ``backbone.safetensors`` and
-            ``backbone.json``.
+        out: an existing folder, into which the first of several processes writes; gets
+            ``pixels.*``, ``shapes.npy``, ``backbone.npy`` ``(n, V, D)`` float32 (view 0 the centre;
+            other views are random in split `train` and repeat view 0 elsewhere),
+            ``backbone.safetensors`` and ``backbone.json``.
         device: where the backbones compute.
         workers: processes that decode and resize; never changes the result.
 

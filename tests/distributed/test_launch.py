@@ -1,0 +1,139 @@
+"""Which process this is, and several of them started on one machine."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from s2igan.engine import device, stage
+from s2igan.engine.device import choose_device
+from s2igan.engine.launch import Rank, current_rank, launched_rank, meeting_point, run_locally
+from s2igan.engine.runtime import read_runtime
+from s2igan.errors import UserError
+from tests.distributed import child
+
+TORCHRUN = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}
+SLURM = {
+    "SLURM_PROCID": "5",
+    "SLURM_NTASKS": "8",
+    "SLURM_LOCALID": "1",
+    "SLURM_STEP_TASKS_PER_NODE": "4(x2)",
+    "SLURM_STEP_NODELIST": "gpu[07-08,11]",
+    "SLURM_JOB_ID": "1234567",
+}
+
+
+def tell(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_a_plain_launch_is_one_process() -> None:
+    assert launched_rank() is None
+    assert current_rank() == Rank(0, 1, 0, 1)
+    assert current_rank().is_first
+
+
+def test_torchrun_says_which_process_this_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    tell(monkeypatch, {**TORCHRUN, "MASTER_ADDR": "gpu07", "MASTER_PORT": "29400"})
+    assert current_rank() == Rank(5, 8, 1, 4)
+    assert not current_rank().is_first
+    assert meeting_point() == "tcp://gpu07:29400"
+
+
+def test_slurm_says_so_inside_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    tell(monkeypatch, {**SLURM, "SLURM_STEP_ID": "0"})
+    assert current_rank() == Rank(5, 8, 1, 4)
+    assert meeting_point() == f"tcp://gpu07:{20_000 + 1234567 % 20_000}"
+
+
+def test_a_batch_script_of_slurm_is_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    tell(monkeypatch, SLURM)
+    assert current_rank() == Rank()
+
+
+@pytest.mark.parametrize(
+    ("machines", "first"),
+    [("gpu1", "gpu1"), ("a,b", "a"), ("n[3,5-9]", "n3"), ("n[03-05]-ib,m1", "n03-ib")],
+)
+def test_the_first_machine_of_a_list(
+    monkeypatch: pytest.MonkeyPatch, machines: str, first: str
+) -> None:
+    tell(monkeypatch, {"SLURM_STEP_NODELIST": machines, "MASTER_PORT": "1"})
+    assert meeting_point() == f"tcp://{first}:1"
+
+
+def test_processes_know_their_numbers(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run_locally(child.__name__, ["say"], 2) == 0
+    said = sorted(capfd.readouterr().out.splitlines())
+    assert [line.rsplit(" ", 1)[0] for line in said] == [
+        f"Rank(rank={n}, world=2, local={n}, local_world=2)" for n in (0, 1)
+    ]
+
+
+def test_who_fails_first_says_why(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run_locally(child.__name__, ["refuse"], 3) == 2
+    assert capfd.readouterr().err == "train_sen: weights are missing\n"
+
+
+def test_when_one_dies_the_others_are_ended(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("s2igan.engine.launch._GRACE_S", 0.1)
+    began = time.monotonic()
+    assert run_locally(child.__name__, ["die"], 2) == 128 + signal.SIGABRT
+    assert time.monotonic() - began < 30
+    assert "process 1 of 2 was ended by SIGABRT" in capfd.readouterr().err
+
+
+def test_who_ends_the_starter_ends_them_all(repository: Path) -> None:
+    script = f"""
+import sys, signal
+from s2igan.engine.launch import run_locally
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+print("begun", flush=True)
+run_locally({child.__name__!r}, ["wait"], 2)
+"""
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, cwd=repository, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        assert starter.stdout.readline() == "begun\n"
+        time.sleep(0.5)
+        children = Path(f"/proc/{starter.pid}/task/{starter.pid}/children").read_text().split()
+        starter.terminate()
+        assert starter.wait(30) == 143
+    assert len(children) == 2
+    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+
+
+def test_the_number_of_processes_is_a_setting_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert stage._local_processes(read_runtime()) == 1  # on a CPU
+    monkeypatch.setenv("S2IGAN_PROCESSES", "3")
+    assert stage._local_processes(read_runtime()) == 3
+    monkeypatch.setenv("S2IGAN_PROCESSES", "auto")
+    monkeypatch.setenv("S2IGAN_DEVICE", "cuda")
+    monkeypatch.setattr(device, "gpu_is_present", lambda: True)
+    monkeypatch.setattr(device, "usable_gpus", lambda: 4)
+    assert stage._local_processes(read_runtime()) == 4
+    monkeypatch.setenv("S2IGAN_PROCESSES", "none")
+    with pytest.raises(UserError, match="S2IGAN_PROCESSES"):
+        read_runtime()
+
+
+def test_each_process_needs_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    fourth = Rank(3, 4, 3, 4)
+    monkeypatch.setattr(device, "usable_gpus", lambda: 2)
+    with pytest.raises(UserError, match="processes on this machine; got 4; expected at most 2"):
+        choose_device("auto", rank=fourth)
+    with pytest.raises(UserError, match="device 'cuda:0'; got 4 processes"):
+        choose_device("cuda:0", rank=fourth)
+    monkeypatch.setattr(device, "usable_gpus", lambda: 4)
+    monkeypatch.setattr(device, "cuda_problem", lambda _: None)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda _: "a GPU")
+    assert str(choose_device("auto", rank=fourth)) == "cuda:3"
+    assert str(choose_device("cpu", rank=fourth)) == "cpu"

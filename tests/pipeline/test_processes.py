@@ -1,0 +1,101 @@
+"""The stages that compute, as two processes: the outputs are those of one."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from safetensors.numpy import load_file
+
+from s2igan.engine.tables import read_table
+from tests.pipeline.conftest import Clone
+
+TORCHRUN = (
+    *("python", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"),
+)
+
+
+def elsewhere(fresh: Clone, stage: str, folder: Path) -> tuple[list[str], dict[Path, Path]]:
+    """The arguments of a stage that writes into ``folder``, and what it writes by what it wrote."""
+    pipeline = yaml.safe_load((fresh.folder / "dvc.yaml").read_text(encoding="utf-8"))
+    words = pipeline["stages"][stage]["cmd"].split()
+    words = words[words.index(f"stages.{stage}") + 1 :]
+    moved: dict[Path, Path] = {}
+    locked = yaml.safe_load((fresh.folder / "dvc.lock").read_text(encoding="utf-8"))
+    outputs = [out["path"] for out in locked["stages"][stage]["outs"]]
+    for place, word in enumerate(words):
+        inside = [out for out in outputs if out == word or out.startswith(f"{word}/")]
+        if inside:
+            words[place] = str(folder / word)
+            moved[fresh.folder / word] = folder / word
+    return words, moved
+
+
+def files(path: Path) -> dict[str, Path]:
+    if path.is_file():
+        return {path.name: path}
+    return {str(p.relative_to(path)): p for p in sorted(path.rglob("*")) if p.is_file()}
+
+
+def compare(moved: dict[Path, Path], alike: Callable[[Path, Path], None]) -> None:
+    assert moved
+    for old, new in moved.items():
+        before, after = files(old), files(new)
+        assert after.keys() <= before.keys()
+        assert after
+        for name, path in after.items():
+            alike(before[name], path)
+
+
+def same_bytes(before: Path, after: Path) -> None:
+    assert before.read_bytes() == after.read_bytes(), after.name
+
+
+def close(before: Path, after: Path) -> None:
+    """Weights and losses, which differ by the order in which floats are added."""
+    if after.suffix == ".safetensors":
+        old, new = load_file(before), load_file(after)
+        assert old.keys() == new.keys()
+        for name, value in old.items():
+            gap = np.abs(value.astype(float) - new[name].astype(float)).max(initial=0.0)
+            assert gap <= 2e-2 * max(1.0, np.abs(value).max(initial=0.0)), (after.name, name, gap)
+    elif after.suffix == ".tsv":
+        rows = [np.genfromtxt(path, skip_header=1, ndmin=2) for path in (before, after)]
+        np.testing.assert_allclose(rows[1], rows[0], rtol=0.05, atol=0.02)
+    elif after.suffix == ".json":
+        told = [json.loads(path.read_text("utf-8")) for path in (before, after)]
+        assert told[0].keys() == told[1].keys()
+    else:
+        assert after.stat().st_size > 0
+
+
+@pytest.mark.parametrize("stage", ["features", "embed", "sample", "evaluate"])
+def test_two_processes_write_the_bytes_of_one(fresh: Clone, stage: str, tmp_path: Path) -> None:
+    words, moved = elsewhere(fresh, stage, tmp_path)
+    fresh.run("python", "-m", f"stages.{stage}", *words, S2IGAN_PROCESSES="2")
+    compare(moved, same_bytes)
+
+
+@pytest.mark.parametrize("stage", ["train_sen", "train_rdg"])
+def test_torchrun_trains_what_one_process_trains(fresh: Clone, stage: str, tmp_path: Path) -> None:
+    words, moved = elsewhere(fresh, stage, tmp_path)
+    fresh.run(*TORCHRUN, f"stages.{stage}", *words)
+    compare(moved, close)
+
+
+def test_a_batch_that_cannot_be_shared_is_one_line(fresh: Clone, tmp_path: Path) -> None:
+    words, _ = elsewhere(fresh, "train_sen", tmp_path)
+    command = ("python", "-m", "stages.train_sen", *words)
+    told = fresh.run(*command, check=False, S2IGAN_PROCESSES="3").splitlines()
+    errors = [line for line in told if "sen.batch" in line]
+    assert len(errors) == 1
+    assert errors[0].startswith("train_sen: sen.batch; got")
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_the_smoke_corpus_has_more_than_one_batch_to_share(fresh: Clone) -> None:
+    samples = read_table(fresh.folder / "artifacts/samples/samples.parquet", ["set"])
+    params = yaml.safe_load((fresh.folder / "params.yaml").read_text(encoding="utf-8"))
+    assert len(samples) > params["sample"]["batch_size"]
