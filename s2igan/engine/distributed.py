@@ -197,6 +197,18 @@ def barrier() -> None:
         dist.all_reduce(torch.zeros(()))  # on the CPU, whatever computes
 
 
+def any_of_them(told: bool) -> bool:
+    """Whether this is true on any process, so that all of them do the same after it.
+
+    The answer travels between the hosts: no GPU is waited for.
+    """
+    if world() == 1:
+        return told
+    flag = torch.tensor(float(told))
+    dist.all_reduce(flag, dist.ReduceOp.MAX)
+    return bool(flag)
+
+
 def shared(own: Iterator[T], total: int) -> Iterator[T]:
     """Yield, on every process, the results of all of them in order.
 

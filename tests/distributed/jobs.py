@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import Ragged, open_array
 from s2igan.engine.distributed import (
+    any_of_them,
     apart,
     averages,
     gathered,
@@ -160,6 +161,7 @@ def helpers() -> dict[str, Any]:
         "averages": {k: float(v) for k, v in averages({"x": torch.tensor(rank() + 1.0)}).items()},
         "spread": linear.weight.detach().clone(),
         "apart": lonely,
+        "told": [any_of_them(rank() == 1), any_of_them(False)],
     }
 
 

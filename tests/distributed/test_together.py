@@ -81,6 +81,7 @@ def test_results_are_shared_in_their_order(found: list[dict[str, Any]]) -> None:
     assert (first["spread"] == 1).all()
     assert (second["spread"] == 1).all()
     assert (first["apart"], second["apart"]) == (1, 1)
+    assert first["told"] == second["told"] == [True, False]
 
 
 @pytest.mark.parametrize(
