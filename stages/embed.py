@@ -31,7 +31,6 @@ STAGE = Stage(
     read_params=read_params,
     run=run,
     uses_device=True,
-    shares=True,
 )
 
 if __name__ == "__main__":

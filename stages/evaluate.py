@@ -4,7 +4,6 @@ Reads ``artifacts/{corpus,features,embeddings,samples,sen,weights}``; writes fig
 """
 
 from s2igan.config import Params, read_params
-from s2igan.engine.distributed import is_first
 from s2igan.engine.session import Session
 from s2igan.engine.showcase import show_all
 from s2igan.engine.stage import Paths, Stage
@@ -21,8 +20,7 @@ def run(params: Params, paths: Paths, session: Session) -> None:
         **{name: paths[name] for name in [*INPUTS, *OUTPUTS]},
         session=session,
     )
-    if is_first():
-        show_all(session.tracker, paths["metrics"], paths["plots"])
+    show_all(session.tracker, paths["metrics"], paths["plots"])
 
 
 STAGE = Stage(
@@ -33,7 +31,6 @@ STAGE = Stage(
     read_params=read_params,
     run=run,
     uses_device=True,
-    shares=True,
     all_params=True,
 )
 

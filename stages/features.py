@@ -28,9 +28,7 @@ def run(params: Params, paths: Paths, session: Session) -> None:
 
 
 INPUTS = ["corpus", "speech", "weights"]
-STAGE = Stage(
-    "features", "features", INPUTS, ["features"], read_params, run, uses_device=True, shares=True
-)
+STAGE = Stage("features", "features", INPUTS, ["features"], read_params, run, uses_device=True)
 
 if __name__ == "__main__":
     raise SystemExit(STAGE.main())

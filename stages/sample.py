@@ -22,9 +22,7 @@ def run(params: Params, paths: Paths, session: Session) -> None:
 
 
 INPUTS = ["corpus", "features", "rdg"]
-STAGE = Stage(
-    "sample", "sample", INPUTS, ["samples"], read_params, run, uses_device=True, shares=True
-)
+STAGE = Stage("sample", "sample", INPUTS, ["samples"], read_params, run, uses_device=True)
 
 if __name__ == "__main__":
     raise SystemExit(STAGE.main())

@@ -32,7 +32,6 @@ STAGE = Stage(
     read_params=read_params,
     run=run,
     uses_device=True,
-    shares=True,
     resumes=True,
 )
 

@@ -33,7 +33,6 @@ STAGE = Stage(
     read_params=read_params,
     run=run,
     uses_device=lambda params: params.tts.engine == "tacotron2",
-    shares=True,
 )
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ def _average(tensors: list[Tensor]) -> None:
     # One message instead of one per tensor; gradients of a step are of one dtype and device.
     flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
     dist.all_reduce(flat)
-    parts = flat.div_(world()).split([tensor.numel() for tensor in tensors])
+    parts = torch.split(flat.div_(world()), [tensor.numel() for tensor in tensors])
     for tensor, part in zip(tensors, parts, strict=True):
         tensor.copy_(part.view(tensor.shape))
 

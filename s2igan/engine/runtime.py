@@ -22,7 +22,7 @@ class Runtime(Section):
     """What may differ from machine to machine."""
 
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="where to compute")
-    processes: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
+    processes: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         "auto", description="of a stage that computes on the device; auto: one a GPU"
     )
     workers: int | None = Field(None, ge=1, description="processes for host work; null: one a core")

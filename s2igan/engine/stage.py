@@ -59,9 +59,8 @@ class Stage(Generic[P]):
         read_params: reads and checks the whole file of parameters.
         run: the one function; gets all parameters, the paths by argument, and the session.
         uses_device: whether it computes on a device, and says on which; may depend on parameters.
+            Several processes share its work then; of any other stage only the first one runs.
         resumes: whether it keeps checkpoints.
-        shares: whether several processes share its work where it computes on a device; of any other
-            stage only the first one runs.
         all_params: whether its tracked run carries every section instead of its own.
     """
 
@@ -73,7 +72,6 @@ class Stage(Generic[P]):
     run: Callable[[P, Paths, Session], None]
     uses_device: bool | Callable[[P], bool] = False
     resumes: bool = False
-    shares: bool = False
     all_params: bool = False
 
     def main(self, argv: Sequence[str] | None = None) -> int:
@@ -101,7 +99,7 @@ class Stage(Generic[P]):
         params = self.read_params(paths["params"])
         self._check_inputs(paths)
         rank = current_rank()
-        if not self._is_shared(params):
+        if not self._computes(params):
             if rank.is_first:
                 self._run(params, paths, Rank(local=rank.local))
             return 0
@@ -110,9 +108,6 @@ class Stage(Generic[P]):
             return run_locally(f"stages.{self.name}", argv, count)
         self._run(params, paths, rank)
         return 0
-
-    def _is_shared(self, params: P) -> bool:
-        return self.shares and self._computes(params)
 
     def _computes(self, params: P) -> bool:
         used = self.uses_device

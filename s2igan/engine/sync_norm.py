@@ -97,7 +97,8 @@ def _global_statistics(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     own = torch.cat([mean, variance, count])  # (2 C + 1,)
     parts = [torch.empty_like(own) for _ in range(world())]
     dist.all_gather(parts, own)
-    means, variances, counts = torch.stack(parts).split([len(mean), len(mean), 1], dim=1)
+    sizes = [len(mean), len(mean), 1]
+    means, variances, counts = torch.split(torch.stack(parts), sizes, dim=1)
     total = counts.sum()
     shares = counts / total  # (world, 1)
     mean = (shares * means).sum(0)

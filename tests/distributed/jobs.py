@@ -190,8 +190,7 @@ class DoubleStep(RdgStep):
 
 def doubled(value: Any) -> Any:
     if isinstance(value, Sequences):
-        shares = None if value.shares is None else value.shares.astype(np.float64)
-        return replace(value, values=value.values.astype(np.float64), shares=shares)
+        return replace(value, values=doubled(value.values), shares=doubled(value.shares))
     floats = isinstance(value, np.ndarray) and value.dtype == np.float32
     return value.astype(np.float64) if floats else value
 
@@ -214,7 +213,10 @@ def rdg(folder: Path, changes: dict[str, Any]) -> Tensors:
         found |= kept(f"terms.{number}", terms)
         if number == 0:
             found |= rdg_gradients(step)
-    networks = {"generator": step.generator, "average": step.averaged_generator}
+    networks: dict[str, nn.Module] = {
+        "generator": step.generator,
+        "average": step.averaged_generator,
+    }
     networks |= {str(n): judge for n, judge in enumerate(step.discriminators)}
     if step.learning is not None:
         networks |= {"encoder": step.learning.encoder, "encoder average": step.learning.averaged}
