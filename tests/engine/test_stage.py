@@ -55,6 +55,17 @@ def test_the_function_gets_parameters_paths_and_a_session(workplace: Path) -> No
     assert seen == [(5, "corpus", len(os.sched_getaffinity(0)))]
 
 
+def test_of_a_stage_that_shares_nothing_the_first_process_runs(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    for rank in "10":
+        monkeypatch.setenv("RANK", rank)
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        assert start(workplace, lambda *_: ran.append("it ran")) == 0
+        assert len(ran) == 1 - int(rank)
+
+
 def test_bad_input_is_one_line_and_exit_code_2(
     workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
