@@ -116,7 +116,7 @@ def run_locally(module: str, arguments: Sequence[str], count: int) -> int:
                 )
             )
         _wait(children)
-        return _outcome(children, told)
+        return _outcome(module.rpartition(".")[2], children, told)
 
 
 def _environment(rank: int, count: int, port: int) -> dict[str, str]:
@@ -157,7 +157,9 @@ def _wait(children: Sequence[subprocess.Popen[bytes]]) -> None:
         time.sleep(_POLL_S)
 
 
-def _outcome(children: Sequence[subprocess.Popen[bytes]], told: Sequence[IO[bytes]]) -> int:
+def _outcome(
+    name: str, children: Sequence[subprocess.Popen[bytes]], told: Sequence[IO[bytes]]
+) -> int:
     failed = [rank for rank, child in enumerate(children) if child.returncode]
     if not failed:
         return 0
@@ -169,8 +171,8 @@ def _outcome(children: Sequence[subprocess.Popen[bytes]], told: Sequence[IO[byte
         file.seek(max(0, file.tell() - _TOLD_BYTES))
         sys.stderr.write(file.read().decode(errors="replace"))
     if code < 0:
-        name = signal.Signals(-code).name
-        sys.stderr.write(f"process {rank} of {len(children)} was ended by {name}\n")
+        ended_by = signal.Signals(-code).name
+        sys.stderr.write(f"{name}: process {rank} of {len(children)} was ended by {ended_by}\n")
     return code if code > 0 else 128 - code
 
 
