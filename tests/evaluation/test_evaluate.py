@@ -15,7 +15,7 @@ from s2igan.errors import UserError
 from s2igan.evaluation import evaluate as stage
 from s2igan.evaluation.config import EvaluateConfig
 from s2igan.evaluation.figures import flatten
-from s2igan.evaluation.judge import Judge
+from s2igan.evaluation.judge import Judge, Rows, Seen, Source
 from s2igan.evaluation.material import Judged, Material
 from s2igan.vision.interface import CLASSES, BackboneOutput
 from tests.evaluation.world import SIZE, PlantedBackbone, World, embed_truth, full, settings
@@ -284,22 +284,21 @@ def test_samples_that_do_not_fit_are_refused(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_later_process_of_a_launch_leaves_the_judging_to_the_first(
+def test_a_later_process_of_a_launch_looks_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RANK", "1")
-    missing = tmp_path / "missing"
-    stage.evaluate(
-        settings(),
-        corpus=missing,
-        features=missing,
-        embeddings=missing,
-        samples=missing,
-        sen=missing,
-        weights=missing,
-        metrics=missing,
-        classes=missing,
-        plots=missing,
-        session=plain_session(),
-    )
-    assert not missing.exists()
+    world = full(tmp_path)
+    world.write()
+    looked: list[str] = []
+    see = Judge.see
+
+    def watched(judge: Judge, source: Source, rows: Rows, what: str) -> Seen:
+        looked.append(what)
+        return see(judge, source, rows, what)
+
+    monkeypatch.setattr(stage, "is_first", lambda: False)
+    monkeypatch.setattr(Judge, "see", watched)
+    with pytest.raises(FileNotFoundError, match=r"generation\.json"):
+        evaluate(world, monkeypatch, tmp_path / "out")
+    assert looked
+    assert not (tmp_path / "out").exists()
