@@ -20,6 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     report.add_argument("metrics", type=Path, nargs="?", default=Path("metrics"))
     report.set_defaults(run=_report)
     _add_table(commands.add_parser("table", help="run every variant of a list and compare them"))
+    _add_serve(commands.add_parser("serve", help="open a page to speak to a model"))
     arguments = parser.parse_args(argv)
     try:
         text: str = arguments.run(arguments)
@@ -82,6 +83,26 @@ def _table(arguments: argparse.Namespace) -> str:
         )
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", help="a folder, a DVC revision or an MLflow address")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, help="by default the first free one from 7860 on")
+    parser.add_argument(
+        "--lan",
+        action="store_true",
+        help="for every machine of the network, over HTTPS: else phones give no microphone",
+    )
+    parser.set_defaults(run=_serve)
+
+
+def _serve(arguments: argparse.Namespace) -> str:
+    from s2igan.serving.locate import find_model
+    from s2igan.serving.serve import Where, serve
+
+    where = Where(arguments.host, arguments.port, arguments.lan)
+    return serve(find_model(arguments.model), where)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,165 @@
+"""Real pictures and their embeddings, to lay beside what was drawn.
+
+Speech and pictures share one space (paper §2.2), so the pictures nearest to an utterance show what
+the speech encoder understood of it, whatever the generator made of that.
+"""
+
+import filecmp
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from s2igan.engine.arrays import open_array
+from s2igan.engine.pictures import Picture
+from s2igan.engine.seeding import numpy_generator
+from s2igan.engine.weights import write_weights
+from s2igan.errors import UserError
+from s2igan.sen.artifact import SPEECH_WEIGHTS
+from s2igan.vision.pixels import PackedPixels
+
+FILE = "gallery.safetensors"
+"""Beside an exported model: ``pictures`` and ``embeddings``."""
+
+Embeddings = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Real pictures in the space of speech.
+
+    Args:
+        pictures: any number of ``(S, S, 3)`` uint8 pictures of one size, in memory or packed.
+        embeddings: ``(n, E)`` float32 of unit length, by SEN's image encoder.
+    """
+
+    pictures: "Picture | PackedSquares"
+    embeddings: Embeddings
+
+    def nearest(self, embedding: Embeddings, count: int) -> tuple[Picture, Embeddings]:
+        """Find the pictures nearest to an utterance, nearest first.
+
+        Args:
+            embedding: ``(E,)`` float32, a speech embedding.
+            count: how many, at most as many as there are.
+
+        Returns:
+            ``(count, S, S, 3)`` uint8 and the cosines, ``(count,)`` float32.
+        """
+        cosines = self.embeddings @ (embedding / np.linalg.norm(embedding))  # (n, E) @ (E,) -> (n,)
+        order = np.argsort(-cosines, kind="stable")[:count]
+        return np.stack([self.pictures[int(index)] for index in order]), cosines[order]
+
+
+class PackedSquares:
+    """The centre squares of packed pictures, as large as they hold, cut when they are asked for.
+
+    Args:
+        features: ``artifacts/features``.
+    """
+
+    def __init__(self, features: Path) -> None:
+        self._pixels = PackedPixels(features)
+        self._side = int(self._pixels.shapes.min())
+
+    def __len__(self) -> int:
+        return len(self._pixels)
+
+    def __getitem__(self, index: int) -> Picture:
+        square: Picture = self._pixels.crops([index], self._side, None)[0]
+        return square
+
+
+def find_gallery(folder: Path) -> Gallery | str:
+    """Open the real pictures that belong to a model.
+
+    Args:
+        folder: an exported model, or ``artifacts/rdg`` among the outputs of the other stages.
+
+    Returns:
+        The pictures, or why there are none.
+
+    Raises:
+        UserError: if there are files that do not fit each other.
+    """
+    if (folder / FILE).is_file():
+        return _read(folder / FILE)
+    features, sen, embeddings = (folder.parent / n for n in ("features", "sen", "embeddings"))
+    needed = (features / "pixels.npy", embeddings / "image.npy", sen / SPEECH_WEIGHTS)
+    if not all(path.is_file() for path in needed):
+        return "This model came without real pictures."
+    if not _same_encoder(folder, sen):
+        return (
+            "This model hears with an encoder of its own, and no picture has been placed in "
+            "what it hears."
+        )
+    views = open_array(embeddings / "image.npy")  # (n, views, E)
+    return Gallery(PackedSquares(features), np.array(views[:, 0], np.float32))
+
+
+def write_gallery(folder: Path, artifacts: Path, *, side: int, count: int, seed: int = 0) -> bool:
+    """Write a few real pictures beside an exported model, spread over the whole corpus by seed.
+
+    The same pictures give the same bytes.
+
+    Args:
+        folder: the exported model; receives ``gallery.safetensors``.
+        artifacts: the outputs of the stages, ``rdg``, ``sen``, ``embeddings`` and ``features``.
+        side: of the pictures, px.
+        count: most pictures to write.
+        seed: chooses them.
+
+    Returns:
+        Whether there were pictures to write.
+    """
+    gallery = find_gallery(artifacts / "rdg")
+    if isinstance(gallery, str):
+        return False
+    chosen = _spread(len(gallery.embeddings), count, seed)
+    pictures = np.stack([_resized(gallery.pictures[index], side) for index in chosen])
+    write_weights(
+        folder / FILE,
+        {
+            "pictures": torch.from_numpy(pictures),
+            "embeddings": torch.from_numpy(gallery.embeddings[chosen]).half(),
+        },
+    )
+    return True
+
+
+def _spread(total: int, count: int, seed: int) -> Sequence[int]:
+    # A corpus lists its pictures class by class: one out of each of equally long stretches.
+    edges = np.linspace(0, total, min(count, total) + 1).astype(int)
+    rng = numpy_generator(seed)
+    return [int(rng.integers(low, high)) for low, high in pairwise(edges)]
+
+
+def _resized(picture: Picture, side: int) -> Picture:
+    resized = Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS)
+    return np.asarray(resized)
+
+
+def _same_encoder(rdg: Path, sen: Path) -> bool:
+    own = rdg / SPEECH_WEIGHTS
+    return own.is_file() and filecmp.cmp(own, sen / SPEECH_WEIGHTS, shallow=False)
+
+
+def _read(path: Path) -> Gallery:
+    try:
+        tensors = load_file(path)
+        pictures, embeddings = tensors["pictures"].numpy(), tensors["embeddings"].float().numpy()
+    except (OSError, KeyError, SafetensorError) as error:
+        raise UserError(
+            f"real pictures {str(path)!r}",
+            got=str(error).splitlines()[0],
+            expected="pictures and embeddings as `s2igan export` writes them",
+            fix="export the model again, or delete the file to do without",
+        ) from error
+    return Gallery(pictures, embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True))

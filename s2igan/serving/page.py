@@ -1,0 +1,99 @@
+"""The page: say something, and see it drawn."""
+
+import gradio as gr
+
+from s2igan.serving.examples import Example
+from s2igan.serving.gallery import Gallery
+from s2igan.serving.page_answers import Answers
+from s2igan.serving.page_layout import Controls, Words, lay_out
+from s2igan.serving.page_utterance import Model
+
+_SECONDS_KEPT = 3600
+
+# The microphone's tab goes where the browser gives no microphone, and the next one opens.
+_WITHOUT_MICROPHONE = """() => {
+    if (navigator.mediaDevices) return;
+    document.documentElement.classList.add("no-microphone");
+    document.querySelector("#by-file-button")?.click();
+}"""
+
+
+def build_page(
+    model: Model,
+    words: Words,
+    voice: str | None,
+    gallery: Gallery | None,
+    examples: list[Example],
+) -> gr.Blocks:
+    """Build the page.
+
+    Recordings are deleted an hour after they were made.
+
+    Args:
+        model: hears and draws.
+        words: what the page says about it.
+        voice: of typed sentences, if there is one.
+        gallery: real pictures, if there are any.
+        examples: what can be tried.
+    """
+    with gr.Blocks(
+        title="Speak, and see",
+        analytics_enabled=False,
+        delete_cache=(_SECONDS_KEPT // 6, _SECONDS_KEPT),
+    ) as page:
+        controls = lay_out(words, examples)
+        _connect(controls, Answers(model, voice, gallery, examples, controls))
+        page.load(None, js=_WITHOUT_MICROPHONE)
+    return page
+
+
+def _connect(at: Controls, answers: Answers) -> None:
+    choice = [at.count, at.variety, at.seed]
+    everything = [
+        at.problem,
+        at.utterance,
+        at.pictures,
+        at.heard,
+        at.nearest,
+        at.word,
+        at.colour,
+        at.swapped,
+    ]
+    waiting = {"show_progress_on": at.pictures, "api_visibility": "private"}
+    for audio in (at.microphone, at.upload):
+        gr.on([audio.change], answers.hear, [audio, *choice], everything, **waiting)
+    gr.on(
+        [at.speak.click, at.sentence.submit],
+        answers.speak,
+        [at.sentence, *choice],
+        everything,
+        **waiting,
+    )
+    gr.on(
+        [at.examples.click],
+        answers.try_example,
+        [at.examples, *choice],
+        [*everything, at.sentence],
+        **waiting,
+    )
+    swap = (
+        answers.swap,
+        [at.utterance, at.word, at.colour, at.variety, at.seed],
+        [at.swapped, at.problem],
+    )
+    gr.on([at.word.input, at.colour.input], *swap, **waiting)
+    redrawn = [at.pictures, at.problem]
+    gr.on(
+        [at.count.release, at.variety.release, at.seed.submit, at.seed.blur],
+        answers.redraw,
+        [at.utterance, *choice],
+        redrawn,
+        **waiting,
+    ).then(*swap, **waiting)
+    gr.on(
+        [at.again.click],
+        answers.again,
+        [at.utterance, at.count, at.variety],
+        [*redrawn, at.seed],
+        **waiting,
+    ).then(*swap, **waiting)

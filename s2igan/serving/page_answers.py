@@ -1,0 +1,167 @@
+"""What the page answers to each thing that a visitor does."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import gradio as gr
+import numpy as np
+
+from s2igan.errors import UserError
+from s2igan.serving.colour_words import ColourWord, colour_words, with_colour
+from s2igan.serving.examples import Example
+from s2igan.serving.gallery import Gallery
+from s2igan.serving.page_layout import LARGEST_SEED, NO_VOICE, SWAP_HINT, Controls
+from s2igan.serving.page_panels import (
+    heard_panel,
+    nearest_panel,
+    notice,
+    pictures_panel,
+    swap_panel,
+)
+from s2igan.serving.page_utterance import Model, Utterance, hear_clip, hear_sentence
+
+Answer: TypeAlias = dict[Any, Any]
+"""New values of some of the page's components."""
+
+_NEAREST = 6
+_SWAPPED = 4
+_NO_COLOUR = "This sentence names no colour that could be changed."
+_PICK = "Choose the colour that it becomes."
+
+
+class Answers:
+    """One method per thing that a visitor does; each returns only what changes.
+
+    Args:
+        model: hears and draws.
+        voice: of typed sentences, if there is one.
+        gallery: real pictures, if there are any.
+        examples: what can be tried.
+        controls: whose values the answers are.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        voice: str | None,
+        gallery: Gallery | None,
+        examples: list[Example],
+        controls: Controls,
+    ) -> None:
+        self._model = model
+        self._voice = voice
+        self._gallery = gallery
+        self._examples = examples
+        self._at = controls
+
+    def hear(self, path: str | None, count: int, variety: float, seed: int) -> Answer:
+        """Answer a recording; a cleared one changes nothing but the notice."""
+        if path is None:
+            return {self._at.problem: ""}
+        return self._answer(
+            lambda: hear_clip(self._model, Path(path), "your voice"), count, variety, seed
+        )
+
+    def speak(self, text: str, count: int, variety: float, seed: int) -> Answer:
+        """Answer a typed sentence."""
+        return self._answer(lambda: self._speak(text), count, variety, seed)
+
+    def try_example(self, index: int, count: int, variety: float, seed: int) -> Answer:
+        """Answer one of the examples."""
+        text, clip = self._examples[index]
+        answer = self._answer(
+            lambda: hear_clip(self._model, clip, clip.name, text) if clip else self._speak(text),
+            count,
+            variety,
+            seed,
+        )
+        return {**answer, self._at.sentence: text}
+
+    def redraw(self, utterance: Utterance | None, count: int, variety: float, seed: int) -> Answer:
+        """Draw anew what was said before."""
+        if utterance is None:
+            return {self._at.problem: ""}
+        return {self._at.pictures: self._pictures(utterance, count, variety, seed)}
+
+    def again(self, utterance: Utterance | None, count: int, variety: float) -> Answer:
+        """Draw anew with another seed."""
+        seed = random.randrange(LARGEST_SEED + 1)
+        return {self._at.seed: seed, **self.redraw(utterance, count, variety, seed)}
+
+    def swap(
+        self,
+        utterance: Utterance | None,
+        label: str | None,
+        colour: str | None,
+        variety: float,
+        seed: int,
+    ) -> Answer:
+        """Speak the sentence once more with another colour word, and draw both with one noise."""
+        word = _word(utterance, label)
+        if utterance is None or utterance.text is None or word is None or colour is None:
+            return {self._at.problem: ""}
+        changed = self._speak(with_colour(utterance.text, word, colour))
+        pairs = self._model.draw(
+            np.stack([utterance.embedding, changed.embedding]),
+            count=_SWAPPED,
+            seed=seed,
+            truncation=variety,
+        )
+        return {self._at.swapped: swap_panel(utterance.text, word, colour, list(pairs))}
+
+    def _speak(self, text: str) -> Utterance:
+        if self._voice is None:
+            raise UserError(NO_VOICE)
+        return hear_sentence(self._model, text, self._voice)
+
+    def _answer(
+        self, hear: Callable[[], Utterance], count: int, variety: float, seed: int
+    ) -> Answer:
+        try:
+            utterance = hear()
+        except UserError as error:
+            return {self._at.problem: notice(f"{error}.")}
+        return {
+            self._at.problem: "",
+            self._at.utterance: utterance,
+            self._at.pictures: self._pictures(utterance, count, variety, seed),
+            self._at.heard: heard_panel(
+                utterance.log_mel,
+                utterance.flac,
+                seconds=utterance.seconds,
+                rate_hz=self._model.sample_rate_hz,
+            ),
+            **self._nearest(utterance),
+            **self._offer_swap(utterance),
+        }
+
+    def _pictures(self, utterance: Utterance, count: int, variety: float, seed: int) -> str:
+        (pictures,) = self._model.draw(
+            utterance.embedding[None], count=count, seed=seed, truncation=variety
+        )
+        return pictures_panel(pictures, said=utterance.said, seed=seed)
+
+    def _nearest(self, utterance: Utterance) -> Answer:
+        if self._gallery is None:
+            return {}
+        return {
+            self._at.nearest: nearest_panel(*self._gallery.nearest(utterance.embedding, _NEAREST))
+        }
+
+    def _offer_swap(self, utterance: Utterance) -> Answer:
+        labels = [word.label for word in colour_words(utterance.text or "")]
+        hint = _PICK if labels else _NO_COLOUR if utterance.text else SWAP_HINT
+        return {
+            self._at.word: gr.Radio(
+                choices=labels, value=labels[0] if labels else None, visible=bool(labels)
+            ),
+            self._at.colour: gr.Radio(value=None, visible=bool(labels)),
+            self._at.swapped: notice(hint, "hint"),
+        }
+
+
+def _word(utterance: Utterance | None, label: str | None) -> ColourWord | None:
+    text = utterance.text if utterance else None
+    return next((word for word in colour_words(text or "") if word.label == label), None)

@@ -1,0 +1,125 @@
+"""What a visitor of the page said, as the model heard it, and what can be done with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from s2igan.engine.pictures import Picture
+from s2igan.errors import UserError
+from s2igan.serving.recording import Recording, read_recording
+from s2igan.speech.audio import Samples, encode_flac, from_pcm, to_pcm
+from s2igan.speech.espeak import Line, say
+
+LONGEST_SENTENCE = 300
+"""Characters that can be typed."""
+
+_RATE_WPM, _PITCH = 165, 50
+
+
+class Model(Protocol):
+    """What the page asks of a model; :class:`s2igan.serving.model.SpeechToImage` is one.
+
+    Attributes:
+        sample_rate_hz: rate at which it hears, Hz.
+        image_size: side of its pictures, px.
+    """
+
+    sample_rate_hz: int
+    image_size: int
+
+    def sound(self, recording: Recording) -> Samples:
+        """Return the sound that it hears, ``(n,)`` float32 at ``sample_rate_hz``."""
+
+    def log_mel(self, recording: Recording) -> npt.NDArray[np.float32]:
+        """Return the frames that it hears, ``(T, bands)`` float32."""
+
+    def embed(self, recordings: Sequence[Recording]) -> npt.NDArray[np.float32]:
+        """Embed recordings, ``(N, E)`` float32."""
+
+    def draw(
+        self,
+        embeddings: npt.NDArray[np.float32],
+        *,
+        count: int,
+        seed: int,
+        truncation: float | None,
+    ) -> Picture:
+        """Draw ``count`` pictures of each, ``(N, count, S, S, 3)`` uint8."""
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One utterance as the model heard it.
+
+    Args:
+        embedding: ``(E,)`` float32.
+        log_mel: ``(T, bands)`` float32.
+        flac: the sound at the model's rate.
+        seconds: its length.
+        text: the sentence, if it was typed.
+    """
+
+    embedding: npt.NDArray[np.float32]
+    log_mel: npt.NDArray[np.float32]
+    flac: bytes
+    seconds: float
+    text: str | None = None
+
+    @property
+    def said(self) -> str:
+        """How the page speaks of it."""
+        return f"“{self.text}”" if self.text else f"{self.seconds:.1f} s of speech"
+
+
+def hear_clip(model: Model, path: Path, name: str, text: str | None = None) -> Utterance:
+    """Hear a recording.
+
+    Args:
+        model: what hears it.
+        path: a WAV, FLAC, OGG or MP3 file.
+        name: how an error names it.
+        text: what is said in it, if that is known.
+
+    Raises:
+        UserError: if it does not decode, is silent, too short or too long.
+    """
+    return _hear(model, read_recording(path, name), text)
+
+
+def hear_sentence(model: Model, text: str, voice: str) -> Utterance:
+    """Speak a sentence with espeak-ng and hear that.
+
+    Args:
+        model: what hears it.
+        text: the sentence.
+        voice: of espeak-ng, such as ``en-us``.
+
+    Raises:
+        UserError: if it is empty or longer than :data:`LONGEST_SENTENCE`, or there is no espeak-ng.
+    """
+    text = " ".join(text.split())
+    if not text:
+        raise UserError("Type a sentence first")
+    if len(text) > LONGEST_SENTENCE:
+        raise UserError(
+            "The sentence is too long",
+            got=f"{len(text)} characters",
+            expected=f"at most {LONGEST_SENTENCE}",
+        )
+    ((pcm, rate_hz),) = say([Line(voice, _RATE_WPM, _PITCH, text)], ["the sentence"])
+    return _hear(model, Recording(from_pcm(pcm), rate_hz), text)
+
+
+def _hear(model: Model, recording: Recording, text: str | None = None) -> Utterance:
+    heard = model.sound(recording)
+    return Utterance(
+        embedding=model.embed([recording])[0],
+        log_mel=model.log_mel(recording),
+        flac=encode_flac(to_pcm(heard), model.sample_rate_hz),
+        seconds=len(heard) / model.sample_rate_hz,
+        text=text,
+    )

@@ -1,0 +1,221 @@
+"""The command ``s2igan serve``: the page over a trained model, for this machine or its network."""
+
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+from html import escape
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from s2igan.errors import UserError
+from s2igan.serving.certificate import (
+    Certificate,
+    local_address,
+    own_certificate,
+    page_folder,
+)
+from s2igan.serving.examples import find_examples
+from s2igan.serving.gallery import find_gallery
+
+if TYPE_CHECKING:
+    import gradio as gr
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from s2igan.serving.page_utterance import Model
+
+LARGEST_FILE = "20mb"
+_WAITING = 20
+_LOOPBACK = "127.0.0.1"
+_EVERYWHERE = "0.0.0.0"
+_ENGLISH = "en-us"
+
+_ABOUT = "Describe a picture aloud. It is drawn from the sound alone, with no text in between."
+_ABOUT_BIRDS = (
+    "Describe a bird aloud, in English: its crown, back, belly, wings and tail, its size and bill. "
+    "It is drawn from the sound alone, with no text in between."
+)
+
+# What the page may load: itself and what it carries. A library that wanted a font or a script from
+# elsewhere would not get it.
+_POLICY = (
+    "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; connect-src 'self' data: blob:; frame-ancestors 'self'"
+)
+
+
+class Where(NamedTuple):
+    """Where the page listens.
+
+    Args:
+        host: address to listen on.
+        port: port to listen on; ``None`` takes the first free one from 7860 on.
+        lan: listen to the whole network, over HTTPS with a certificate of one's own.
+    """
+
+    host: str = _LOOPBACK
+    port: int | None = None
+    lan: bool = False
+
+
+def serve(folder: Path, where: Where) -> str:
+    """Serve the page until the process is interrupted.
+
+    Args:
+        folder: an exported model or ``artifacts/rdg``.
+        where: where to listen.
+
+    Raises:
+        UserError: if the model or Gradio is missing, or the port is taken.
+    """
+    # Gradio reads these when it is imported; nobody is told what this page does on their machine.
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    if find_spec("gradio") is None:
+        raise UserError("the page", got="no package gradio", fix="install the extra `demo`")
+    from s2igan.serving.model import SpeechToImage
+
+    model = SpeechToImage.load(folder)
+    page = make_page(model, folder, model.card, str(model.device))
+    sys.stdout.write(launch(page, where) + "\n")
+    sys.stdout.flush()
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        page.close(verbose=False)
+    return "the page is closed"
+
+
+def make_page(model: "Model", folder: Path, card: Mapping[str, Any], device: str) -> "gr.Blocks":
+    """Build the page over a model with what lies in its folder: real pictures, examples.
+
+    Args:
+        model: hears and draws.
+        folder: where it was loaded from.
+        card: its card.
+        device: where it computes, as the page says it.
+    """
+    from s2igan.serving.page import build_page
+    from s2igan.serving.page_layout import Words
+
+    kind = _corpus_kind(card, folder)
+    voice = _voice(card)
+    gallery = find_gallery(folder)
+    words = Words(
+        about=_ABOUT_BIRDS if kind == "minibirds" else _ABOUT,
+        footer=_footer(card, model.image_size, device),
+        no_gallery=gallery if isinstance(gallery, str) else None,
+        can_speak=voice is not None,
+    )
+    examples = find_examples(folder, birds=kind == "minibirds", can_speak=voice is not None)
+    return build_page(model, words, voice, None if isinstance(gallery, str) else gallery, examples)
+
+
+def launch(page: "gr.Blocks", where: Where) -> str:
+    """Start to serve the page in a thread, and return what to tell the one who started it.
+
+    Raises:
+        UserError: if the port is taken or the host is not one of this machine's.
+    """
+    from gradio import themes
+    from starlette.middleware import Middleware
+
+    certificate = None
+    host = where.host
+    if where.lan:
+        host = _EVERYWHERE
+        names = [local_address(), _LOOPBACK, "localhost", socket.gethostname()]
+        certificate = own_certificate(page_folder(), names)
+    page.queue(max_size=_WAITING, default_concurrency_limit=1)
+    try:
+        page.launch(
+            server_name=host,
+            server_port=where.port,
+            prevent_thread_lock=True,
+            quiet=True,
+            share=False,
+            ssr_mode=False,
+            pwa=False,
+            mcp_server=False,
+            enable_monitoring=False,
+            run_history=False,
+            footer_links=[],
+            max_file_size=LARGEST_FILE,
+            ssl_certfile=str(certificate.certificate) if certificate else None,
+            ssl_keyfile=str(certificate.key) if certificate else None,
+            ssl_verify=False,
+            css_paths=Path(__file__).with_name("page.css"),
+            theme=themes.Base(
+                primary_hue="teal",
+                neutral_hue="stone",
+                radius_size="md",
+                font=("system-ui", "sans-serif"),
+                font_mono=("ui-monospace", "monospace"),
+            ),
+            app_kwargs={"middleware": [Middleware(_Policy)]},
+        )
+    except OSError as error:
+        raise UserError(
+            f"address {host}:{where.port or 7860}",
+            got=" ".join(str(error).split()),
+            expected="an address of this machine and a free port",
+            fix="choose another with --host and --port",
+        ) from error
+    return _told(page.server_port, certificate, host)
+
+
+def _told(port: int, certificate: Certificate | None, host: str) -> str:
+    if certificate is None:
+        return f"the page is at http://{_LOOPBACK if host == _EVERYWHERE else host}:{port}"
+    return (
+        f"the page is at https://{local_address()}:{port}, for every machine of this network\n"
+        "Browsers warn of its certificate, which this machine made itself; its SHA-256 is\n"
+        f"{certificate.fingerprint}"
+    )
+
+
+def _voice(card: Mapping[str, Any]) -> str | None:
+    """Return a voice for typed sentences, one that the model was trained on; None without any."""
+    if find_spec("espeakng_loader") is None:
+        return None
+    tts = card.get("tts", {})
+    return str(tts["voices"][0]) if tts.get("engine") == "espeak" else _ENGLISH
+
+
+def _corpus_kind(card: Mapping[str, Any], folder: Path) -> str | None:
+    beside = folder.parent / "corpus" / "corpus.json"
+    if "corpus" not in card and beside.is_file():
+        return str(json.loads(beside.read_text(encoding="utf-8"))["kind"])
+    kind = card.get("corpus", {}).get("kind")
+    return None if kind is None else str(kind)
+
+
+def _footer(card: Mapping[str, Any], size: int, device: str) -> str:
+    name = escape(str(card.get("name", "A model of this repository")))
+    licence = f" Licence: {escape(str(card['licence']))}." if "licence" in card else ""
+    return (
+        f"<p>{name}, {size} px, on {escape(device)}.{licence} What you say stays on the machine "
+        "that serves this page, which deletes it within the hour.</p>"
+    )
+
+
+class _Policy:
+    """Adds :data:`_POLICY` to every answer."""
+
+    def __init__(self, app: "ASGIApp") -> None:
+        self._app = app
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        async def with_policy(message: "Message") -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    *message.get("headers", []),
+                    (b"content-security-policy", _POLICY.encode()),
+                    (b"referrer-policy", b"no-referrer"),
+                ]
+            await send(message)
+
+        await self._app(scope, receive, with_policy)
