@@ -11,9 +11,9 @@ FOLDER = "examples"
 
 _SENTENCES = (
     "A small bird with a red crown, a yellow belly and brown wings.",
-    "This bird is blue all over, with a white belly and a long bill.",
+    "This bird has a blue back, a white belly and a long bill.",
     "A large black bird with barred wings and a red tail.",
-    "The bird has a green back, a yellow breast and a short beak.",
+    "A medium-sized bird with a green crown and a grey tail.",
 )
 
 

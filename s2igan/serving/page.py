@@ -17,6 +17,15 @@ _WITHOUT_MICROPHONE = """() => {
     document.querySelector("#by-file-button")?.click();
 }"""
 
+# On a phone the pictures lie below the fold: they come up when there are new ones.
+_SHOW_PICTURES = """() => {
+    const see = document.querySelector("#see");
+    if (!see.querySelector(".pictures a")) return;
+    if (see.getBoundingClientRect().top < innerHeight / 2) return;
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    see.scrollIntoView({behavior: still ? "auto" : "smooth"});
+}"""
+
 
 def build_page(
     model: Model,
@@ -43,6 +52,7 @@ def build_page(
     ) as page:
         controls = lay_out(words, examples)
         _connect(controls, Answers(model, voice, gallery, examples, controls))
+        controls.pictures.change(None, js=_SHOW_PICTURES)
         page.load(None, js=_WITHOUT_MICROPHONE)
     return page
 

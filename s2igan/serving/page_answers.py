@@ -25,7 +25,7 @@ from s2igan.serving.page_utterance import Model, Utterance, hear_clip, hear_sent
 Answer: TypeAlias = dict[Any, Any]
 """New values of some of the page's components."""
 
-_NEAREST = 6
+_NEAREST = 12
 _SWAPPED = 4
 _NO_COLOUR = "This sentence names no colour that could be changed."
 _PICK = "Choose the colour that it becomes."
@@ -146,9 +146,8 @@ class Answers:
     def _nearest(self, utterance: Utterance) -> Answer:
         if self._gallery is None:
             return {}
-        return {
-            self._at.nearest: nearest_panel(*self._gallery.nearest(utterance.embedding, _NEAREST))
-        }
+        found = self._gallery.nearest(utterance.embedding, _NEAREST)
+        return {self._at.nearest: nearest_panel(*found, len(self._gallery.embeddings))}
 
     def _offer_swap(self, utterance: Utterance) -> Answer:
         labels = [word.label for word in colour_words(utterance.text or "")]

@@ -1,6 +1,7 @@
 """Where things stand on the page."""
 
 from dataclasses import dataclass
+from html import escape
 
 import gradio as gr
 
@@ -118,8 +119,8 @@ def _lay_out_saying(
             )
     problem = gr.HTML(elem_id="problem")
     shown = gr.Dataset(
-        components=[gr.Textbox(visible=False)],
-        samples=[[example.text] for example in examples],
+        components=[gr.HTML(visible=False)],
+        samples=[[escape(example.text)] for example in examples],
         label="Or try one of these",
         type="index",
         layout="gallery",
@@ -141,11 +142,20 @@ def _audio(source: str, label: str) -> gr.Audio:
 
 
 def _lay_out_seeing() -> tuple[gr.HTML, gr.Slider, gr.Slider, gr.Number, gr.Button]:
+    gr.HTML("<h2>What comes of it</h2>")
     pictures = gr.HTML(no_pictures(), elem_id="pictures")
     with gr.Row(elem_id="choice"):
-        count = gr.Slider(1, MOST_PICTURES, 6, step=1, label="Pictures", elem_id="count")
+        count = gr.Slider(
+            1, MOST_PICTURES, 6, step=1, label="Pictures", buttons=[], elem_id="count"
+        )
         variety = gr.Slider(
-            0.1, FULL_VARIETY, FULL_VARIETY, step=0.1, label="Variety", elem_id="variety"
+            0.1,
+            FULL_VARIETY,
+            FULL_VARIETY,
+            step=0.1,
+            label="Variety",
+            buttons=[],
+            elem_id="variety",
         )
     with gr.Row(elem_id="luck"):
         seed = gr.Number(

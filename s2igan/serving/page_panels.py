@@ -73,19 +73,23 @@ def heard_panel(
     )
 
 
-def nearest_panel(pictures: Picture, cosines: npt.NDArray[np.float32]) -> str:
+def nearest_panel(pictures: Picture, cosines: npt.NDArray[np.float32], total: int) -> str:
     """Show real pictures, nearest first.
 
     Args:
         pictures: ``(n, S, S, 3)`` uint8.
         cosines: ``(n,)`` to the utterance.
+        total: among how many they are the nearest.
     """
     figures = "".join(
         f'<figure><img src="{picture_address(picture)}" alt="Real picture, {place} nearest">'
         f"<figcaption>{cosine:.2f}</figcaption></figure>"
         for place, picture, cosine in zip(_places(len(pictures)), pictures, cosines, strict=True)
     )
-    return f'<div class="nearest">{figures}</div>'
+    return (
+        f'<div class="nearest">{figures}</div>'
+        f'<p class="facts">The nearest of {total:,}, with their cosine to what was heard</p>'
+    )
 
 
 def swap_panel(sentence: str, word: ColourWord, colour: str, pairs: Sequence[Picture]) -> str:
@@ -110,7 +114,7 @@ def swap_panel(sentence: str, word: ColourWord, colour: str, pairs: Sequence[Pic
             f'“{escape(text)}”">'
             for number, picture in enumerate(pictures, 1)
         )
-        rows.append(f'<p class="said">{marked}</p><div class="row">{shown}</div>')
+        rows.append(f'<p class="said">{marked}</p><div class="columns">{shown}</div>')
     return f'<div class="swap" role="status">{"".join(rows)}</div>'
 
 

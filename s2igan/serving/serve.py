@@ -120,7 +120,6 @@ def launch(page: "gr.Blocks", where: Where) -> str:
     Raises:
         UserError: if the port is taken or the host is not one of this machine's.
     """
-    from gradio import themes
     from starlette.middleware import Middleware
 
     certificate = None
@@ -148,13 +147,7 @@ def launch(page: "gr.Blocks", where: Where) -> str:
             ssl_keyfile=str(certificate.key) if certificate else None,
             ssl_verify=False,
             css_paths=Path(__file__).with_name("page.css"),
-            theme=themes.Base(
-                primary_hue="teal",
-                neutral_hue="stone",
-                radius_size="md",
-                font=("system-ui", "sans-serif"),
-                font_mono=("ui-monospace", "monospace"),
-            ),
+            theme=_theme(),
             app_kwargs={"middleware": [Middleware(_Policy)]},
         )
     except OSError as error:
@@ -165,6 +158,31 @@ def launch(page: "gr.Blocks", where: Where) -> str:
             fix="choose another with --host and --port",
         ) from error
     return _told(page.server_port, certificate, host)
+
+
+def _theme() -> "gr.themes.Base":
+    from gradio import themes
+
+    # Named fonts of this machine; the accent is dark enough for white words upon it.
+    theme = themes.Base(
+        primary_hue="teal",
+        neutral_hue="stone",
+        radius_size="md",
+        font=("system-ui", "sans-serif"),
+        font_mono=("ui-monospace", "monospace"),
+    )
+    return theme.set(
+        color_accent="*primary_700",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        slider_color="*primary_700",
+        slider_color_dark="*primary_500",
+        checkbox_background_color_selected="*primary_700",
+        checkbox_background_color_selected_dark="*primary_600",
+        checkbox_border_color_selected="*primary_700",
+        block_title_text_weight="500",
+    )
 
 
 def _told(port: int, certificate: Certificate | None, host: str) -> str:
