@@ -9,6 +9,7 @@ from types import FrameType
 
 from s2igan.errors import EXIT_USER_ERROR, UserError
 from s2igan.serving.commands import add_commands
+from s2igan.serving.page_command import add_serve
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,11 +17,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="s2igan", description="Speech in, pictures out.")
     commands = parser.add_subparsers(required=True, metavar="command")
     add_commands(commands.add_parser)
+    add_serve(commands.add_parser)
     report = commands.add_parser("report", help="print the figures of a folder as a table")
     report.add_argument("metrics", type=Path, nargs="?", default=Path("metrics"))
     report.set_defaults(run=_report)
     _add_table(commands.add_parser("table", help="run every variant of a list and compare them"))
-    _add_serve(commands.add_parser("serve", help="open a page to speak to a model"))
     arguments = parser.parse_args(argv)
     try:
         text: str = arguments.run(arguments)
@@ -83,26 +84,6 @@ def _table(arguments: argparse.Namespace) -> str:
         )
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _add_serve(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", help="a folder, a DVC revision or an MLflow address")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, help="by default the first free one from 7860 on")
-    parser.add_argument(
-        "--lan",
-        action="store_true",
-        help="for every machine of the network, over HTTPS: else phones give no microphone",
-    )
-    parser.set_defaults(run=_serve)
-
-
-def _serve(arguments: argparse.Namespace) -> str:
-    from s2igan.serving.locate import find_model
-    from s2igan.serving.serve import Where, serve
-
-    where = Where(arguments.host, arguments.port, arguments.lan)
-    return serve(find_model(arguments.model), where)
 
 
 if __name__ == "__main__":

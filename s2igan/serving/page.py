@@ -30,7 +30,6 @@ _SHOW_PICTURES = """() => {
 def build_page(
     model: Model,
     words: Words,
-    voice: str | None,
     gallery: Gallery | None,
     examples: list[Example],
 ) -> gr.Blocks:
@@ -41,7 +40,6 @@ def build_page(
     Args:
         model: hears and draws.
         words: what the page says about it.
-        voice: of typed sentences, if there is one.
         gallery: real pictures, if there are any.
         examples: what can be tried.
     """
@@ -51,7 +49,7 @@ def build_page(
         delete_cache=(_SECONDS_KEPT // 6, _SECONDS_KEPT),
     ) as page:
         controls = lay_out(words, examples)
-        _connect(controls, Answers(model, voice, gallery, examples, controls))
+        _connect(controls, Answers(model, gallery, examples, controls))
         controls.pictures.change(None, js=_SHOW_PICTURES)
         page.load(None, js=_WITHOUT_MICROPHONE)
     return page

@@ -12,7 +12,7 @@ from s2igan.errors import UserError
 from s2igan.serving.colour_words import ColourWord, colour_words, with_colour
 from s2igan.serving.examples import Example
 from s2igan.serving.gallery import Gallery
-from s2igan.serving.page_layout import LARGEST_SEED, NO_VOICE, SWAP_HINT, Controls
+from s2igan.serving.page_layout import HIGHEST_SEED, SWAP_HINT, Controls
 from s2igan.serving.page_panels import (
     heard_panel,
     nearest_panel,
@@ -36,7 +36,6 @@ class Answers:
 
     Args:
         model: hears and draws.
-        voice: of typed sentences, if there is one.
         gallery: real pictures, if there are any.
         examples: what can be tried.
         controls: whose values the answers are.
@@ -45,13 +44,11 @@ class Answers:
     def __init__(
         self,
         model: Model,
-        voice: str | None,
         gallery: Gallery | None,
         examples: list[Example],
         controls: Controls,
     ) -> None:
         self._model = model
-        self._voice = voice
         self._gallery = gallery
         self._examples = examples
         self._at = controls
@@ -61,18 +58,22 @@ class Answers:
         if path is None:
             return {self._at.problem: ""}
         return self._answer(
-            lambda: hear_clip(self._model, Path(path), "your voice"), count, variety, seed
+            lambda: hear_clip(self._model, Path(path), Path(path).name), count, variety, seed
         )
 
     def speak(self, text: str, count: int, variety: float, seed: int) -> Answer:
         """Answer a typed sentence."""
-        return self._answer(lambda: self._speak(text), count, variety, seed)
+        return self._answer(lambda: hear_sentence(self._model, text), count, variety, seed)
 
     def try_example(self, index: int, count: int, variety: float, seed: int) -> Answer:
         """Answer one of the examples."""
         text, clip = self._examples[index]
         answer = self._answer(
-            lambda: hear_clip(self._model, clip, clip.name, text) if clip else self._speak(text),
+            lambda: (
+                hear_clip(self._model, clip, clip.name, text)
+                if clip
+                else hear_sentence(self._model, text)
+            ),
             count,
             variety,
             seed,
@@ -87,7 +88,7 @@ class Answers:
 
     def again(self, utterance: Utterance | None, count: int, variety: float) -> Answer:
         """Draw anew with another seed."""
-        seed = random.randrange(LARGEST_SEED + 1)
+        seed = random.randrange(HIGHEST_SEED + 1)
         return {self._at.seed: seed, **self.redraw(utterance, count, variety, seed)}
 
     def swap(
@@ -102,7 +103,7 @@ class Answers:
         word = _word(utterance, label)
         if utterance is None or utterance.text is None or word is None or colour is None:
             return {self._at.problem: ""}
-        changed = self._speak(with_colour(utterance.text, word, colour))
+        changed = hear_sentence(self._model, with_colour(utterance.text, word, colour))
         pairs = self._model.draw(
             np.stack([utterance.embedding, changed.embedding]),
             count=_SWAPPED,
@@ -111,18 +112,14 @@ class Answers:
         )
         return {self._at.swapped: swap_panel(utterance.text, word, colour, list(pairs))}
 
-    def _speak(self, text: str) -> Utterance:
-        if self._voice is None:
-            raise UserError(NO_VOICE)
-        return hear_sentence(self._model, text, self._voice)
-
     def _answer(
         self, hear: Callable[[], Utterance], count: int, variety: float, seed: int
     ) -> Answer:
         try:
             utterance = hear()
         except UserError as error:
-            return {self._at.problem: notice(f"{error}.")}
+            told = str(error)
+            return {self._at.problem: notice(f"{told[0].upper()}{told[1:]}.")}
         return {
             self._at.problem: "",
             self._at.utterance: utterance,

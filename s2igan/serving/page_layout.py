@@ -7,16 +7,16 @@ import gradio as gr
 
 from s2igan.corpora.attributes import COLOURS
 from s2igan.serving.examples import Example
+from s2igan.serving.limits import LONGEST_TEXT
 from s2igan.serving.page_panels import no_pictures, notice
-from s2igan.serving.page_utterance import LONGEST_SENTENCE
 
 FULL_VARIETY = 3.0
 """Where the slider of variety ends: noise beyond so many standard deviations is rare."""
 
-MOST_PICTURES = 12
-LARGEST_SEED = 9999
+PICTURES = 12
+HIGHEST_SEED = 9999
 
-NO_VOICE = "Typing needs a voice: install the extra `pipeline`, which carries espeak-ng."
+NO_VOICE = "Typing needs a voice: install `s2igan[voice]`, which carries espeak-ng."
 SWAP_HINT = "Type a sentence that names a colour; then change that colour here."
 
 _NO_MICROPHONE = (
@@ -109,7 +109,7 @@ def _lay_out_saying(
                 placeholder="A small bird with a red crown and a yellow belly",
                 info="" if words.can_speak else NO_VOICE,
                 lines=2,
-                max_length=LONGEST_SENTENCE,
+                max_length=LONGEST_TEXT,
                 interactive=words.can_speak,
                 submit_btn=False,
                 elem_id="sentence",
@@ -145,9 +145,7 @@ def _lay_out_seeing() -> tuple[gr.HTML, gr.Slider, gr.Slider, gr.Number, gr.Butt
     gr.HTML("<h2>What comes of it</h2>")
     pictures = gr.HTML(no_pictures(), elem_id="pictures")
     with gr.Row(elem_id="choice"):
-        count = gr.Slider(
-            1, MOST_PICTURES, 6, step=1, label="Pictures", buttons=[], elem_id="count"
-        )
+        count = gr.Slider(1, PICTURES, 6, step=1, label="Pictures", buttons=[], elem_id="count")
         variety = gr.Slider(
             0.1,
             FULL_VARIETY,
@@ -159,7 +157,7 @@ def _lay_out_seeing() -> tuple[gr.HTML, gr.Slider, gr.Slider, gr.Number, gr.Butt
         )
     with gr.Row(elem_id="luck"):
         seed = gr.Number(
-            1, label="Seed", precision=0, minimum=0, maximum=LARGEST_SEED, elem_id="seed"
+            1, label="Seed", precision=0, minimum=0, maximum=HIGHEST_SEED, elem_id="seed"
         )
         again = gr.Button("Draw again", elem_id="again")
     return pictures, count, variety, seed, again

@@ -1,33 +1,29 @@
 """What a visitor of the page said, as the model heard it, and what can be done with it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from s2igan.engine.pictures import Picture
-from s2igan.errors import UserError
 from s2igan.serving.recording import Recording, read_recording
-from s2igan.speech.audio import Samples, encode_flac, from_pcm, to_pcm
-from s2igan.speech.espeak import Line, say
-
-LONGEST_SENTENCE = 300
-"""Characters that can be typed."""
-
-_RATE_WPM, _PITCH = 165, 50
+from s2igan.serving.voices import speak_text
+from s2igan.speech.audio import Samples, encode_flac, to_pcm
 
 
 class Model(Protocol):
     """What the page asks of a model; :class:`s2igan.serving.model.SpeechToImage` is one.
 
     Attributes:
+        card: what it says of itself; see :mod:`s2igan.serving.card`.
         sample_rate_hz: rate at which it hears, Hz.
         image_size: side of its pictures, px.
     """
 
+    card: Mapping[str, Any]
     sample_rate_hz: int
     image_size: int
 
@@ -90,28 +86,14 @@ def hear_clip(model: Model, path: Path, name: str, text: str | None = None) -> U
     return _hear(model, read_recording(path, name), text)
 
 
-def hear_sentence(model: Model, text: str, voice: str) -> Utterance:
-    """Speak a sentence with espeak-ng and hear that.
-
-    Args:
-        model: what hears it.
-        text: the sentence.
-        voice: of espeak-ng, such as ``en-us``.
+def hear_sentence(model: Model, text: str) -> Utterance:
+    """Speak a sentence in the voice of the model's corpus, and hear that.
 
     Raises:
-        UserError: if it is empty or longer than :data:`LONGEST_SENTENCE`, or there is no espeak-ng.
+        UserError: if it is empty or too long, or there is no espeak-ng.
     """
     text = " ".join(text.split())
-    if not text:
-        raise UserError("Type a sentence first")
-    if len(text) > LONGEST_SENTENCE:
-        raise UserError(
-            "The sentence is too long",
-            got=f"{len(text)} characters",
-            expected=f"at most {LONGEST_SENTENCE}",
-        )
-    ((pcm, rate_hz),) = say([Line(voice, _RATE_WPM, _PITCH, text)], ["the sentence"])
-    return _hear(model, Recording(from_pcm(pcm), rate_hz), text)
+    return _hear(model, speak_text(text, model.card), text)
 
 
 def _hear(model: Model, recording: Recording, text: str | None = None) -> Utterance:

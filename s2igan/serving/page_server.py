@@ -1,15 +1,12 @@
 """The command ``s2igan serve``: the page over a trained model, for this machine or its network."""
 
-import json
 import os
 import socket
 import sys
 import threading
-from collections.abc import Mapping
-from html import escape
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from s2igan.errors import UserError
 from s2igan.serving.certificate import (
@@ -18,26 +15,15 @@ from s2igan.serving.certificate import (
     own_certificate,
     page_folder,
 )
-from s2igan.serving.examples import find_examples
-from s2igan.serving.gallery import find_gallery
 
 if TYPE_CHECKING:
     import gradio as gr
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from s2igan.serving.page_utterance import Model
-
 LARGEST_FILE = "20mb"
 _WAITING = 20
 _LOOPBACK = "127.0.0.1"
 _EVERYWHERE = "0.0.0.0"
-_ENGLISH = "en-us"
-
-_ABOUT = "Describe a picture aloud. It is drawn from the sound alone, with no text in between."
-_ABOUT_BIRDS = (
-    "Describe a bird aloud, in English: its crown, back, belly, wings and tail, its size and bill. "
-    "It is drawn from the sound alone, with no text in between."
-)
 
 # What the page may load: itself and what it carries. A library that wanted a font or a script from
 # elsewhere would not get it.
@@ -77,9 +63,10 @@ def serve(folder: Path, where: Where) -> str:
     if find_spec("gradio") is None:
         raise UserError("the page", got="no package gradio", fix="install the extra `demo`")
     from s2igan.serving.model import SpeechToImage
+    from s2igan.serving.page_model import make_page
 
     model = SpeechToImage.load(folder)
-    page = make_page(model, folder, model.card, str(model.device))
+    page = make_page(model, folder, str(model.device))
     sys.stdout.write(launch(page, where) + "\n")
     sys.stdout.flush()
     try:
@@ -87,31 +74,6 @@ def serve(folder: Path, where: Where) -> str:
     except KeyboardInterrupt:
         page.close(verbose=False)
     return "the page is closed"
-
-
-def make_page(model: "Model", folder: Path, card: Mapping[str, Any], device: str) -> "gr.Blocks":
-    """Build the page over a model with what lies in its folder: real pictures, examples.
-
-    Args:
-        model: hears and draws.
-        folder: where it was loaded from.
-        card: its card.
-        device: where it computes, as the page says it.
-    """
-    from s2igan.serving.page import build_page
-    from s2igan.serving.page_layout import Words
-
-    kind = _corpus_kind(card, folder)
-    voice = _voice(card)
-    gallery = find_gallery(folder)
-    words = Words(
-        about=_ABOUT_BIRDS if kind == "minibirds" else _ABOUT,
-        footer=_footer(card, model.image_size, device),
-        no_gallery=gallery if isinstance(gallery, str) else None,
-        can_speak=voice is not None,
-    )
-    examples = find_examples(folder, birds=kind == "minibirds", can_speak=voice is not None)
-    return build_page(model, words, voice, None if isinstance(gallery, str) else gallery, examples)
 
 
 def launch(page: "gr.Blocks", where: Where) -> str:
@@ -192,31 +154,6 @@ def _told(port: int, certificate: Certificate | None, host: str) -> str:
         f"the page is at https://{local_address()}:{port}, for every machine of this network\n"
         "Browsers warn of its certificate, which this machine made itself; its SHA-256 is\n"
         f"{certificate.fingerprint}"
-    )
-
-
-def _voice(card: Mapping[str, Any]) -> str | None:
-    """Return a voice for typed sentences, one that the model was trained on; None without any."""
-    if find_spec("espeakng_loader") is None:
-        return None
-    tts = card.get("tts", {})
-    return str(tts["voices"][0]) if tts.get("engine") == "espeak" else _ENGLISH
-
-
-def _corpus_kind(card: Mapping[str, Any], folder: Path) -> str | None:
-    beside = folder.parent / "corpus" / "corpus.json"
-    if "corpus" not in card and beside.is_file():
-        return str(json.loads(beside.read_text(encoding="utf-8"))["kind"])
-    kind = card.get("corpus", {}).get("kind")
-    return None if kind is None else str(kind)
-
-
-def _footer(card: Mapping[str, Any], size: int, device: str) -> str:
-    name = escape(str(card.get("name", "A model of this repository")))
-    licence = f" Licence: {escape(str(card['licence']))}." if "licence" in card else ""
-    return (
-        f"<p>{name}, {size} px, on {escape(device)}.{licence} What you say stays on the machine "
-        "that serves this page, which deletes it within the hour.</p>"
     )
 
 

@@ -1,0 +1,62 @@
+"""The command ``serve``: its arguments and what it says of itself; light, as asking for help is."""
+
+import argparse
+from collections.abc import Callable
+
+from s2igan.serving.commands import whole_in
+
+_SERVE = """\
+Open a page to speak to a model: record, upload or type, hear and see what the model hears, look at
+what it draws, change a colour and watch the pictures follow.
+
+Nothing that the page does leaves the machine that serves it.
+"""
+
+_EPILOG = """\
+examples:
+  s2igan serve
+      for this machine alone, at http://127.0.0.1:7860 or the next free port
+  s2igan serve --lan
+      for phones and others of the same network, over HTTPS: without it browsers give no microphone;
+      the certificate is made here and kept, so that a browser has to be told only once to trust it
+  s2igan serve --model minibirds --port 8000
+      a folder that `s2igan export` wrote
+
+MODEL is what it is for `s2igan speak`.
+"""
+
+
+def add_serve(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the command; ``add`` is ``add_parser`` of argparse's subparsers."""
+    parser = add(
+        "serve",
+        help="open a page to speak to a model",
+        description=_SERVE,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", metavar="MODEL", help="which model; see below")
+    parser.add_argument(
+        "--host",
+        metavar="ADDRESS",
+        default="127.0.0.1",
+        help="address to listen on, over plain HTTP; by default 127.0.0.1, this machine alone",
+    )
+    parser.add_argument(
+        "--port",
+        type=whole_in(1, 65535),
+        metavar="PORT",
+        help="port to listen on; by default the first free one from 7860 on",
+    )
+    parser.add_argument(
+        "--lan", action="store_true", help="listen to the whole network, over HTTPS"
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> str:
+    from s2igan.serving.locate import find_model
+    from s2igan.serving.page_server import Where, serve
+
+    where = Where(arguments.host, arguments.port, arguments.lan)
+    return serve(find_model(arguments.model), where)

@@ -1,0 +1,54 @@
+"""The page of one model folder: its words, its real pictures and its examples."""
+
+from collections.abc import Mapping
+from html import escape
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from s2igan.serving.examples import find_examples
+from s2igan.serving.gallery import find_gallery
+from s2igan.serving.page import build_page
+from s2igan.serving.page_layout import Words
+from s2igan.serving.page_utterance import Model
+
+_ABOUT = "Describe a picture aloud. It is drawn from the sound alone, with no text in between."
+_ABOUT_BIRDS = (
+    "Describe a bird aloud, in English: its crown, back, belly, wings and tail, its size and bill. "
+    "It is drawn from the sound alone, with no text in between."
+)
+
+
+def make_page(model: Model, folder: Path, device: str) -> gr.Blocks:
+    """Build the page over a model with what lies in its folder.
+
+    Args:
+        model: hears and draws.
+        folder: where it was loaded from, perhaps with real pictures and examples.
+        device: where it computes, as the page says it.
+
+    Raises:
+        UserError: if the real pictures or the examples are broken.
+    """
+    birds = model.card.get("corpus", {}).get("kind") == "minibirds"
+    can_speak = find_spec("espeakng_loader") is not None
+    gallery = find_gallery(folder)
+    words = Words(
+        about=_ABOUT_BIRDS if birds else _ABOUT,
+        footer=_footer(model.card, model.image_size, device),
+        no_gallery=gallery if isinstance(gallery, str) else None,
+        can_speak=can_speak,
+    )
+    examples = find_examples(folder, birds=birds, can_speak=can_speak)
+    return build_page(model, words, None if isinstance(gallery, str) else gallery, examples)
+
+
+def _footer(card: Mapping[str, Any], size: int, device: str) -> str:
+    name = escape(str(card.get("name", "A model without a card")))
+    licence = f" Licence: {escape(str(card['licence']))}." if "licence" in card else ""
+    return (
+        f"<p>{name}; {size} px, drawn on {escape(device)}.{licence} What you say stays on the "
+        "machine that serves this page, which deletes it within two hours.</p>"
+    )
