@@ -27,11 +27,12 @@ def colour_words(sentence: str) -> list[ColourWord]:
         Each with a label of its own: the word and what follows it, such as ``red crown``.
     """
     found: list[ColourWord] = []
+    said: list[str] = []
     for match in _WORD.finditer(sentence):
         following = _FOLLOWING.match(sentence, match.end())
-        label = sentence[match.start() : following.end() if following else match.end()].lower()
-        same = sum(word.label.startswith(label) for word in found)
-        label = f"{label} ({same + 1})" if same else label
+        said.append(sentence[match.start() : following.end() if following else match.end()].lower())
+        again = said.count(said[-1])
+        label = said[-1] if again == 1 else f"{said[-1]} ({again})"
         found.append(ColourWord(match.start(), match.end(), label))
     return found
 

@@ -90,18 +90,14 @@ def _connect(at: Controls, answers: Answers) -> None:
         [at.swapped, at.problem],
     )
     gr.on([at.word.input, at.colour.input], *swap, **waiting)
-    redrawn = [at.pictures, at.problem]
+    # A change from the keyboard is one too; of many in a row, as a slider makes them, the last
+    # is drawn.
     gr.on(
-        [at.count.release, at.variety.release, at.seed.submit, at.seed.blur],
+        [control.change for control in choice],
         answers.redraw,
         [at.utterance, *choice],
-        redrawn,
+        [at.pictures, at.problem],
+        trigger_mode="always_last",
         **waiting,
     ).then(*swap, **waiting)
-    gr.on(
-        [at.again.click],
-        answers.again,
-        [at.utterance, at.count, at.variety],
-        [*redrawn, at.seed],
-        **waiting,
-    ).then(*swap, **waiting)
+    gr.on([at.again.click], answers.another_seed, None, at.seed, api_visibility="private")

@@ -86,10 +86,9 @@ class Answers:
             return {self._at.problem: ""}
         return {self._at.pictures: self._pictures(utterance, count, variety, seed)}
 
-    def again(self, utterance: Utterance | None, count: int, variety: float) -> Answer:
-        """Draw anew with another seed."""
-        seed = random.randrange(HIGHEST_SEED + 1)
-        return {self._at.seed: seed, **self.redraw(utterance, count, variety, seed)}
+    def another_seed(self) -> int:
+        """Draw a seed; that it changes draws the pictures anew."""
+        return random.randrange(HIGHEST_SEED + 1)
 
     def swap(
         self,

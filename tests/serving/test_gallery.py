@@ -1,0 +1,88 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from s2igan.engine.arrays import write_array
+from s2igan.errors import UserError
+from s2igan.serving.gallery import FILE, Gallery, find_gallery, write_gallery
+from s2igan.vision.pixels import PixelWriter
+from tests.serving.makers import write_model
+
+COUNT = 30
+
+
+def picture(index: int, height: int = 12, width: int = 12) -> np.ndarray:
+    return np.full((height, width, 3), 8 * index, np.uint8)
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> Path:
+    """Outputs of the stages: pictures whose embeddings are the points of a half circle."""
+    rdg = write_model(tmp_path / "artifacts" / "rdg")
+    folder = rdg.parent
+    shutil.copytree(rdg, folder / "sen")
+    angles = np.linspace(0, np.pi, COUNT)
+    points = np.stack([np.cos(angles), np.sin(angles)], axis=-1).astype(np.float32)
+    (folder / "embeddings").mkdir()
+    write_array(folder / "embeddings" / "image.npy", np.stack([points, -points], axis=1))
+    (folder / "features").mkdir()
+    with PixelWriter(folder / "features") as pixels:
+        for index in range(COUNT):
+            pixels.append(picture(index, width=12 + index % 2))
+    return folder
+
+
+def found(folder: Path) -> Gallery:
+    gallery = find_gallery(folder)
+    assert isinstance(gallery, Gallery)
+    return gallery
+
+
+def test_the_nearest_pictures_come_first(artifacts: Path) -> None:
+    pictures, cosines = found(artifacts / "rdg").nearest(np.array([0.0, 3.0], np.float32), 4)
+    assert pictures.shape == (4, 12, 12, 3)
+    assert sorted(pictures[:, 0, 0, 0] // 8) == [13, 14, 15, 16]
+    assert (np.diff(cosines) <= 0).all()
+    assert cosines[0] == pytest.approx(np.cos(np.pi / 58), abs=1e-6)
+
+
+def test_an_exported_gallery_finds_the_same_and_is_written_alike(
+    artifacts: Path, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        assert write_gallery(tmp_path / name, artifacts, side=8, count=COUNT)
+    first, second = (tmp_path / name / FILE for name in ("a", "b"))
+    assert first.read_bytes() == second.read_bytes()
+    utterance = np.array([0.8, 0.6], np.float32)
+    pictures, _ = found(first.parent).nearest(utterance, 3)
+    whole, _ = found(artifacts / "rdg").nearest(utterance, 3)
+    assert pictures.shape == (3, 8, 8, 3)
+    np.testing.assert_array_equal(pictures[:, 0, 0], whole[:, 0, 0])
+
+
+def test_a_few_pictures_are_taken_from_all_over_the_corpus(artifacts: Path, tmp_path: Path) -> None:
+    assert write_gallery(tmp_path, artifacts, side=8, count=3)
+    shades = [found(tmp_path).pictures[index][0, 0, 0] // 8 for index in range(3)]
+    assert [shade // 10 for shade in shades] == [0, 1, 2]
+
+
+def test_an_encoder_of_the_generator_itself_has_no_pictures(
+    artifacts: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(artifacts / "rdg")
+    write_model(artifacts / "rdg", seed=1)
+    assert "encoder of its own" in str(find_gallery(artifacts / "rdg"))
+    assert not write_gallery(tmp_path, artifacts, side=8, count=3)
+
+
+def test_a_lone_model_has_no_pictures(tmp_path: Path) -> None:
+    assert find_gallery(write_model(tmp_path / "lone")) == "This model came without real pictures."
+
+
+def test_a_broken_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"nothing")
+    with pytest.raises(UserError, match=r"real pictures .*gallery\.safetensors"):
+        find_gallery(tmp_path)

@@ -1,0 +1,283 @@
+"""The page in a real browser, with a microphone that is fed from a file."""
+
+import base64
+import io
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+import torch
+from PIL import Image
+
+from s2igan.engine.weights import write_weights
+from s2igan.serving.gallery import FILE
+from tests.rdg.makers import EMBEDDING_DIM
+from tests.serving.makers import RATE, TTS, babble, write_model
+
+pytest.importorskip("gradio", reason="the page needs the extra `demo`")
+playwright = pytest.importorskip("playwright.sync_api", reason="no playwright to drive a browser")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+if CHROMIUM is None:
+    pytest.skip("no Chromium on this machine", allow_module_level=True)
+
+Browser = playwright.Browser
+Page = playwright.Page
+
+ROOT = Path(__file__).parents[2]
+ELSEWHERE = "elsewhere.test"
+PATIENCE_S = 20
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+class Servers(NamedTuple):
+    """Addresses of the page by its own name, from elsewhere by HTTPS, and what was connected to."""
+
+    plain: str
+    secure: str
+    connections: Path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An exported model with a gallery, a clip as an example, and recordings to upload."""
+    folder = write_model(tmp_path_factory.mktemp("page") / "model")
+    card = {"name": "Small", "corpus": {"kind": "minibirds"}, "tts": TTS}
+    (folder / "card.json").write_text(json.dumps(card))
+    rng = np.random.default_rng(0)
+    embeddings = rng.standard_normal((20, EMBEDDING_DIM)).astype(np.float32)
+    pictures = rng.integers(0, 256, (20, 8, 8, 3), np.uint8)
+    write_weights(
+        folder / FILE,
+        {"pictures": torch.from_numpy(pictures), "embeddings": torch.from_numpy(embeddings)},
+    )
+    (folder / "examples").mkdir()
+    (folder / "examples" / "examples.json").write_text('{"babble.wav": "A red bird that babbles"}')
+    soundfile.write(folder / "examples" / "babble.wav", babble(1), RATE)
+    soundfile.write(folder / "said.wav", babble(2), RATE)
+    soundfile.write(folder / "silent.wav", np.zeros(RATE, np.int16), RATE)
+    soundfile.write(folder / "long.wav", babble(3, seconds=40, rate_hz=4000), 4000)
+    (folder / "text.wav").write_text("Not a sound.")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def servers(folder: Path) -> Iterator[Servers]:
+    """Two servers of the model: one for this machine, one for its network."""
+    home = folder.parent / "home"
+    home.mkdir()
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent / "loopback"), str(ROOT)]),
+        "CONNECTIONS": str(home / "connections"),
+        "XDG_STATE_HOME": str(home),
+        "GRADIO_TEMP_DIR": str(home / "uploads"),
+        "OMP_NUM_THREADS": "1",
+        "S2IGAN_DEVICE": "cpu",
+    }
+    script = Path(__file__).with_name("two_pages.py")
+    with (
+        (home / "errors").open("w") as errors,
+        subprocess.Popen(
+            [sys.executable, str(script), str(folder), *map(str, free_ports())],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        try:
+            yield Servers(*addresses(process), home / "connections")
+        finally:
+            process.kill()
+
+
+def free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+def addresses(process: "subprocess.Popen[str]") -> tuple[str, str]:
+    """Wait for both servers; return ``http://127.0.0.1:…`` and ``https://elsewhere.test:…``."""
+    found: dict[str, str] = {}
+    assert process.stdout is not None
+    for line in process.stdout:
+        if address := re.search(r"(https?)://[\d.]+(:\d+)", line):
+            found[address[1]] = address[2]
+        if len(found) == 2:
+            return f"http://127.0.0.1{found['http']}", f"https://{ELSEWHERE}{found['https']}"
+    raise AssertionError("a server ended without an address")
+
+
+@pytest.fixture(scope="module")
+def browser(folder: Path) -> Iterator[Browser]:
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox",
+                "--use-fake-device-for-media-stream",
+                "--use-fake-ui-for-media-stream",
+                f"--use-file-for-fake-audio-capture={folder / 'said.wav'}",
+                f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1",
+            ],
+        )
+        yield chromium
+        chromium.close()
+
+
+class Visit:
+    """One opened page; where it wanted to connect to is kept.
+
+    Args:
+        browser: what opens it.
+        address: of a server.
+        size: of the window.
+    """
+
+    def __init__(self, browser: Browser, address: str, size: dict[str, int]) -> None:
+        context = browser.new_context(ignore_https_errors=True, viewport=size)
+        context.set_default_timeout(1000 * PATIENCE_S)
+        self.page = context.new_page()
+        self.hosts: set[str] = set()
+        self.problems: list[str] = []
+        self.page.on("request", lambda request: self.hosts.add(host(request.url)))
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.goto(address)
+        self.page.wait_for_selector(".pictures.waiting")
+
+    def upload(self, clip: Path) -> None:
+        self.page.get_by_role("tab", name="Upload").click()
+        self.page.set_input_files("#upload input[type=file]", clip)
+
+    def pictures(self, where: str = ".pictures") -> npt.NDArray[np.uint8]:
+        """Return the pictures shown there, ``(n, S, S, 3)``."""
+        self.page.wait_for_selector(f"{where} img")
+        images = self.page.locator(f"{where} img")
+        assert all(images.nth(index).get_attribute("alt") for index in range(images.count()))
+        sources = [str(images.nth(n).get_attribute("src")) for n in range(images.count())]
+        encoded = (source.removeprefix("data:image/png;base64,") for source in sources)
+        return np.stack([np.asarray(Image.open(io.BytesIO(base64.b64decode(e)))) for e in encoded])
+
+    def other_pictures(self, before: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Wait until other pictures are shown, and return them."""
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            after = self.pictures()
+            if not np.array_equal(after, before):
+                return after
+            self.page.wait_for_timeout(50)
+        raise AssertionError("the same pictures are shown")
+
+    def problem(self) -> str:
+        return cast(str, self.page.locator("#problem .notice").inner_text())
+
+
+def host(url: str) -> str:
+    found = re.match(r"\w+:(?://)?(?:[a-z]+://)?([^:/]*)", url)
+    assert found
+    return "" if url.startswith("data:") else found[1]
+
+
+@pytest.fixture
+def visit(browser: Browser, servers: Servers, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """The page on this machine; nothing may want to connect to another one."""
+    where, size = getattr(request, "param", ("plain", DESKTOP))
+    opened = Visit(browser, getattr(servers, where), size)
+    yield opened
+    opened.page.context.close()
+    assert opened.hosts <= {"127.0.0.1", ELSEWHERE, ""}
+    assert opened.problems == []
+    assert not servers.connections.exists(), servers.connections.read_text()
+
+
+@pytest.mark.parametrize("visit", [("secure", PHONE)], indirect=True)
+def test_from_a_recording_to_pictures_on_a_phone(visit: Visit) -> None:
+    visit.page.click("#microphone .record-button")
+    visit.page.wait_for_timeout(1500)
+    visit.page.click("#microphone .stop-button")
+    assert visit.pictures().shape == (6, 32, 32, 3)
+    assert visit.page.get_attribute("img.mel", "src").startswith("data:image/png")
+    assert visit.page.get_attribute("audio[aria-label]", "src").startswith("data:audio/flac")
+    assert visit.pictures(".nearest").shape == (12, 8, 8, 3)
+    assert "s of speech" in visit.page.inner_text("#pictures .said")
+    # What was drawn is brought into view, and nothing sticks out of the window.
+    visit.page.wait_for_function("document.querySelector('#see').getBoundingClientRect().top < 99")
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_one_seed_draws_one_set_of_pictures(visit: Visit, folder: Path) -> None:
+    visit.upload(folder / "said.wav")
+    first = visit.pictures()
+    visit.page.get_by_role("button", name="Draw again").click()
+    second = visit.other_pictures(first)
+    assert visit.page.input_value("#seed input") != "1"
+    visit.page.fill("#seed input", "1")
+    visit.page.press("#seed input", "Enter")
+    np.testing.assert_array_equal(visit.other_pictures(second), first)
+    visit.page.fill("#variety input[type=number]", "0.1")
+    visit.page.press("#variety input[type=number]", "Enter")
+    tame = visit.other_pictures(first)
+    assert tame.std(axis=0).mean() < 0.5 * first.std(axis=0).mean()
+
+
+def test_a_colour_of_a_typed_sentence_is_changed_with_the_same_noise(visit: Visit) -> None:
+    pytest.importorskip("espeakng_loader", reason="no espeak-ng to speak what is typed")
+    visit.page.get_by_role("tab", name="Type").click()
+    visit.page.fill("#sentence textarea", "A bird with a red crown and a blue tail.")
+    visit.page.get_by_role("button", name="Speak it").click()
+    drawn = visit.pictures()
+    visit.page.get_by_label("blue tail").check()
+    visit.page.get_by_label("yellow", exact=True).check()
+    pairs = visit.pictures(".swap")
+    np.testing.assert_array_equal(pairs[:4], drawn[:4])
+    assert (pairs[4:] != pairs[:4]).any()
+    assert visit.page.locator(".swap mark").all_inner_texts() == ["blue", "yellow"]
+
+
+def test_an_example_is_drawn_and_its_words_can_be_changed(visit: Visit) -> None:
+    visit.page.get_by_role("button", name="A red bird that babbles").press("Enter")
+    assert len(visit.pictures()) == 6
+    assert visit.page.get_by_label("red bird").is_checked()
+
+
+@pytest.mark.parametrize(
+    ("clip", "word"),
+    [
+        ("silent.wav", "silence"),
+        ("long.wav", "at most 30 s"),
+        ("text.wav", "do not decode"),
+    ],
+)
+def test_a_recording_that_is_none_gets_a_clear_word(
+    visit: Visit, folder: Path, clip: str, word: str
+) -> None:
+    visit.upload(folder / clip)
+    assert word in visit.problem()
+    assert clip in visit.problem()
+    assert visit.page.locator(".pictures.waiting").is_visible()
+
+
+def test_over_plain_http_from_elsewhere_the_page_says_why_it_hears_nobody(
+    browser: Browser, servers: Servers
+) -> None:
+    opened = Visit(browser, servers.plain.replace("127.0.0.1", ELSEWHERE), PHONE)
+    opened.page.wait_for_selector("#no-microphone .notice", state="visible")
+    assert "HTTPS" in opened.page.inner_text("#no-microphone")
+    opened.page.wait_for_selector("#upload", state="visible")
+    assert not opened.page.get_by_role("tab", name="Speak").is_visible()
+    opened.page.context.close()
