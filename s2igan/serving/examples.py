@@ -48,12 +48,12 @@ def find_examples(model: Path, *, birds: bool, can_speak: bool) -> list[Example]
 def _clips(folder: Path, listed: Path) -> list[Example]:
     try:
         texts = json.loads(listed.read_text(encoding="utf-8"))
-        clips = [Example(str(text), folder / name) for name, text in texts.items()]
+        said = {folder / name: str(text) for name, text in texts.items()}
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(
             f"examples {str(listed)!r}", got=str(error), expected="file names and what is said"
         ) from error
-    for _, clip in clips:
+    for clip in said:
         if not clip.is_file():
             raise UserError(f"example {str(clip)!r}", got="no such file", expected="a clip")
-    return clips
+    return [Example(text, clip) for clip, text in said.items()]

@@ -43,11 +43,12 @@ def build_page(
         gallery: real pictures, if there are any.
         examples: what can be tried.
     """
-    with gr.Blocks(
+    page = gr.Blocks(
         title="Speak, and see",
         analytics_enabled=False,
         delete_cache=(_SECONDS_KEPT // 6, _SECONDS_KEPT),
-    ) as page:
+    )
+    with page:
         controls = lay_out(words, examples)
         _connect(controls, Answers(model, gallery, examples, controls))
         controls.pictures.change(None, js=_SHOW_PICTURES)
@@ -67,7 +68,13 @@ def _connect(at: Controls, answers: Answers) -> None:
         at.colour,
         at.swapped,
     ]
-    waiting = {"show_progress_on": at.pictures, "api_visibility": "private"}
+    # One shared identity: whatever uses the model waits for its turn.
+    waiting = {
+        "show_progress_on": at.pictures,
+        "api_visibility": "private",
+        "concurrency_id": "model",
+        "concurrency_limit": 1,
+    }
     for audio in (at.microphone, at.upload):
         gr.on([audio.change], answers.hear, [audio, *choice], everything, **waiting)
     gr.on(
@@ -93,7 +100,7 @@ def _connect(at: Controls, answers: Answers) -> None:
     # A change from the keyboard is one too; of many in a row, as a slider makes them, the last
     # is drawn.
     gr.on(
-        [control.change for control in choice],
+        [at.count.change, at.variety.change, at.seed.change],
         answers.redraw,
         [at.utterance, *choice],
         [at.pictures, at.problem],

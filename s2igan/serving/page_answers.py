@@ -2,8 +2,9 @@
 
 import random
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 import gradio as gr
 import numpy as np
@@ -30,6 +31,22 @@ _SWAPPED = 4
 _NO_COLOUR = "This sentence names no colour that could be changed."
 _PICK = "Choose the colour that it becomes."
 
+P = ParamSpec("P")
+
+
+def _told(method: "Callable[Concatenate[Answers, P], Answer]") -> Callable[..., Answer]:
+    """Let a method tell what a visitor did wrong, under the recording, and change nothing else."""
+
+    @wraps(method)
+    def told(answers: "Answers", *arguments: P.args, **more: P.kwargs) -> Answer:
+        try:
+            return method(answers, *arguments, **more)
+        except UserError as error:
+            text = str(error)
+            return {answers.controls.problem: notice(f"{text[0].upper()}{text[1:]}.")}
+
+    return told
+
 
 class Answers:
     """One method per thing that a visitor does; each returns only what changes.
@@ -51,79 +68,73 @@ class Answers:
         self._model = model
         self._gallery = gallery
         self._examples = examples
-        self._at = controls
+        self.controls = controls
 
-    def hear(self, path: str | None, count: int, variety: float, seed: int) -> Answer:
-        """Answer a recording; a cleared one changes nothing but the notice."""
+    @_told
+    def hear(self, path: str | None, count: int, variety: float, seed: int | None) -> Answer:
+        """Answer a recording; a cleared one only takes the last problem away."""
         if path is None:
-            return {self._at.problem: ""}
-        return self._answer(
-            lambda: hear_clip(self._model, Path(path), Path(path).name), count, variety, seed
-        )
+            return {self.controls.problem: ""}
+        utterance = hear_clip(self._model, Path(path), Path(path).name)
+        return self._show(utterance, count, variety, seed)
 
-    def speak(self, text: str, count: int, variety: float, seed: int) -> Answer:
+    @_told
+    def speak(self, text: str, count: int, variety: float, seed: int | None) -> Answer:
         """Answer a typed sentence."""
-        return self._answer(lambda: hear_sentence(self._model, text), count, variety, seed)
+        return self._show(hear_sentence(self._model, text), count, variety, seed)
 
-    def try_example(self, index: int, count: int, variety: float, seed: int) -> Answer:
+    @_told
+    def try_example(self, index: int, count: int, variety: float, seed: int | None) -> Answer:
         """Answer one of the examples."""
         text, clip = self._examples[index]
-        answer = self._answer(
-            lambda: (
-                hear_clip(self._model, clip, clip.name, text)
-                if clip
-                else hear_sentence(self._model, text)
-            ),
-            count,
-            variety,
-            seed,
-        )
-        return {**answer, self._at.sentence: text}
+        if clip is None:
+            utterance = hear_sentence(self._model, text)
+        else:
+            utterance = hear_clip(self._model, clip, clip.name, text)
+        return {**self._show(utterance, count, variety, seed), self.controls.sentence: text}
 
-    def redraw(self, utterance: Utterance | None, count: int, variety: float, seed: int) -> Answer:
+    @_told
+    def redraw(
+        self, utterance: Utterance | None, count: int, variety: float, seed: int | None
+    ) -> Answer:
         """Draw anew what was said before."""
         if utterance is None:
-            return {self._at.problem: ""}
-        return {self._at.pictures: self._pictures(utterance, count, variety, seed)}
+            return {self.controls.problem: ""}
+        return {self.controls.pictures: self._pictures(utterance, count, variety, seed)}
 
     def another_seed(self) -> int:
         """Draw a seed; that it changes draws the pictures anew."""
         return random.randrange(HIGHEST_SEED + 1)
 
+    @_told
     def swap(
         self,
         utterance: Utterance | None,
         label: str | None,
         colour: str | None,
         variety: float,
-        seed: int,
+        seed: int | None,
     ) -> Answer:
         """Speak the sentence once more with another colour word, and draw both with one noise."""
         word = _word(utterance, label)
         if utterance is None or utterance.text is None or word is None or colour is None:
-            return {self._at.problem: ""}
+            return {self.controls.problem: ""}
         changed = hear_sentence(self._model, with_colour(utterance.text, word, colour))
         pairs = self._model.draw(
             np.stack([utterance.embedding, changed.embedding]),
             count=_SWAPPED,
-            seed=seed,
+            seed=seed or 0,
             truncation=variety,
         )
-        return {self._at.swapped: swap_panel(utterance.text, word, colour, list(pairs))}
+        return {self.controls.swapped: swap_panel(utterance.text, word, colour, list(pairs))}
 
-    def _answer(
-        self, hear: Callable[[], Utterance], count: int, variety: float, seed: int
-    ) -> Answer:
-        try:
-            utterance = hear()
-        except UserError as error:
-            told = str(error)
-            return {self._at.problem: notice(f"{told[0].upper()}{told[1:]}.")}
+    def _show(self, utterance: Utterance, count: int, variety: float, seed: int | None) -> Answer:
+        at = self.controls
         return {
-            self._at.problem: "",
-            self._at.utterance: utterance,
-            self._at.pictures: self._pictures(utterance, count, variety, seed),
-            self._at.heard: heard_panel(
+            at.problem: "",
+            at.utterance: utterance,
+            at.pictures: self._pictures(utterance, count, variety, seed),
+            at.heard: heard_panel(
                 utterance.log_mel,
                 utterance.flac,
                 seconds=utterance.seconds,
@@ -133,7 +144,8 @@ class Answers:
             **self._offer_swap(utterance),
         }
 
-    def _pictures(self, utterance: Utterance, count: int, variety: float, seed: int) -> str:
+    def _pictures(self, utterance: Utterance, count: int, variety: float, seed: int | None) -> str:
+        seed = seed or 0
         (pictures,) = self._model.draw(
             utterance.embedding[None], count=count, seed=seed, truncation=variety
         )
@@ -143,17 +155,17 @@ class Answers:
         if self._gallery is None:
             return {}
         found = self._gallery.nearest(utterance.embedding, _NEAREST)
-        return {self._at.nearest: nearest_panel(*found, len(self._gallery.embeddings))}
+        return {self.controls.nearest: nearest_panel(*found, len(self._gallery.embeddings))}
 
     def _offer_swap(self, utterance: Utterance) -> Answer:
         labels = [word.label for word in colour_words(utterance.text or "")]
         hint = _PICK if labels else _NO_COLOUR if utterance.text else SWAP_HINT
         return {
-            self._at.word: gr.Radio(
+            self.controls.word: gr.Radio(
                 choices=labels, value=labels[0] if labels else None, visible=bool(labels)
             ),
-            self._at.colour: gr.Radio(value=None, visible=bool(labels)),
-            self._at.swapped: notice(hint, "hint"),
+            self.controls.colour: gr.Radio(value=None, visible=bool(labels)),
+            self.controls.swapped: notice(hint, "hint"),
         }
 
 

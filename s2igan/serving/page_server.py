@@ -109,6 +109,7 @@ def launch(page: "gr.Blocks", where: Where) -> str:
             ssl_keyfile=str(certificate.key) if certificate else None,
             ssl_verify=False,
             css_paths=Path(__file__).with_name("page.css"),
+            favicon_path=Path(__file__).with_name("page.svg"),
             theme=_theme(),
             app_kwargs={"middleware": [Middleware(_Policy)]},
         )

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,20 +26,20 @@ from s2igan.serving.gallery import FILE
 from tests.rdg.makers import EMBEDDING_DIM
 from tests.serving.makers import RATE, TTS, babble, write_model
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ViewportSize
+
 pytest.importorskip("gradio", reason="the page needs the extra `demo`")
 playwright = pytest.importorskip("playwright.sync_api", reason="no playwright to drive a browser")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 if CHROMIUM is None:
     pytest.skip("no Chromium on this machine", allow_module_level=True)
 
-Browser = playwright.Browser
-Page = playwright.Page
-
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = "elsewhere.test"
 PATIENCE_S = 20
-DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
+DESKTOP: "ViewportSize" = {"width": 1280, "height": 900}
+PHONE: "ViewportSize" = {"width": 390, "height": 844}
 
 
 class Servers(NamedTuple):
@@ -124,7 +124,7 @@ def addresses(process: "subprocess.Popen[str]") -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def browser(folder: Path) -> Iterator[Browser]:
+def browser(folder: Path) -> Iterator["Browser"]:
     with playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(
             executable_path=CHROMIUM,
@@ -149,7 +149,7 @@ class Visit:
         size: of the window.
     """
 
-    def __init__(self, browser: Browser, address: str, size: dict[str, int]) -> None:
+    def __init__(self, browser: "Browser", address: str, size: "ViewportSize") -> None:
         context = browser.new_context(ignore_https_errors=True, viewport=size)
         context.set_default_timeout(1000 * PATIENCE_S)
         self.page = context.new_page()
@@ -184,7 +184,7 @@ class Visit:
         raise AssertionError("the same pictures are shown")
 
     def problem(self) -> str:
-        return cast(str, self.page.locator("#problem .notice").inner_text())
+        return self.page.locator("#problem .notice").inner_text()
 
 
 def host(url: str) -> str:
@@ -194,7 +194,7 @@ def host(url: str) -> str:
 
 
 @pytest.fixture
-def visit(browser: Browser, servers: Servers, request: pytest.FixtureRequest) -> Iterator[Visit]:
+def visit(browser: "Browser", servers: Servers, request: pytest.FixtureRequest) -> Iterator[Visit]:
     """The page on this machine; nothing may want to connect to another one."""
     where, size = getattr(request, "param", ("plain", DESKTOP))
     opened = Visit(browser, getattr(servers, where), size)
@@ -211,8 +211,8 @@ def test_from_a_recording_to_pictures_on_a_phone(visit: Visit) -> None:
     visit.page.wait_for_timeout(1500)
     visit.page.click("#microphone .stop-button")
     assert visit.pictures().shape == (6, 32, 32, 3)
-    assert visit.page.get_attribute("img.mel", "src").startswith("data:image/png")
-    assert visit.page.get_attribute("audio[aria-label]", "src").startswith("data:audio/flac")
+    assert str(visit.page.get_attribute("img.mel", "src")).startswith("data:image/png")
+    assert str(visit.page.get_attribute("audio[aria-label]", "src")).startswith("data:audio/flac")
     assert visit.pictures(".nearest").shape == (12, 8, 8, 3)
     assert "s of speech" in visit.page.inner_text("#pictures .said")
     # What was drawn is brought into view, and nothing sticks out of the window.
@@ -273,7 +273,7 @@ def test_a_recording_that_is_none_gets_a_clear_word(
 
 
 def test_over_plain_http_from_elsewhere_the_page_says_why_it_hears_nobody(
-    browser: Browser, servers: Servers
+    browser: "Browser", servers: Servers
 ) -> None:
     opened = Visit(browser, servers.plain.replace("127.0.0.1", ELSEWHERE), PHONE)
     opened.page.wait_for_selector("#no-microphone .notice", state="visible")
