@@ -1,13 +1,17 @@
 """Utterances that a visitor of the page can try without saying anything."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from s2igan.engine.tables import write_json
 from s2igan.errors import UserError
+from s2igan.serving.voices import speak_text
+from s2igan.speech.audio import encode_flac, to_pcm
 
-FOLDER = "examples"
-"""Beside a model: clips, and ``examples.json``, which maps their file names to what is said."""
+FILE = "examples.json"
+"""Beside a model: maps the names of clips, which lie there too, to what is said in them."""
 
 _SENTENCES = (
     "A small bird with a red crown, a yellow belly and brown wings.",
@@ -24,12 +28,12 @@ class Example(NamedTuple):
     clip: Path | None
 
 
-def find_examples(model: Path, *, birds: bool, can_speak: bool) -> list[Example]:
+def find_examples(model: Path, card: Mapping[str, Any], *, can_speak: bool) -> list[Example]:
     """Find the examples of a model.
 
     Args:
-        model: its folder; clips in its folder ``examples`` come first.
-        birds: whether the model knows English sentences about birds.
+        model: its folder.
+        card: what it was trained on.
         can_speak: whether sentences can be spoken here.
 
     Returns:
@@ -38,20 +42,49 @@ def find_examples(model: Path, *, birds: bool, can_speak: bool) -> list[Example]
     Raises:
         UserError: if the list of clips is broken or names one that is missing.
     """
-    folder = model / FOLDER
-    listed = folder / "examples.json"
-    if listed.is_file():
-        return _clips(folder, listed)
-    return [Example(text, None) for text in _SENTENCES] if birds and can_speak else []
+    if (model / FILE).is_file():
+        return _clips(model)
+    return [Example(text, None) for text in _SENTENCES] if can_speak and _of_birds(card) else []
 
 
-def _clips(folder: Path, listed: Path) -> list[Example]:
+def write_examples(folder: Path, card: Mapping[str, Any]) -> bool:
+    """Write a few clips beside an exported model of MiniBirds, some 100 kB each.
+
+    The same voice gives the same bytes.
+
+    Args:
+        folder: the exported model; receives ``examples.json`` and ``example-1.flac`` and so on.
+        card: what it was trained on; its voice speaks.
+
+    Returns:
+        Whether there was something to say: for another corpus nothing is known.
+
+    Raises:
+        UserError: if there is no package espeakng-loader.
+    """
+    if not _of_birds(card):
+        return False
+    said = {f"example-{number}.flac": text for number, text in enumerate(_SENTENCES, 1)}
+    for name, text in said.items():
+        spoken = speak_text(text, card)
+        (folder / name).write_bytes(encode_flac(to_pcm(spoken.samples), spoken.rate_hz))
+    write_json(folder / FILE, said)
+    return True
+
+
+def _of_birds(card: Mapping[str, Any]) -> bool:
+    return bool(card.get("corpus", {}).get("kind") == "minibirds")
+
+
+def _clips(model: Path) -> list[Example]:
     try:
-        texts = json.loads(listed.read_text(encoding="utf-8"))
-        said = {folder / name: str(text) for name, text in texts.items()}
+        texts = json.loads((model / FILE).read_text(encoding="utf-8"))
+        said = {model / name: str(text) for name, text in texts.items()}
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(
-            f"examples {str(listed)!r}", got=str(error), expected="file names and what is said"
+            f"examples {str(model / FILE)!r}",
+            got=str(error),
+            expected="names of clips and what is said in them",
         ) from error
     for clip in said:
         if not clip.is_file():

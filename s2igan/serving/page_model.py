@@ -41,7 +41,7 @@ def make_page(model: Model, folder: Path, device: str) -> gr.Blocks:
         no_gallery=gallery if isinstance(gallery, str) else None,
         can_speak=can_speak,
     )
-    examples = find_examples(folder, birds=birds, can_speak=can_speak)
+    examples = find_examples(folder, model.card, can_speak=can_speak)
     return build_page(model, words, None if isinstance(gallery, str) else gallery, examples)
 
 

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     import gradio as gr
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+PORTS = range(7860, 7960)
+"""Where a free port is looked for."""
+
 LARGEST_FILE = "20mb"
+"""As Gradio reads it; 20 MB of plain 16-bit sound last minutes at any usual rate."""
+
 _WAITING = 20
 _LOOPBACK = "127.0.0.1"
 _EVERYWHERE = "0.0.0.0"
@@ -84,43 +89,59 @@ def launch(page: "gr.Blocks", where: Where) -> str:
     """
     from starlette.middleware import Middleware
 
-    certificate = None
-    host = where.host
-    if where.lan:
-        host = _EVERYWHERE
-        names = [local_address(), _LOOPBACK, "localhost", socket.gethostname()]
-        certificate = own_certificate(page_folder(), names)
+    host = _EVERYWHERE if where.lan else where.host
+    port = choose_port(host, where.port)
+    names = [local_address(), _LOOPBACK, "localhost", socket.gethostname()]
+    certificate = own_certificate(page_folder(), names) if where.lan else None
     page.queue(max_size=_WAITING, default_concurrency_limit=1)
-    try:
-        page.launch(
-            server_name=host,
-            server_port=where.port,
-            prevent_thread_lock=True,
-            quiet=True,
-            share=False,
-            ssr_mode=False,
-            pwa=False,
-            mcp_server=False,
-            enable_monitoring=False,
-            run_history=False,
-            footer_links=[],
-            max_file_size=LARGEST_FILE,
-            ssl_certfile=str(certificate.certificate) if certificate else None,
-            ssl_keyfile=str(certificate.key) if certificate else None,
-            ssl_verify=False,
-            css_paths=Path(__file__).with_name("page.css"),
-            favicon_path=Path(__file__).with_name("page.svg"),
-            theme=_theme(),
-            app_kwargs={"middleware": [Middleware(_Policy)]},
-        )
-    except OSError as error:
-        raise UserError(
-            f"address {host}:{where.port or 7860}",
-            got=" ".join(str(error).split()),
-            expected="an address of this machine and a free port",
-            fix="choose another with --host and --port",
-        ) from error
-    return _told(page.server_port, certificate, host)
+    page.launch(
+        server_name=host,
+        server_port=port,
+        prevent_thread_lock=True,
+        quiet=True,
+        share=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        run_history=False,
+        footer_links=[],
+        max_file_size=LARGEST_FILE,
+        ssl_certfile=str(certificate.certificate) if certificate else None,
+        ssl_keyfile=str(certificate.key) if certificate else None,
+        ssl_verify=False,
+        css_paths=Path(__file__).with_name("page.css"),
+        favicon_path=Path(__file__).with_name("page.svg"),
+        theme=_theme(),
+        app_kwargs={"middleware": [Middleware(_Policy)]},
+    )
+    return _told(port, certificate, host)
+
+
+def choose_port(host: str, port: int | None) -> int:
+    """Return a port that can be listened on.
+
+    Args:
+        host: address to listen on.
+        port: the wanted port; ``None`` takes the first free one of :data:`PORTS`.
+
+    Raises:
+        UserError: if it is taken, none is free, or the host is not one of this machine's.
+    """
+    problem: OSError | None = None
+    for candidate in PORTS if port is None else [port]:
+        try:
+            with socket.create_server((host, candidate)):
+                return candidate
+        except OSError as error:
+            problem = error
+    wanted = f"{PORTS[0]} to {PORTS[-1]}" if port is None else port
+    raise UserError(
+        f"address {host}:{wanted}",
+        got=problem and problem.strerror,
+        expected="an address of this machine and a free port",
+        fix="choose others with --host and --port",
+    ) from problem
 
 
 def _theme() -> "gr.themes.Base":

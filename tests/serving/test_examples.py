@@ -2,34 +2,55 @@ import json
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from s2igan.errors import UserError
-from s2igan.serving.examples import FOLDER, Example, find_examples
+from s2igan.serving.examples import FILE, Example, find_examples, write_examples
+from tests.serving.makers import TTS
 
-
-def write(model: Path, listed: object, *clips: str) -> None:
-    folder = model / FOLDER
-    folder.mkdir()
-    (folder / "examples.json").write_text(json.dumps(listed))
-    for clip in clips:
-        (folder / clip).touch()
+BIRDS = {"corpus": {"kind": "minibirds"}, "tts": TTS}
+FLOWERS = {"corpus": {"kind": "oxford102"}}
 
 
 def test_clips_of_the_model_come_first(tmp_path: Path) -> None:
-    write(tmp_path, {"red.flac": "A red bird."}, "red.flac")
-    expected = [Example("A red bird.", tmp_path / FOLDER / "red.flac")]
-    assert find_examples(tmp_path, birds=True, can_speak=True) == expected
+    (tmp_path / FILE).write_text('{"red.flac": "A red bird."}')
+    (tmp_path / "red.flac").touch()
+    expected = [Example("A red bird.", tmp_path / "red.flac")]
+    assert find_examples(tmp_path, BIRDS, can_speak=True) == expected
 
 
 def test_sentences_need_a_voice_and_a_model_of_birds(tmp_path: Path) -> None:
-    assert all(clip is None for _, clip in find_examples(tmp_path, birds=True, can_speak=True))
-    assert find_examples(tmp_path, birds=True, can_speak=True)
-    assert find_examples(tmp_path, birds=True, can_speak=False) == []
-    assert find_examples(tmp_path, birds=False, can_speak=True) == []
+    sentences = find_examples(tmp_path, BIRDS, can_speak=True)
+    assert sentences
+    assert all(clip is None for _, clip in sentences)
+    assert find_examples(tmp_path, BIRDS, can_speak=False) == []
+    assert find_examples(tmp_path, FLOWERS, can_speak=True) == []
+
+
+def test_written_clips_say_the_sentences_and_are_written_alike(tmp_path: Path) -> None:
+    pytest.importorskip("espeakng_loader", reason="no espeak-ng to speak the examples")
+    folders = tmp_path / "a", tmp_path / "b"
+    for folder in folders:
+        folder.mkdir()
+        assert write_examples(folder, BIRDS)
+    spoken, again = (find_examples(folder, BIRDS, can_speak=False) for folder in folders)
+    sentences = find_examples(tmp_path, BIRDS, can_speak=True)
+    assert [example.text for example in spoken] == [example.text for example in sentences]
+    for (_, clip), (_, same) in zip(spoken, again, strict=True):
+        assert clip is not None
+        assert same is not None
+        assert clip.read_bytes() == same.read_bytes()
+        assert 1.5 < soundfile.info(clip).duration < 6
+        assert clip.stat().st_size < 150_000
+
+
+def test_of_another_corpus_nothing_is_said(tmp_path: Path) -> None:
+    assert not write_examples(tmp_path, FLOWERS)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("listed", [{"absent.flac": "A bird."}, ["red.flac"]])
 def test_a_broken_list_is_told(tmp_path: Path, listed: object) -> None:
-    write(tmp_path, listed)
+    (tmp_path / FILE).write_text(json.dumps(listed))
     with pytest.raises(UserError, match="example"):
-        find_examples(tmp_path, birds=True, can_speak=True)
+        find_examples(tmp_path, BIRDS, can_speak=True)

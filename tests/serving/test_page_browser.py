@@ -63,9 +63,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / FILE,
         {"pictures": torch.from_numpy(pictures), "embeddings": torch.from_numpy(embeddings)},
     )
-    (folder / "examples").mkdir()
-    (folder / "examples" / "examples.json").write_text('{"babble.wav": "A red bird that babbles"}')
-    soundfile.write(folder / "examples" / "babble.wav", babble(1), RATE)
+    (folder / "examples.json").write_text('{"babble.wav": "A red bird that babbles"}')
+    soundfile.write(folder / "babble.wav", babble(1), RATE)
     soundfile.write(folder / "said.wav", babble(2), RATE)
     soundfile.write(folder / "silent.wav", np.zeros(RATE, np.int16), RATE)
     soundfile.write(folder / "long.wav", babble(3, seconds=40, rate_hz=4000), 4000)
