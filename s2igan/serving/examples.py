@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,29 +48,37 @@ def find_examples(model: Path, card: Mapping[str, Any], *, can_speak: bool) -> l
     return [Example(text, None) for text in _SENTENCES] if can_speak and _of_birds(card) else []
 
 
-def write_examples(folder: Path, card: Mapping[str, Any]) -> bool:
-    """Write a few clips beside an exported model of MiniBirds, some 100 kB each.
+def write_examples(folder: Path, model: Path, card: Mapping[str, Any], *, can_speak: bool) -> None:
+    """Write the examples of a model beside its export, as clips of some 100 kB each.
 
     The same voice gives the same bytes.
 
     Args:
-        folder: the exported model; receives ``examples.json`` and ``example-1.flac`` and so on.
+        folder: the exported model; receives ``examples.json`` and the clips, if there are any.
+        model: what is exported; its own clips are copied.
         card: what it was trained on; its voice speaks.
-
-    Returns:
-        Whether there was something to say: for another corpus nothing is known.
+        can_speak: whether sentences can be spoken here.
 
     Raises:
-        UserError: if there is no package espeakng-loader.
+        UserError: as :func:`find_examples`.
     """
-    if not _of_birds(card):
-        return False
-    said = {f"example-{number}.flac": text for number, text in enumerate(_SENTENCES, 1)}
-    for name, text in said.items():
-        spoken = speak_text(text, card)
-        (folder / name).write_bytes(encode_flac(to_pcm(spoken.samples), spoken.rate_hz))
-    write_json(folder / FILE, said)
-    return True
+    said: dict[str, str] = {}
+    for number, (text, clip) in enumerate(find_examples(model, card, can_speak=can_speak), 1):
+        name = clip.name if clip else f"example-{number}.flac"
+        (folder / name).write_bytes(clip.read_bytes() if clip else _spoken(text, card))
+        said[name] = text
+    if said:
+        write_json(folder / FILE, said)
+
+
+def voice_is_installed() -> bool:
+    """Tell whether sentences can be spoken here."""
+    return find_spec("espeakng_loader") is not None
+
+
+def _spoken(text: str, card: Mapping[str, Any]) -> bytes:
+    recording = speak_text(text, card)
+    return encode_flac(to_pcm(recording.samples), recording.rate_hz)
 
 
 def _of_birds(card: Mapping[str, Any]) -> bool:

@@ -11,6 +11,8 @@ from s2igan.engine.folders import fresh_folder
 from s2igan.engine.weights import write_weights
 from s2igan.errors import UserError
 from s2igan.serving.card import CARD
+from s2igan.serving.examples import voice_is_installed, write_examples
+from s2igan.serving.gallery import write_gallery
 from s2igan.serving.model_card import README, model_card
 from s2igan.serving.networks import (
     ENCODER,
@@ -20,13 +22,16 @@ from s2igan.serving.networks import (
     load_networks,
 )
 
+_REAL_PICTURES = 96
+"""Laid beside drawn ones by the page; as many of 64 px take 1.2 MB."""
+
 StoredPrecision = Literal["float16", "float32"]
 
 
 def export_model(
     rdg: Path, card: Mapping[str, Any], out: Path, *, precision: StoredPrecision = "float16"
 ) -> int:
-    """Write a model folder.
+    """Write a model folder, with what the page shows beside it where the model has that.
 
     Args:
         rdg: ``artifacts/rdg``, or another exported model.
@@ -40,7 +45,8 @@ def export_model(
         The size of the folder, bytes.
 
     Raises:
-        UserError: if ``rdg`` is no model, or ``out`` is something else than an exported model.
+        UserError: if ``rdg`` is no model, or ``out`` is something else than an exported model, or
+            the real pictures or examples of ``rdg`` are broken.
     """
     check_replaceable(out)
     networks = load_networks(rdg)
@@ -50,6 +56,8 @@ def export_model(
         _write(folder / GENERATOR, networks.generator_description)
         _write(folder / ENCODER, networks.encoder_description)
         _write(folder / CARD, card)
+        write_gallery(folder, rdg, side=networks.generator.sizes[-1], count=_REAL_PICTURES)
+        write_examples(folder, rdg, card, can_speak=voice_is_installed())
         size = sum(path.stat().st_size for path in folder.iterdir())
         (folder / README).write_text(model_card(card, networks, size), encoding="utf-8")
     return sum(path.stat().st_size for path in out.iterdir())

@@ -37,7 +37,7 @@ class Gallery:
 
     Args:
         pictures: any number of ``(S, S, 3)`` uint8 pictures of one size, in memory or packed.
-        embeddings: ``(n, E)`` float32 of unit length, by SEN's image encoder.
+        embeddings: ``(n, E)`` float32 of unit length but for rounding, by SEN's image encoder.
     """
 
     pictures: "Picture | PackedSquares"
@@ -104,14 +104,14 @@ def find_gallery(folder: Path) -> Gallery | str:
     return Gallery(PackedSquares(features), np.array(views[:, 0], np.float32))
 
 
-def write_gallery(folder: Path, artifacts: Path, *, side: int, count: int, seed: int = 0) -> bool:
+def write_gallery(folder: Path, model: Path, *, side: int, count: int, seed: int = 0) -> bool:
     """Write a few real pictures beside an exported model, spread over the whole corpus by seed.
 
     The same pictures give the same bytes.
 
     Args:
         folder: the exported model; receives ``gallery.safetensors``.
-        artifacts: the outputs of the stages, ``rdg``, ``sen``, ``embeddings`` and ``features``.
+        model: what is exported; see :func:`find_gallery`.
         side: of the pictures, px.
         count: most pictures to write.
         seed: chooses them.
@@ -119,7 +119,7 @@ def write_gallery(folder: Path, artifacts: Path, *, side: int, count: int, seed:
     Returns:
         Whether there were pictures to write.
     """
-    gallery = find_gallery(artifacts / "rdg")
+    gallery = find_gallery(model)
     if isinstance(gallery, str):
         return False
     chosen = _spread(len(gallery.embeddings), count, seed)
@@ -162,4 +162,4 @@ def _read(path: Path) -> Gallery:
             expected="pictures and embeddings as `s2igan export` writes them",
             fix="export the model again, or delete the file to do without",
         ) from error
-    return Gallery(pictures, embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True))
+    return Gallery(pictures, embeddings)

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from html import escape
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from s2igan.serving.examples import find_examples
+from s2igan.serving.examples import find_examples, voice_is_installed
 from s2igan.serving.gallery import find_gallery
 from s2igan.serving.page import build_page
 from s2igan.serving.page_layout import Words
@@ -33,7 +32,7 @@ def make_page(model: Model, folder: Path, device: str) -> gr.Blocks:
         UserError: if the real pictures or the examples are broken.
     """
     birds = model.card.get("corpus", {}).get("kind") == "minibirds"
-    can_speak = find_spec("espeakng_loader") is not None
+    can_speak = voice_is_installed()
     gallery = find_gallery(folder)
     words = Words(
         about=_ABOUT_BIRDS if birds else _ABOUT,

@@ -32,7 +32,7 @@ def test_written_clips_say_the_sentences_and_are_written_alike(tmp_path: Path) -
     folders = tmp_path / "a", tmp_path / "b"
     for folder in folders:
         folder.mkdir()
-        assert write_examples(folder, BIRDS)
+        write_examples(folder, tmp_path, BIRDS, can_speak=True)
     spoken, again = (find_examples(folder, BIRDS, can_speak=False) for folder in folders)
     sentences = find_examples(tmp_path, BIRDS, can_speak=True)
     assert [example.text for example in spoken] == [example.text for example in sentences]
@@ -44,8 +44,21 @@ def test_written_clips_say_the_sentences_and_are_written_alike(tmp_path: Path) -
         assert clip.stat().st_size < 150_000
 
 
+def test_an_export_keeps_the_clips_of_its_model(tmp_path: Path) -> None:
+    source, export = tmp_path / "source", tmp_path / "export"
+    source.mkdir()
+    export.mkdir()
+    (source / FILE).write_text('{"red.flac": "A red bird."}')
+    (source / "red.flac").write_bytes(b"red")
+    write_examples(export, source, FLOWERS, can_speak=False)
+    assert find_examples(export, FLOWERS, can_speak=False) == [
+        Example("A red bird.", export / "red.flac")
+    ]
+    assert (export / "red.flac").read_bytes() == b"red"
+
+
 def test_of_another_corpus_nothing_is_said(tmp_path: Path) -> None:
-    assert not write_examples(tmp_path, FLOWERS)
+    write_examples(tmp_path, tmp_path, FLOWERS, can_speak=True)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -37,14 +37,26 @@ if CHROMIUM is None:
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = "elsewhere.test"
+FINGERPRINT = re.compile("([0-9A-F]{2}:){31}[0-9A-F]{2}")
 PATIENCE_S = 20
 DESKTOP: "ViewportSize" = {"width": 1280, "height": 900}
 PHONE: "ViewportSize" = {"width": 390, "height": 844}
 
 
-class Servers(NamedTuple):
-    """Addresses of the page by its own name, from elsewhere by HTTPS, and what was connected to."""
+DOCUMENTATION = ROOT / "docs" / "page.md"
 
+
+class Servers(NamedTuple):
+    """What two servers of the page told, where they are, and what they connected to.
+
+    Args:
+        told: their lines.
+        plain: address of the one for this machine alone.
+        secure: that of the one for the network, by another name.
+        connections: a file of connections to other machines, if there were any.
+    """
+
+    told: list[str]
     plain: str
     secure: str
     connections: Path
@@ -98,7 +110,8 @@ def servers(folder: Path) -> Iterator[Servers]:
         ) as process,
     ):
         try:
-            yield Servers(*addresses(process), home / "connections")
+            told = introduction(process)
+            yield Servers(told, *addresses(told), home / "connections")
         finally:
             process.kill()
 
@@ -110,16 +123,21 @@ def free_ports() -> tuple[int, int]:
         return one.getsockname()[1], other.getsockname()[1]
 
 
-def addresses(process: "subprocess.Popen[str]") -> tuple[str, str]:
-    """Wait for both servers; return ``http://127.0.0.1:…`` and ``https://elsewhere.test:…``."""
-    found: dict[str, str] = {}
+def introduction(process: "subprocess.Popen[str]") -> list[str]:
+    """Wait for both servers, and return their lines; the last one is the fingerprint."""
     assert process.stdout is not None
+    told: list[str] = []
     for line in process.stdout:
-        if address := re.search(r"(https?)://[\d.]+(:\d+)", line):
-            found[address[1]] = address[2]
-        if len(found) == 2:
-            return f"http://127.0.0.1{found['http']}", f"https://{ELSEWHERE}{found['https']}"
+        told.append(line.rstrip("\n"))
+        if FINGERPRINT.fullmatch(told[-1]):
+            return told
     raise AssertionError("a server ended without an address")
+
+
+def addresses(told: list[str]) -> tuple[str, str]:
+    """Return ``http://127.0.0.1:…`` and ``https://elsewhere.test:…``."""
+    ports = dict(re.findall(r"(https?)://[\d.]+:(\d+)", "\n".join(told)))
+    return f"http://127.0.0.1:{ports['http']}", f"https://{ELSEWHERE}:{ports['https']}"
 
 
 @pytest.fixture(scope="module")
@@ -280,3 +298,16 @@ def test_over_plain_http_from_elsewhere_the_page_says_why_it_hears_nobody(
     opened.page.wait_for_selector("#upload", state="visible")
     assert not opened.page.get_by_role("tab", name="Speak").is_visible()
     opened.page.context.close()
+
+
+def test_the_documentation_shows_what_the_command_says(servers: Servers) -> None:
+    text = DOCUMENTATION.read_text(encoding="utf-8")
+    shown = re.findall(r"```console\n\$ (s2igan serve(?: --lan)?)\n(.*?)```", text, re.DOTALL)
+    assert [command for command, _ in shown] == ["s2igan serve", "s2igan serve --lan"]
+    told = [without_numbers(line) for line in servers.told]
+    lines = [line for _, said in shown for line in said.splitlines() if "device" not in line]
+    assert [without_numbers(line) for line in lines] == told
+
+
+def without_numbers(line: str) -> str:
+    return re.sub(r"[\d.]+", "0", FINGERPRINT.sub("fingerprint", line))
