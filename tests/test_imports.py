@@ -67,6 +67,8 @@ def test_only_tracking_and_serving_import_mlflow(path: Path) -> None:
         ("s2igan.serving.commands", {"torch", "numpy", "soundfile", "pydantic"}),
         ("s2igan.serving.recording", {"torch", "mlflow", "pandas"}),
         ("s2igan.serving.model", {"mlflow", "dvc", "pandas", "pyarrow", "yaml", "scipy"}),
+        ("s2igan.serving.export", {"mlflow", "dvc", "pandas", "pyarrow", "yaml", "gradio"}),
+        ("s2igan.serving.page_command", {"torch", "numpy", "gradio"}),
     ],
 )
 def test_importing_a_light_module_loads_nothing_heavy(module: str, heavy: set[str]) -> None:

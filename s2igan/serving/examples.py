@@ -6,7 +6,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from s2igan.engine.tables import write_json
 from s2igan.errors import UserError
 from s2igan.serving.voices import speak_text
 from s2igan.speech.audio import encode_flac, to_pcm
@@ -68,7 +67,8 @@ def write_examples(folder: Path, model: Path, card: Mapping[str, Any], *, can_sp
         (folder / name).write_bytes(clip.read_bytes() if clip else _spoken(text, card))
         said[name] = text
     if said:
-        write_json(folder / FILE, said)
+        listed = json.dumps(said, indent=2, ensure_ascii=False) + "\n"
+        (folder / FILE).write_text(listed, encoding="utf-8")
 
 
 def voice_is_installed() -> bool:

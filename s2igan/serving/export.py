@@ -22,8 +22,8 @@ from s2igan.serving.networks import (
     load_networks,
 )
 
-_REAL_PICTURES = 96
-"""Laid beside drawn ones by the page; as many of 64 px take 1.2 MB."""
+_REAL_PICTURES = 192
+"""Laid beside drawn ones by the page; as many of 64 px take 2.5 MB."""
 
 StoredPrecision = Literal["float16", "float32"]
 

@@ -22,7 +22,7 @@ from s2igan.engine.pictures import Picture
 from s2igan.engine.seeding import numpy_generator
 from s2igan.engine.weights import write_weights
 from s2igan.errors import UserError
-from s2igan.sen.artifact import SPEECH_WEIGHTS
+from s2igan.serving.networks import ENCODER_WEIGHTS
 from s2igan.vision.pixels import PackedPixels
 
 FILE = "gallery.safetensors"
@@ -63,17 +63,19 @@ class PackedSquares:
 
     Args:
         features: ``artifacts/features``.
+        rows: ``(n,)`` which pictures.
     """
 
-    def __init__(self, features: Path) -> None:
+    def __init__(self, features: Path, rows: npt.NDArray[np.integer]) -> None:
         self._pixels = PackedPixels(features)
-        self._side = int(self._pixels.shapes.min())
+        self._rows = rows
+        self._side = int(self._pixels.shapes[rows].min())
 
     def __len__(self) -> int:
-        return len(self._pixels)
+        return len(self._rows)
 
     def __getitem__(self, index: int) -> Picture:
-        square: Picture = self._pixels.crops([index], self._side, None)[0]
+        square: Picture = self._pixels.crops([self._rows[index]], self._side, None)[0]
         return square
 
 
@@ -91,8 +93,14 @@ def find_gallery(folder: Path) -> Gallery | str:
     """
     if (folder / FILE).is_file():
         return _read(folder / FILE)
-    features, sen, embeddings = (folder.parent / n for n in ("features", "sen", "embeddings"))
-    needed = (features / "pixels.npy", embeddings / "image.npy", sen / SPEECH_WEIGHTS)
+    names = ("corpus", "features", "sen", "embeddings")
+    corpus, features, sen, embeddings = (folder.parent / name for name in names)
+    needed = (
+        corpus / "index.parquet",
+        features / "pixels.npy",
+        embeddings / "image.npy",
+        sen / ENCODER_WEIGHTS,
+    )
     if not all(path.is_file() for path in needed):
         return "This model came without real pictures."
     if not _same_encoder(folder, sen):
@@ -100,8 +108,9 @@ def find_gallery(folder: Path) -> Gallery | str:
             "This model hears with an encoder of its own, and no picture has been placed in "
             "what it hears."
         )
-    views = open_array(embeddings / "image.npy")  # (n, views, E)
-    return Gallery(PackedSquares(features), np.array(views[:, 0], np.float32))
+    rows = _described(corpus)
+    views = open_array(embeddings / "image.npy")  # (all pictures, views, E)
+    return Gallery(PackedSquares(features, rows), np.array(views[rows, 0], np.float32))
 
 
 def write_gallery(folder: Path, model: Path, *, side: int, count: int, seed: int = 0) -> bool:
@@ -134,6 +143,15 @@ def write_gallery(folder: Path, model: Path, *, side: int, count: int, seed: int
     return True
 
 
+def _described(corpus: Path) -> npt.NDArray[np.integer]:
+    """Return the rows of the pictures that have descriptions, not of those kept for fidelity."""
+    # A pipeline's folder is read where a pipeline's packages are; an exported model needs none.
+    from s2igan.engine.tables import read_table
+
+    split = read_table(corpus / "index.parquet", ["split"])["split"]
+    return np.flatnonzero(split.isin(["train", "val", "test"]))
+
+
 def _spread(total: int, count: int, seed: int) -> Sequence[int]:
     # A corpus lists its pictures class by class: one out of each of equally long stretches.
     edges = np.linspace(0, total, min(count, total) + 1).astype(int)
@@ -147,8 +165,8 @@ def _resized(picture: Picture, side: int) -> Picture:
 
 
 def _same_encoder(rdg: Path, sen: Path) -> bool:
-    own = rdg / SPEECH_WEIGHTS
-    return own.is_file() and filecmp.cmp(own, sen / SPEECH_WEIGHTS, shallow=False)
+    own = rdg / ENCODER_WEIGHTS
+    return own.is_file() and filecmp.cmp(own, sen / ENCODER_WEIGHTS, shallow=False)
 
 
 def _read(path: Path) -> Gallery:

@@ -2,9 +2,11 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from s2igan.engine.arrays import write_array
+from s2igan.engine.tables import write_table
 from s2igan.errors import UserError
 from s2igan.serving.gallery import FILE, Gallery, find_gallery, write_gallery
 from s2igan.vision.pixels import PixelWriter
@@ -19,17 +21,24 @@ def picture(index: int, height: int = 12, width: int = 12) -> np.ndarray:
 
 @pytest.fixture
 def artifacts(tmp_path: Path) -> Path:
-    """Outputs of the stages: pictures whose embeddings are the points of a half circle."""
+    """Outputs of the stages: pictures whose embeddings are the points of a half circle.
+
+    Behind them lies one of the reference, which nothing describes.
+    """
     rdg = write_model(tmp_path / "artifacts" / "rdg")
     folder = rdg.parent
     shutil.copytree(rdg, folder / "sen")
     angles = np.linspace(0, np.pi, COUNT)
-    points = np.stack([np.cos(angles), np.sin(angles)], axis=-1).astype(np.float32)
+    points = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
     (folder / "embeddings").mkdir()
+    points = np.concatenate([points, [[0, 1]]]).astype(np.float32)
     write_array(folder / "embeddings" / "image.npy", np.stack([points, -points], axis=1))
+    (folder / "corpus").mkdir()
+    splits = [*["train"] * 10, *["val"] * 10, *["test"] * 10, "reference"]
+    write_table(folder / "corpus" / "index.parquet", pa.table({"split": splits}))
     (folder / "features").mkdir()
     with PixelWriter(folder / "features") as pixels:
-        for index in range(COUNT):
+        for index in range(COUNT + 1):
             pixels.append(picture(index, width=12 + index % 2))
     return folder
 
