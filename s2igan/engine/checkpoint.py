@@ -2,24 +2,29 @@
 
 import hashlib
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from s2igan.errors import UserError
 
+KEPT = 3
+"""Checkpoints that stay; one that turns out to be damaged costs the steps since the one before."""
+
 _WHOLE_FILE_BYTES = 16 * 2**20
 _SAMPLE_BYTES = 2**20
+_NAME = re.compile(r"step-(\d+)-([0-9a-f]{16})\.pt")
 
 
 class CheckpointStore:
-    """One resumable state.
+    """The last few states of one training, each in a file that is named by its step and checksum.
 
     Args:
-        folder: where the state lives; None keeps nothing.
+        folder: where the states live; None keeps nothing.
         readonly: never write or delete, as on all ranks but the first.
     """
 
@@ -28,37 +33,97 @@ class CheckpointStore:
         self._readonly = readonly
 
     def load(self) -> dict[str, Any] | None:
-        """Return the saved state with its tensors on the CPU, or None where there is none."""
-        if self._folder is None or not (path := self._folder / "state.pt").is_file():
-            return None
-        import torch
+        """Return the newest whole state with its tensors on the CPU, or None where there is none.
 
-        try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, OSError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
-            sys.stderr.write(f"checkpoint {str(path)!r} is unreadable, starting over: {reason}\n")
-            return None
-        return state
+        A damaged one is told on stderr and removed.
+        """
+        waiting = self._paths()
+        while waiting:
+            path = waiting.pop()
+            if (problem := _problem(path)) is None:
+                import torch
+
+                state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+                return state
+            instead = "taking the one before it" if waiting else "starting over"
+            sys.stderr.write(f"checkpoint {str(path)!r} is damaged, {instead}: {problem}\n")
+            if not self._readonly:
+                path.unlink(missing_ok=True)
+        return None
 
     def save(self, state: Mapping[str, Any]) -> None:
-        """Replace the saved state by tensors, numbers, strings, lists and dicts, all or nothing."""
+        """Add a state of tensors, numbers, strings, lists and dicts, ``step`` among them.
+
+        It is on the disk, whole and under its name, before the oldest one is deleted.
+        """
         if self._folder is None or self._readonly:
             return
-        import torch
-
         self._folder.mkdir(parents=True, exist_ok=True)
-        partial = self._folder / "state.pt.partial"
-        with partial.open("wb") as file:
-            torch.save(dict(state), file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(self._folder / "state.pt")
+        partial = self._folder / "partial"
+        try:
+            digest = _write(state, partial)
+            partial.rename(self._folder / f"step-{state['step']:09d}-{digest}.pt")
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+        _sync_folder(self._folder)
+        for path in self._paths()[:-KEPT]:
+            path.unlink()
 
     def clear(self) -> None:
-        """Delete the saved state."""
+        """Delete all states."""
         if self._folder is not None and not self._readonly:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _paths(self) -> list[Path]:
+        if self._folder is None or not self._folder.is_dir():
+            return []
+        found = [path for path in self._folder.iterdir() if _NAME.fullmatch(path.name)]
+        return sorted(found, key=lambda path: int(path.name.split("-")[1]))
+
+
+class _Hashed:
+    """A file that is only written to, and the hash of what was."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def _write(state: Mapping[str, Any], path: Path) -> str:
+    import torch
+
+    with path.open("wb") as file:
+        hashed = _Hashed(file)
+        torch.save(dict(state), cast(IO[bytes], hashed))
+        hashed.flush()
+        os.fsync(file.fileno())
+    return hashed.digest.hexdigest()[:16]
+
+
+def _problem(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        return str(error)
+    return None if path.stem.endswith(found[:16]) else "its bytes are not those of its checksum"
+
+
+def _sync_folder(folder: Path) -> None:
+    # Without this a crash of the machine could forget the new name after the old file is gone.
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

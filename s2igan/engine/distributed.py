@@ -191,6 +191,15 @@ def spread_from_first(*modules: nn.Module) -> None:
             tensor.copy_(whole)
 
 
+def on_any(*flags: bool) -> list[bool]:
+    """Return for every flag whether any process has raised it."""
+    if world() == 1:
+        return list(flags)
+    raised = torch.tensor(flags, dtype=torch.int32)  # on the CPU: waits for no kernel
+    dist.all_reduce(raised, dist.ReduceOp.MAX)
+    return [bool(flag) for flag in raised.tolist()]
+
+
 def barrier() -> None:
     """Wait until every process has come here."""
     if world() > 1:

@@ -1,4 +1,4 @@
-"""Progress bars on stderr: live in a terminal, a line per tenth elsewhere."""
+"""Progress on stderr: a bar in a terminal, plain lines with rate and time left elsewhere."""
 
 import sys
 import time
@@ -10,20 +10,49 @@ from tqdm import tqdm
 
 T = TypeVar("T")
 
+_SILENCE_S = 60.0  # a line at every tenth, and where a tenth takes longer, this often
+
 
 class Bar(Generic[T]):
-    """Counts steps; iterate over it, or call :meth:`update` inside a ``with`` block."""
+    """Counts steps; iterate over it, or call :meth:`update` inside a ``with`` block.
 
-    def __init__(self, items: Iterable[T], total: int | None, desc: str) -> None:
+    Args:
+        items: what iterating yields.
+        total: how many steps there are, those before ``done`` included; None where unknown.
+        desc: the name of the work.
+        done: steps that an earlier run has done.
+        unit: what the rate counts.
+        each: units in a step.
+        shown: whether to say anything.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[T],
+        total: int | None,
+        desc: str,
+        *,
+        done: int = 0,
+        unit: str = "",
+        each: int = 1,
+        shown: bool = True,
+    ) -> None:
         self._items = items
-        self._total = total
-        self._desc = desc
-        self._done = 0
-        self._tenth = 0
-        self._began = time.monotonic()
+        self._total, self._desc, self._unit, self._each = total, desc, unit, each
+        self._shown = shown
+        self._done = self._said = done
+        self._began = self._said_at = time.monotonic()
+        self._note = ""
         self._live: tqdm[Never] | None = None
-        if sys.stderr.isatty():
-            self._live = tqdm(total=total, desc=desc, dynamic_ncols=True)
+        if shown and sys.stderr.isatty():
+            self._live = tqdm(
+                total=total,
+                desc=desc,
+                initial=done,
+                unit=f" {unit}" if unit else "it",
+                unit_scale=each if each > 1 else False,
+                dynamic_ncols=True,
+            )
 
     def update(self, steps: int = 1) -> None:
         """Count ``steps`` more."""
@@ -31,26 +60,42 @@ class Bar(Generic[T]):
         if self._live is not None:
             self._live.update(steps)
         elif self._total:
-            tenth = 10 * self._done // self._total
-            if tenth > self._tenth:
-                self._tenth = tenth
-                self._line(f"{10 * tenth:3d} %")
+            tenth = 10 * self._done // self._total > 10 * self._said // self._total
+            if tenth or time.monotonic() - self._said_at >= _SILENCE_S:
+                self._line(self._state())
 
     def note(self, text: str) -> None:
-        """Show ``text`` behind the bar of a terminal."""
+        """Show ``text``, losses say, behind the bar and in the lines from now on."""
+        self._note = text
         if self._live is not None:
-            self._live.set_postfix_str(text)
+            self._live.set_postfix_str(text, refresh=False)
 
     def close(self) -> None:
         """Finish the display."""
         if self._live is not None:
             self._live.close()
         elif not self._total:
-            self._line("done")
+            seconds = time.monotonic() - self._began
+            self._line(f"done ({self._done:,}{self._named()} in {duration(seconds)})")
+
+    def _state(self) -> str:
+        now, total = time.monotonic(), self._total or 1
+        rate = (self._done - self._said) / max(now - self._said_at, 1e-9)
+        parts = [f"{100 * self._done // total:3d} %", f"{self._done:,} of {total:,}"]
+        parts.append(f"{_number(rate * self._each)}{self._named()}/s")
+        if self._done < total and rate:
+            parts.append(f"{duration((total - self._done) / rate)} left")
+        else:
+            parts.append(f"took {duration(now - self._began)}")
+        self._said, self._said_at = self._done, now
+        return ", ".join([*parts, self._note] if self._note else parts)
+
+    def _named(self) -> str:
+        return f" {self._unit}" if self._unit else ""
 
     def _line(self, state: str) -> None:
-        seconds = time.monotonic() - self._began
-        sys.stderr.write(f"{self._desc}: {state} ({self._done} in {seconds:.0f} s)\n")
+        if self._shown:
+            sys.stderr.write(f"{self._desc}: {state}\n")
 
     def __iter__(self) -> Iterator[T]:
         with self:
@@ -71,23 +116,60 @@ class Bar(Generic[T]):
 
 
 @overload
-def bar(items: int, desc: str) -> Bar[None]: ...
+def bar(
+    items: int, desc: str, *, done: int = 0, unit: str = "", each: int = 1, shown: bool = True
+) -> Bar[None]: ...
 
 
 @overload
-def bar(items: Iterable[T], desc: str, *, total: int | None = None) -> Bar[T]: ...
+def bar(
+    items: Iterable[T],
+    desc: str,
+    *,
+    total: int | None = None,
+    unit: str = "",
+    each: int = 1,
+    shown: bool = True,
+) -> Bar[T]: ...
 
 
-def bar(items: Iterable[T] | int, desc: str, *, total: int | None = None) -> Bar[T] | Bar[None]:
+def bar(
+    items: Iterable[T] | int,
+    desc: str,
+    *,
+    total: int | None = None,
+    done: int = 0,
+    unit: str = "",
+    each: int = 1,
+    shown: bool = True,
+) -> Bar[T] | Bar[None]:
     """Return a progress bar over ``items``, or over a number of steps that the caller counts.
 
     Args:
         items: what to iterate over, or how many steps :meth:`Bar.update` will count.
         desc: the name of the work.
         total: number of items where ``items`` has no length.
+        done: of the steps, those that an earlier run has done.
+        unit: what the rate counts, such as ``images``.
+        each: units in a step.
+        shown: whether to say anything.
     """
     if isinstance(items, int):
-        return Bar[None]((), items, desc)
+        return Bar[None]((), items, desc, done=done, unit=unit, each=each, shown=shown)
     if total is None and isinstance(items, Sized):
         total = len(items)
-    return Bar(items, total, desc)
+    return Bar(items, total, desc, unit=unit, each=each, shown=shown)
+
+
+def duration(seconds: float) -> str:
+    """Return ``seconds`` as a person says them: ``12 s``, ``3 min 20 s``, ``41 h 05 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def _number(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"

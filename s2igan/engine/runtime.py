@@ -14,8 +14,8 @@ from pydantic import Field, ValidationError
 from s2igan.engine.section import Section
 from s2igan.errors import UserError
 
-SETTINGS = ("device", "processes", "workers", "archives", "tracking")
-_NUMBERS = ("processes", "workers")
+SETTINGS = ("device", "processes", "workers", "archives", "tracking", "checkpoint_minutes")
+_NUMBERS = ("processes", "workers", "checkpoint_minutes")
 
 
 class Runtime(Section):
@@ -28,6 +28,9 @@ class Runtime(Section):
     workers: int | None = Field(None, ge=1, description="processes for host work; null: one a core")
     archives: str | None = Field(None, description="folder to find archives in and fetch them into")
     tracking: Literal["mlflow", "off"] = Field("mlflow", description="where runs are recorded")
+    checkpoint_minutes: float = Field(
+        10.0, gt=0, description="longest time between two checkpoints of a training"
+    )
 
     @property
     def worker_count(self) -> int:
@@ -92,6 +95,13 @@ def _read_file(path: Path) -> dict[str, object]:
     return values
 
 
+def _number(text: str) -> int | float | str:
+    try:
+        return int(text) if text.isdecimal() else float(text)
+    except ValueError:
+        return text
+
+
 def read_runtime() -> Runtime:
     """Read the machine's settings.
 
@@ -104,7 +114,7 @@ def read_runtime() -> Runtime:
     for name in SETTINGS:
         variable = f"S2IGAN_{name.upper()}"
         if text := os.environ.get(variable):
-            values[name] = int(text) if name in _NUMBERS and text.isdecimal() else text
+            values[name] = _number(text) if name in _NUMBERS else text
             sources[name] = f"variable {variable}"
     try:
         return Runtime.model_validate(values)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from s2igan.engine.checkpoint import CheckpointStore
+from s2igan.engine.interrupts import Interrupts
 from s2igan.engine.tracking import Tracker
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ class Session:
         tracker: where losses, pictures and figures are shown.
         checkpoints: the state to resume from.
         progress: whether to show progress on stderr.
+        checkpoint_seconds: longest time between two checkpoints.
+        interrupts: who tells the stage to end.
     """
 
     device: torch.device
@@ -29,6 +33,8 @@ class Session:
     tracker: Tracker
     checkpoints: CheckpointStore
     progress: bool
+    checkpoint_seconds: float = math.inf
+    interrupts: Interrupts = field(default_factory=Interrupts)
 
 
 def plain_session(device: str = "cpu") -> Session:

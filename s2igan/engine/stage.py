@@ -1,7 +1,6 @@
 """What every stage does around its one function: arguments, parameters, session, errors."""
 
 import argparse
-import errno
 import json
 import os
 import signal
@@ -16,7 +15,6 @@ from contextlib import (
 )
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -24,6 +22,7 @@ from pydantic import BaseModel
 from s2igan.engine.checkpoint import CheckpointStore, checkpoint_key, open_store
 from s2igan.engine.closure import import_closure
 from s2igan.engine.costs import hash_sources, metered
+from s2igan.engine.interrupts import Interrupts
 from s2igan.engine.launch import (
     EXIT_DESERTED,
     LAUNCHED,
@@ -34,6 +33,7 @@ from s2igan.engine.launch import (
 )
 from s2igan.engine.runtime import Runtime, read_runtime, state_folder
 from s2igan.engine.session import Session
+from s2igan.engine.shortage import disk_is_full, memory_told
 from s2igan.engine.tracking import identify, open_tracker
 from s2igan.errors import EXIT_USER_ERROR, UserError
 
@@ -44,7 +44,17 @@ P = TypeVar("P", bound=BaseModel)
 Paths = Mapping[str, Path]
 
 _SOURCES = Path(__file__).parents[2]
-_EXIT_TERMINATED = 128 + signal.SIGTERM
+
+MEMORY_KNOBS: Mapping[str, str] = {
+    "tts": "tts.tacotron2.batch",
+    "features": "features.batch",
+    "train_sen": "sen.batch",
+    "embed": "embed.frames_per_batch",
+    "train_rdg": "rdg.batch_size",
+    "sample": "sample.batch_size",
+    "evaluate": "evaluate.batch_size",
+}
+"""By stage the parameter to lower where memory runs out on the device."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +87,13 @@ class Stage(Generic[P]):
     def main(self, argv: Sequence[str] | None = None) -> int:
         """Run the stage with command-line arguments and return its exit code.
 
-        What a user can mend, a full disk among it, is told in one line with exit code 2.
+        What a user can mend, a full disk or too little memory among it, is told in one line with
+        exit code 2.
         """
         paths = self._arguments(argv)
         try:
-            with _terminable():
-                return self._start(paths, sys.argv[1:] if argv is None else argv)
+            with Interrupts().handled() as interrupts:
+                return self._start(paths, sys.argv[1:] if argv is None else argv, interrupts)
         except UserError as error:
             if os.environ.get(LAUNCHED) and _is_deserted(error):
                 return EXIT_DESERTED
@@ -94,19 +105,19 @@ class Stage(Generic[P]):
                 raise
             return self._leave("the disk is full; free some space and run again", EXIT_USER_ERROR)
 
-    def _start(self, paths: Paths, argv: Sequence[str]) -> int:
+    def _start(self, paths: Paths, argv: Sequence[str], interrupts: Interrupts) -> int:
         """Run here, or as several processes of this machine; return the exit code."""
         params = self.read_params(paths["params"])
         self._check_inputs(paths)
         rank = current_rank()
         if not self._computes(params):
             if rank.is_first:
-                self._run(params, paths, Rank(local=rank.local))
+                self._run(params, paths, Rank(local=rank.local), interrupts)
             return 0
         count = 1 if launched_rank() else _local_processes(read_runtime())
         if count > 1:
             return run_locally(f"stages.{self.name}", argv, count)
-        self._run(params, paths, rank)
+        self._run(params, paths, rank, interrupts)
         return 0
 
     def _computes(self, params: P) -> bool:
@@ -130,14 +141,19 @@ class Stage(Generic[P]):
                     fix="run `dvc repro`",
                 )
 
-    def _run(self, params: P, paths: Paths, rank: Rank) -> None:
-        outputs = [paths[name] for name in self.outputs]
-        with _no_half_files(outputs), self._session(params, paths, rank) as session:
+    def _run(self, params: P, paths: Paths, rank: Rank, interrupts: Interrupts) -> None:
+        with (
+            _no_half_files([paths[name] for name in self.outputs]),
+            memory_told(self._memory_advice(params)),
+            self._session(params, paths, rank, interrupts) as session,
+        ):
             self.run(params, paths, session)
             session.checkpoints.clear()
 
     @contextmanager
-    def _session(self, params: P, paths: Paths, rank: Rank) -> Iterator[Session]:
+    def _session(
+        self, params: P, paths: Paths, rank: Rank, interrupts: Interrupts
+    ) -> Iterator[Session]:
         runtime, first = read_runtime(), rank.is_first
         values = params.model_dump(mode="json")
         sources = [_SOURCES / path for path in import_closure(f"stages.{self.name}", _SOURCES)]
@@ -159,27 +175,24 @@ class Stage(Generic[P]):
             if first:
                 meter = metered(self.name, key, hash_sources(sources), values, device)
                 stack.enter_context(meter)
-            workers = max(1, runtime.worker_count // rank.local_world)
-            yield Session(device, workers, tracker, store, progress=first)
+            yield Session(
+                device,
+                max(1, runtime.worker_count // rank.local_world),
+                tracker,
+                store,
+                progress=first,
+                checkpoint_seconds=60 * runtime.checkpoint_minutes,
+                interrupts=interrupts,
+            )
+
+    def _memory_advice(self, params: P) -> str:
+        if self.name in MEMORY_KNOBS and self._computes(params):
+            return f"lower {MEMORY_KNOBS[self.name]}"
+        return "lower workers (S2IGAN_WORKERS)"
 
     def _leave(self, message: str, code: int) -> int:
         sys.stderr.write(f"{self.name}: {' '.join(message.split())}\n")
         return code
-
-
-def disk_is_full(error: BaseException) -> bool:
-    """Tell whether a full disk or an exhausted quota is behind ``error``.
-
-    Libraries tell it as an ``OSError``, or in the words of the system inside errors of their own.
-    """
-    chain: BaseException | None = error
-    while chain is not None:
-        if isinstance(chain, OSError) and chain.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        if "No space left on device" in str(chain) or "Disk quota exceeded" in str(chain):
-            return True
-        chain = chain.__cause__ or chain.__context__
-    return False
 
 
 def _device(*, chosen: bool, rank: Rank) -> "torch.device":
@@ -220,19 +233,6 @@ def _flat(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str,
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    # DVC stops a stage by a signal; as an exception it lets outputs, locks and runs be closed.
-    def terminate(_signal: int, _frame: FrameType | None) -> None:
-        raise SystemExit(_EXIT_TERMINATED)
-
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -126,9 +126,14 @@ class Judge:
         logits: dict[str, list[npt.NDArray[np.float32]]] = {}
         starts = range(0, len(rows), self.batch_size)
         own = (source(rows[s : s + self.batch_size]) for s in starts[rank() :: world()])
-        looks = shared(map(self._look, own), len(starts))
-        if self.progress:
-            looks = iter(bar(looks, f"{self.role} {what}", total=len(starts)))
+        looks = bar(
+            shared(map(self._look, own), len(starts)),
+            f"{self.role} {what}",
+            total=len(starts),
+            unit="pictures",
+            each=self.batch_size,
+            shown=self.progress,
+        )
         for start, (seen, said) in zip(starts, looks, strict=True):
             features[start : start + self.batch_size] = seen
             for name, values in said.items():

@@ -109,6 +109,10 @@ class RdgConfig(Section):
 
     log_every: int = Field(ge=1, description="steps per row of the curves")
     checkpoint_every: int = Field(ge=1, description="steps between two checkpoints to resume from")
+    when_not_finite: Literal["retry", "stop"] = Field(
+        description="what a loss or a weight that is not finite does: retry = go on once more from "
+        "the last checkpoint, stop = stop the stage"
+    )
     grid_rows: int = Field(
         ge=1, description="rows of the training grid, evenly spaced over the steps"
     )

@@ -1,6 +1,7 @@
 """What one sees of a training: curves of every loss, and one grid over the course of it."""
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,11 @@ from torch import Tensor
 
 from s2igan.engine.divergence import require_finite
 from s2igan.engine.pictures import Picture, save_png, tile
+
+FIX = "lower rdg.lr_g and rdg.lr_d, or set rdg.precision to float32"
+"""What a user can do about losses and weights that are not finite."""
+
+_LOSS = re.compile(r"D_\d+")
 
 
 class Curves:
@@ -34,9 +40,8 @@ class Curves:
         Raises:
             DivergedError: if one is not: training has diverged before ``step``.
         """
-        for name, value in self._sums.items():
-            fix = "lower rdg.lr_g and rdg.lr_d, or set rdg.precision to float32"
-            require_finite(f"loss {name} of the generative model", float(value), step, fix)
+        for name, value in self._values().items():
+            require_finite(f"loss {name!r} of the generative model", value, step, FIX)
 
     def close_row(self, step: int) -> dict[str, float]:
         """End the interval at ``step`` and return its means.
@@ -45,12 +50,24 @@ class Curves:
             DivergedError: if a term is not finite.
         """
         self.check(step)
-        names = list(self._sums)
-        values = torch.stack(list(self._sums.values())).tolist()
-        row = {name: value / self._counts[name] for name, value in zip(names, values, strict=True)}
+        row = {name: value / self._counts[name] for name, value in self._values().items()}
         self.rows.append({"step": step, **row})
         self._sums, self._counts = {}, {}
         return row
+
+    def main_losses(self) -> str:
+        """Return in a few words the last row's losses of the largest pictures, and KL."""
+        row = self.rows[-1]
+        largest = max(int(name[2:]) for name in row if _LOSS.fullmatch(name))
+        names = (f"D_{largest}", f"G_{largest}", "KL")
+        return ", ".join(f"{name} {row[name]:.4g}" for name in names)
+
+    def _values(self) -> dict[str, float]:
+        # One transfer for all of them.
+        if not self._sums:
+            return {}
+        values = torch.stack(list(self._sums.values())).tolist()
+        return dict(zip(self._sums, values, strict=True))
 
     def write(self, path: Path) -> None:
         """Write the rows as tab-separated text, ``step`` first; an absent term is left empty."""

@@ -76,7 +76,7 @@ def sample(
         return
     first: list[Picture] = []
     with fresh_folder(out) as partial:
-        progress: Bar[None] = bar(len(rows), "sample")
+        progress: Bar[None] = bar(len(rows), "sample", unit="pictures")
         with ArrayWriter(partial / "images.npy", np.uint8, (side, side, 3)) as writer, progress:
             for pictures in batches:
                 writer.append(pictures)

@@ -72,7 +72,9 @@ def train_rdg(
     embed_image = None
     if config.use_rs or config.matching_weight:
         embed_image = load_image_embedding(features, weights, sen, session.device)
-    training = fit_past_faults(lambda: RdgTraining(config, stream, speech, embed_image, session))
+    training = fit_past_faults(
+        lambda: RdgTraining(config, stream, speech, embed_image, session), config.when_not_finite
+    )
     generator, encoder = training.averaged()
     if not is_first():
         return

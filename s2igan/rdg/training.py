@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from s2igan.engine.distributed import is_first
-from s2igan.engine.progress import bar
+from s2igan.engine.keeper import Keeper
+from s2igan.engine.progress import Bar, bar
 from s2igan.engine.session import Session
 from s2igan.rdg.artifact import DESCRIPTION, WEIGHTS, save_generator
 from s2igan.rdg.batches import BatchStream
@@ -19,7 +20,7 @@ from s2igan.rdg.config import RdgConfig
 from s2igan.rdg.draw import draw, noise_vectors, to_uint8
 from s2igan.rdg.generator import Generator
 from s2igan.rdg.learning_encoder import embed_sequences
-from s2igan.rdg.monitor import Curves, TrainingGrid
+from s2igan.rdg.monitor import FIX, Curves, TrainingGrid
 from s2igan.rdg.networks import to_scales
 from s2igan.rdg.speech_modes import LearningSpeech, SpeechMode
 from s2igan.rdg.speech_source import Floats, Sequences
@@ -77,12 +78,36 @@ class RdgTraining:
         saved = self.session.checkpoints.load()
         if saved is not None:
             self.load_state_dict(saved)
-        remaining = self.config.steps - self.step
-        batches = self.stream.ahead(self.step, self.config.steps)
-        for batch in bar(batches, "train_rdg", total=remaining):
-            self.curves.add(self.update(self.step, batch))
-            self.step += 1
-            self._on_interval()
+        keeper = self._keeper()
+        with keeper.watching(), self._bar() as progress:
+            for batch in self.stream.ahead(self.step, self.config.steps):
+                self.curves.add(self.update(self.step, batch))
+                self.step += 1
+                if self._on_interval():
+                    progress.note(self.curves.main_losses())
+                progress.update()
+                keeper.after(self.step)
+
+    def _keeper(self) -> Keeper:
+        return Keeper(
+            self.session,
+            state=self.state_dict,
+            check=lambda: self.curves.check(self.step),
+            every=self.config.checkpoint_every,
+            steps=self.config.steps,
+            fix=FIX,
+        )
+
+    def _bar(self) -> Bar[None]:
+        config = self.config
+        return bar(
+            config.steps,
+            "train_rdg",
+            done=self.step,
+            unit="images",
+            each=config.batch_size,
+            shown=self.session.progress,
+        )
 
     def averaged(self) -> Averaged:
         """Return the averaged generator, and the averaged encoder where one learns."""
@@ -97,15 +122,13 @@ class RdgTraining:
         )
         return Averaged(generator, encoder)
 
-    def _on_interval(self) -> None:
-        config, last = self.config, self.step == self.config.steps
-        if last or self.step % config.log_every == 0:
+    def _on_interval(self) -> bool:
+        logs = self.step == self.config.steps or self.step % self.config.log_every == 0
+        if logs:
             self.session.tracker.log(self.step, self.curves.close_row(self.step))
         if self.step in self.grid.at:
             self._show()
-        if self.step % config.checkpoint_every == 0 and not last:
-            self.curves.check(self.step)
-            self.session.checkpoints.save(self.state_dict())
+        return logs
 
     def _show(self) -> None:
         generator, encoder = self.averaged()

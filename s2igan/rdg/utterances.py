@@ -53,7 +53,7 @@ def embed_utterances(
     with tempfile.TemporaryFile(dir=folder) as file:
         shape = (len(sequences), encoder.embedding_dim)
         embeddings: Array = np.memmap(file, np.float32, "w+", shape=shape)
-    progress: Bar[None] = bar(len(wanted), f"{name}: utterances")
+    progress: Bar[None] = bar(len(wanted), f"{name}: embed", unit="utterances")
     with progress:
         for positions, found in encode_speech(
             encoder,

@@ -87,7 +87,13 @@ class SenConfig(Section):
     )
     log_every_steps: int = Field(ge=1, description="rows of the loss curve")
     val_every_steps: int = Field(ge=1, description="mAP on val classes, where the corpus has any")
-    checkpoint_every_steps: int = Field(ge=1, description="a broken run resumes from here")
+    checkpoint_every_steps: int = Field(
+        ge=1, description="a training that was stopped goes on from here"
+    )
+    when_not_finite: Literal["retry", "stop"] = Field(
+        description="what a loss or a weight that is not finite does: retry = go on once more from "
+        "the last checkpoint, stop = stop the stage"
+    )
 
 
 class EmbedConfig(Section):

@@ -18,7 +18,8 @@ from s2igan.engine.distributed import (
 )
 from s2igan.engine.divergence import fit_past_faults, require_finite
 from s2igan.engine.folders import fresh_folder
-from s2igan.engine.progress import bar
+from s2igan.engine.keeper import Keeper
+from s2igan.engine.progress import Bar, bar
 from s2igan.engine.session import Session
 from s2igan.sen.artifact import save_sen
 from s2igan.sen.batches import Augmentation, Batch, PairStream
@@ -29,6 +30,8 @@ from s2igan.sen.config import SenConfig
 from s2igan.sen.data import SenData
 from s2igan.sen.model import build_model
 from s2igan.sen.schedule import learning_rate
+
+_FIX = "lower sen.lr or set sen.precision to float32"
 
 
 def train_sen(
@@ -62,7 +65,7 @@ def train_sen(
     data = SenData(corpus, features, ENCODERS[config.encoder].reads)
     check_readable(config, data)
     _tell(config, data)
-    training = fit_past_faults(lambda: SenTraining(config, data, session))
+    training = fit_past_faults(lambda: SenTraining(config, data, session), config.when_not_finite)
     if not is_first():
         return
     write_curves(curves, training.rows)
@@ -150,13 +153,38 @@ class SenTraining:
         if saved is not None:
             self.load_state(saved)
         self.model.train()
-        steps = range(self.step, self.config.steps)
-        for step in bar(steps, "train_sen") if self.session.progress else steps:
-            self._update(self.stream[step].to(self.session.device))
-            self.step = step + 1
-            self._on_interval()
+        config, keeper = self.config, self._keeper()
+        with keeper.watching(), self._bar() as progress:
+            for step in range(self.step, config.steps):
+                self._update(self.stream[step].to(self.session.device))
+                self.step = step + 1
+                if self._on_interval():
+                    progress.note(_main_losses(self.rows[-1]))
+                progress.update()
+                keeper.after(self.step)
         self.choice.apply(self.model)
         self.model.eval()
+
+    def _keeper(self) -> Keeper:
+        return Keeper(
+            self.session,
+            state=self.state,
+            check=self._check,
+            every=self.config.checkpoint_every_steps,
+            steps=self.config.steps,
+            fix=_FIX,
+        )
+
+    def _bar(self) -> Bar[None]:
+        config = self.config
+        return bar(
+            config.steps,
+            "train_sen",
+            done=self.step,
+            unit="utterances",
+            each=config.batch,
+            shown=self.session.progress,
+        )
 
     def _update(self, batch: Batch) -> None:
         config = self.config
@@ -181,15 +209,13 @@ class SenTraining:
         for name, value in losses.items():
             self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value.detach()
 
-    def _on_interval(self) -> None:
+    def _on_interval(self) -> bool:
         config, last = self.config, self.step == self.config.steps
         logs = last or self.step % config.log_every_steps == 0
         watches = bool(self.choice.columns) and (last or self.step % config.val_every_steps == 0)
         if logs or watches:
             self._log(watches)
-        if self.step % config.checkpoint_every_steps == 0 and not last:
-            self._check()
-            self.session.checkpoints.save(self.state())
+        return logs or watches
 
     def _log(self, watches: bool) -> None:
         since = self.rows[-1]["step"] if self.rows else 0
@@ -203,9 +229,10 @@ class SenTraining:
         self.session.tracker.log(self.step, row)
 
     def _check(self) -> None:
-        loss = float(self._sums.get("loss", 0.0))
-        fix = "lower sen.lr or set sen.precision to float32"
-        require_finite("loss of SEN", loss, self.step, fix)
+        parts = [name for name in self._sums if name != "loss"]
+        for name in (*parts, "loss"):  # the sum of the parts is told last
+            value = float(self._sums.get(name, 0.0))
+            require_finite(f"loss {name!r} of SEN", value, self.step, _FIX)
 
     def _watch(self) -> dict[str, float]:
         self.model.eval()
@@ -255,6 +282,11 @@ def write_curves(path: Path, rows: list[dict[str, float]]) -> None:
 
 def _cell(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
+
+
+def _main_losses(row: dict[str, float]) -> str:
+    shown = (name for name in row if name not in ("step", "lr"))
+    return ", ".join(f"{name} {row[name]:.4g}" for name in shown)
 
 
 def _tell(config: SenConfig, data: SenData) -> None:

@@ -63,7 +63,7 @@ def write_mel(config: MelConfig, *, corpus: Path, speech: Path, out: Path, worke
     if not is_first():
         exhaust(framed)
         return
-    progress: Bar[None] = bar(len(shards), "log-mel")
+    progress: Bar[None] = bar(len(shards), "log-mel", unit="utterances")
     with progress, RaggedWriter(out, "mel", np.float16, (config.bands,)) as mel:
         for utterances in framed:
             for frames in utterances:

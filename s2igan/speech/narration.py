@@ -148,7 +148,7 @@ def _finish(
     paths: list[Path] = []
     failures: list[str] = []
     own = range(rank(), descriptions.shards, world())
-    progress: Bar[None] = bar(len(descriptions), "speak")
+    progress: Bar[None] = bar(len(descriptions), "speak", unit="utterances")
     with progress:
         for path, count, failed in shared(map(made, own), descriptions.shards):
             paths.append(path)

@@ -63,7 +63,7 @@ def _in_processes(config: TtsConfig, descriptions: Descriptions, out: Path, work
     with fresh_folder(out) as partial_out:
         work = partial(_write, config, partial_out)
         jobs = (descriptions.shard(shard) for shard in range(descriptions.shards))
-        progress: Bar[None] = bar(len(descriptions), "speak")
+        progress: Bar[None] = bar(len(descriptions), "speak", unit="utterances")
         with progress:
             for spoken in parallel_map(work, jobs, workers):
                 progress.update(spoken)

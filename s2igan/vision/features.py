@@ -84,7 +84,7 @@ def write_vision(
         exhaust(seen)
         return
     row_shape = (config.views, sum(backbone.dimension for backbone in backbones))
-    progress: Bar[None] = bar(len(train), "look at pictures")
+    progress: Bar[None] = bar(len(train), "look", unit="pictures")
     with (
         progress,
         PixelWriter(out) as pixels,

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,19 +25,62 @@ def test_a_state_comes_back(tmp_path: Path) -> None:
 
 def test_nothing_is_unpickled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = CheckpointStore(tmp_path)
-    torch.save({"path": Path("x")}, tmp_path / "state.pt")
+    store.save({"step": 1, "path": Path("x")})
     with pytest.raises(Exception, match=r"[Ww]eights only"):
         store.load()
     assert capsys.readouterr().err == ""
 
 
-def test_a_torn_file_starts_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_last_three_are_kept(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    for step in (8, 9, 10, 11, 100):
+        store.save({"step": step})
+    kept = [path.name.split("-")[1] for path in sorted(tmp_path.iterdir())]
+    assert [int(step) for step in kept] == [10, 11, 100]
+    assert store.load() == {"step": 100}
+
+
+def cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def flip(content: bytes) -> bytes:
+    middle = content.index(torch.full((8,), 7.0).numpy().tobytes())
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut, flip, lambda _: b""], ids=["cut", "flip", "empty"])
+def test_a_damaged_checkpoint_is_told_and_the_one_before_it_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[bytes], bytes]
+) -> None:
+    store = CheckpointStore(tmp_path)
+    states = [{"step": step, "w": torch.full((8,), 7.0)} for step in (1, 2)]
+    for state in states:
+        store.save(state)
+    first, second = sorted(tmp_path.iterdir())
+    second.write_bytes(damage(second.read_bytes()))
+    # A process that does not write takes the same one and leaves the removal to the one that does.
+    for reader, remaining in ((CheckpointStore(tmp_path, readonly=True), 2), (store, 1)):
+        loaded = reader.load()
+        assert loaded is not None
+        assert loaded["step"] == 1
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1
+        assert f"{str(second)!r} is damaged, taking the one before it" in told
+        assert len(list(tmp_path.iterdir())) == remaining
+    first.write_bytes(damage(first.read_bytes()))
+    assert store.load() is None
+    assert f"{str(first)!r} is damaged, starting over" in capsys.readouterr().err
+
+
+def test_what_a_kill_leaves_of_a_write_is_no_checkpoint(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     store.save({"step": 1})
-    whole = (tmp_path / "state.pt").read_bytes()
-    (tmp_path / "state.pt").write_bytes(whole[: len(whole) // 2])
-    assert store.load() is None
-    assert "starting over" in capsys.readouterr().err
+    (tmp_path / "partial").write_bytes(b"half")
+    assert store.load() == {"step": 1}
+    store.save({"step": 2})
+    assert not (tmp_path / "partial").exists()
+    assert store.load() == {"step": 2}
 
 
 def test_a_failing_save_leaves_the_last_state(
@@ -52,6 +96,7 @@ def test_a_failing_save_leaves_the_last_state(
     with pytest.raises(OSError, match="No space"):
         store.save({"step": 2})
     assert store.load() == {"step": 1}
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_store_is_locked_against_other_processes(tmp_path: Path) -> None:

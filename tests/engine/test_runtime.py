@@ -59,15 +59,24 @@ def test_archives_go_elsewhere_where_that_folder_is_read_only(
 
 
 def test_a_variable_wins_over_the_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (root / "runtime.yaml").write_text("workers: 3\ntracking: off\n")
+    (root / "runtime.yaml").write_text("workers: 3\ntracking: off\ncheckpoint_minutes: 5\n")
     monkeypatch.setenv("S2IGAN_WORKERS", "5")
+    assert read_runtime().checkpoint_minutes == 5
+    monkeypatch.setenv("S2IGAN_CHECKPOINT_MINUTES", "0.5")
+    assert read_runtime().checkpoint_minutes == 0.5
     assert read_runtime().worker_count == 5
     assert read_runtime().tracking == "off"
 
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("DEVICE", "gpu"), ("WORKERS", "0"), ("WORKERS", "two"), ("TRACKING", "maybe")],
+    [
+        ("DEVICE", "gpu"),
+        ("WORKERS", "0"),
+        ("WORKERS", "two"),
+        ("TRACKING", "maybe"),
+        ("CHECKPOINT_MINUTES", "0"),
+    ],
 )
 @pytest.mark.usefixtures("root")
 def test_a_wrong_variable_is_named(

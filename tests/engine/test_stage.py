@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,8 @@ from s2igan.engine.checkpoint import CheckpointStore
 from s2igan.engine.folders import fresh_folder
 from s2igan.engine.section import Section
 from s2igan.engine.session import Session
-from s2igan.engine.stage import Paths, Stage, disk_is_full
+from s2igan.engine.stage import MEMORY_KNOBS, Paths, Stage
+from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
 
 
@@ -102,6 +104,30 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(
     assert sorted(path.name for path in workplace.iterdir()) == [".s2igan", "corpus", "params.yaml"]
 
 
+def test_memory_that_runs_out_is_told_with_the_parameter_to_lower(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*_: object) -> None:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total")
+
+    argv = ["--params", str(workplace / "params.yaml")]
+    for on_device in (True, False):
+        assert Stage("tts", "sen", [], [], read, run, uses_device=on_device).main(argv) == 2
+    lines = capsys.readouterr().err.splitlines()[-2:]
+    what = "tts: out of memory; got CUDA out of memory. Tried to allocate 2.00 GiB.;"
+    advice = ["lower tts.tacotron2.batch", "lower workers (S2IGAN_WORKERS)"]
+    assert lines == [f"{what} {each}" for each in advice]
+
+
+def test_the_parameters_to_lower_are_parameters(repository: Path) -> None:
+    values = read_yaml(repository / "params.yaml")
+    for knob in MEMORY_KNOBS.values():
+        found: Any = values
+        for key in knob.split("."):
+            found = found[key]
+        assert isinstance(found, int)
+
+
 def test_a_file_of_an_earlier_run_that_was_not_touched_stays(workplace: Path) -> None:
     (workplace / "c.tsv").write_text("step\n")
 
@@ -164,12 +190,6 @@ def test_checkpoints_are_kept_only_where_a_stage_resumes(workplace: Path) -> Non
     assert stage.main(["--params", str(workplace / "params.yaml")]) == 0
     stores[0].save({"step": 1})
     assert stores[0].load() is None
-
-
-def test_a_full_disk_is_recognised_in_the_words_of_libraries() -> None:
-    assert disk_is_full(RuntimeError('IoError: Os { code: 28, "No space left on device" }'))
-    assert disk_is_full(OSError(28, "No space left on device"))
-    assert not disk_is_full(OSError(2, "No such file or directory"))
 
 
 @pytest.mark.parametrize(("steps", "said"), [(5, True), (6, False)])

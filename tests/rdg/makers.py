@@ -57,6 +57,7 @@ RDG: dict[str, Any] = {
     "ema_decay": 0.9,
     "log_every": 2,
     "checkpoint_every": 2,
+    "when_not_finite": "stop",
     "grid_rows": 2,
     "grid_columns": 3,
 }

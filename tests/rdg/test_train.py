@@ -128,8 +128,16 @@ def test_a_lonely_picture_needs_a_second_view(
 def test_a_diverged_loss_stops_with_its_name() -> None:
     curves = Curves()
     curves.add({"D_8": torch.tensor(1.0), "G_8": torch.tensor(float("nan"))})
-    with pytest.raises(UserError, match=r"loss G_8.*step 7"):
+    with pytest.raises(UserError, match=r"loss 'G_8'.*step 7"):
         curves.close_row(7)
+
+
+def test_the_main_losses_are_those_of_the_largest_pictures() -> None:
+    curves = Curves()
+    names = ("D_8", "D_16", "D_16_real_accuracy", "G_8", "G_16", "KL")
+    curves.add({name: torch.tensor(0.5 * number) for number, name in enumerate(names)})
+    curves.close_row(1)
+    assert curves.main_losses() == "D_16 0.5, G_16 2, KL 2.5"
 
 
 def test_curves_average_what_was_there(tmp_path: Path) -> None:

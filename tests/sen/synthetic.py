@@ -58,6 +58,7 @@ def sen_config(**changes: Any) -> SenConfig:
         "log_every_steps": 4,
         "val_every_steps": 6,
         "checkpoint_every_steps": 5,
+        "when_not_finite": "stop",
     }
     return SenConfig(**{**values, **changes})
 

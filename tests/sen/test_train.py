@@ -233,7 +233,7 @@ def test_without_classes_validation_asks_for_the_very_picture(
     ("changes", "said"),
     [
         ({"matching_loss": False, "distinctive_loss": False}, "sen.matching_loss"),
-        ({"lr": 1e30, "schedule": "step", "warmup_steps": 0}, "loss of SEN at step"),
+        ({"lr": 1e30, "schedule": "step", "warmup_steps": 0}, "loss 'matching' of SEN at step"),
     ],
 )
 def test_a_run_that_cannot_learn_says_so(
@@ -259,7 +259,7 @@ def test_a_diverged_run_stops_before_it_is_saved(
         config, SenData(inputs / "corpus", inputs / "features"), session_with(store)
     )
     monkeypatch.setattr(torch.optim.Adam, "step", lambda *_: _spoil(training))
-    with pytest.raises(UserError, match="loss of SEN at step 3; got nan"):
+    with pytest.raises(UserError, match="loss 'matching' of SEN at step 3; got nan"):
         training.fit()
     assert store.load() is None
 

@@ -59,7 +59,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> str:
     lines = [
         line
         for line in capsys.readouterr().err.splitlines()
-        if not line.startswith("device: ") and " % (" not in line
+        if not line.startswith("device: ") and " %, " not in line
     ]
     assert len(lines) == 1
     return lines[0]

@@ -106,6 +106,6 @@ def test_a_bar_runs_in_mebibytes(
     target: Path, server: FileServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fetch(entry(server.serve(Served(CONTENT, drops=[2**20]))), target)
-    lines = [line for line in capsys.readouterr().err.splitlines() if " % (" in line]
-    assert lines[-1].startswith("birds.tgz, MiB: 100 % (4 in ")
-    assert lines[0].startswith("birds.tgz, MiB:  20 % (1 in ")
+    lines = [line for line in capsys.readouterr().err.splitlines() if " %, " in line]
+    assert lines[-1].startswith("birds.tgz, MiB: 100 %, 4 of 4, ")
+    assert lines[0].startswith("birds.tgz, MiB:  25 %, 1 of 4, ")

@@ -1,0 +1,75 @@
+"""Signals that tell a stage to end: where it stands, or after the step that is under way."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Never, Self
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_SAME_S = 1.0
+
+
+class Interrupts:
+    """How a stage hears that it is to end.
+
+    A signal raises where it arrives: ``KeyboardInterrupt`` for SIGINT, ``SystemExit`` with 128 plus
+    its number for the others, so that outputs, locks and runs are closed. Inside :meth:`deferred`
+    the first one is only remembered. One that comes seconds later raises; sooner it is taken for
+    the same, which launchers and schedulers pass on to a process that has been told already.
+    """
+
+    def __init__(self) -> None:
+        self._deferring = False
+        self._received: int | None = None
+        self._received_at = 0.0
+        # DVC that is killed leaves its stage behind, whose outputs it would never record.
+        self._parent = os.getppid() if os.environ.get("DVC_STAGE") else None
+
+    @contextmanager
+    def handled(self) -> Iterator[Self]:
+        """Listen inside the block, but for signals that whoever started us wants ignored."""
+        before = {number: signal.getsignal(number) for number in _SIGNALS}
+        heard = [number for number in _SIGNALS if before[number] is not signal.SIG_IGN]
+        for number in heard:
+            signal.signal(number, self._receive)
+        try:
+            yield self
+        finally:
+            for number in heard:
+                signal.signal(number, before[number])
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Let the block look for itself, at :meth:`stop_requested`, whether it is to end."""
+        self._deferring = True
+        try:
+            yield
+        finally:
+            self._deferring = False
+        if self._received is not None:
+            raise _end(self._received)
+
+    def stop_requested(self) -> bool:
+        """Tell whether this process has been told to end."""
+        if self._parent is not None and os.getppid() != self._parent:
+            self._received = signal.SIGTERM
+        return self._received is not None
+
+    def leave(self, said: str) -> Never:
+        """Say on stderr what was kept, and end as the signal would have."""
+        sys.stderr.write(f"{said}\n")
+        raise _end(signal.SIGTERM if self._received is None else self._received)
+
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
+        if self._deferring and self._received is None:
+            self._received, self._received_at = number, time.monotonic()
+        elif not self._deferring or time.monotonic() - self._received_at > _SAME_S:
+            raise _end(number)
+
+
+def _end(number: int) -> BaseException:
+    return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)

@@ -1,0 +1,77 @@
+"""When a training writes a checkpoint: by steps, by time, at its end, and when told to leave."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from s2igan.engine.distributed import on_any
+from s2igan.engine.divergence import DivergedError, require_finite_state
+from s2igan.engine.session import Session
+
+
+class Keeper:
+    """Keeps the checkpoints of one training; asked after every step, by all of its processes.
+
+    They agree on when to save and when to leave, since clocks differ and signals arrive at different
+    steps. All of them look at the state, and the first one writes it.
+
+    Args:
+        session: where checkpoints go, how often at least, and who tells the stage to end.
+        state: returns everything that going on needs, ``step`` among it.
+        check: raises :class:`DivergedError` where a loss is not finite.
+        every: steps between two checkpoints.
+        steps: the last step, which is kept too: what is written after it may fail.
+        fix: what the user can do about a state that is not finite.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        state: Callable[[], Mapping[str, Any]],
+        check: Callable[[], None],
+        every: int,
+        steps: int,
+        fix: str,
+    ) -> None:
+        self._session, self._state, self._check = session, state, check
+        self._every, self._steps, self._fix = every, steps, fix
+        self._saved_at = time.monotonic()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Let signals wait for :meth:`after` inside the block, which trains."""
+        self._saved_at = time.monotonic()
+        with self._session.interrupts.deferred():
+            yield
+
+    def after(self, step: int) -> None:
+        """Write a checkpoint where one is due; leave where the stage is told to.
+
+        Raises:
+            DivergedError: if one is due and the state is not finite; it is not written.
+            SystemExit: where the stage is told to end; ``KeyboardInterrupt`` by Ctrl-C.
+        """
+        late = time.monotonic() - self._saved_at >= self._session.checkpoint_seconds
+        stops, late = on_any(self._session.interrupts.stop_requested(), late)
+        if stops:
+            self._session.interrupts.leave(f"stopped after step {step}; {self._last_words(step)}")
+        if late or step % self._every == 0 or step == self._steps:
+            self._save(step)
+
+    def _last_words(self, step: int) -> str:
+        try:
+            self._save(step)
+        except DivergedError as error:
+            sys.stderr.write(f"{error}\n")
+            return "the next run goes on from an earlier checkpoint"
+        return "the next run goes on from here"
+
+    def _save(self, step: int) -> None:
+        self._check()
+        state = self._state()
+        require_finite_state(state, step, self._fix)
+        self._session.checkpoints.save(state)
+        self._saved_at = time.monotonic()

@@ -1,0 +1,71 @@
+"""Disk and memory that ran out, told in the words of the one who can do something about it."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from s2igan.errors import UserError
+
+_DISK = ("No space left on device", "Disk quota exceeded")
+_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "Cannot allocate memory",
+    "Unable to allocate",
+)
+_SAID = 160
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Tell whether a full disk or an exhausted quota is behind ``error``.
+
+    Libraries tell it as an ``OSError``, or in the words of the system inside errors of their own.
+    """
+    return any(
+        (isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT))
+        or any(words in str(each) for words in _DISK)
+        for each in _chain(error)
+    )
+
+
+def memory_is_exhausted(error: BaseException) -> bool:
+    """Tell whether memory that could not be had, a device's or the host's, is behind ``error``.
+
+    PyTorch tells it as a ``RuntimeError`` with the words of its allocator, for GPUs by a class of
+    its own; NumPy and Python as a ``MemoryError``, the system as an ``OSError``.
+    """
+    return any(
+        isinstance(each, MemoryError)
+        or (isinstance(each, OSError) and each.errno == errno.ENOMEM)
+        or (isinstance(each, RuntimeError) and any(words in str(each) for words in _MEMORY))
+        for each in _chain(error)
+    )
+
+
+@contextmanager
+def memory_told(fix: str) -> Iterator[None]:
+    """Say what to do about memory that runs out in the block.
+
+    Args:
+        fix: which parameter to lower.
+
+    Raises:
+        UserError: in place of whatever the libraries raised.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not memory_is_exhausted(error):
+            raise
+        said = " ".join(str(error).split()).partition(" GPU ")[0].rpartition("Allocator: ")[2]
+        raise UserError(
+            "out of memory", got=said[:_SAID] or type(error).__name__, fix=fix
+        ) from error
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+import torch
+
+from s2igan.engine.shortage import disk_is_full, memory_is_exhausted, memory_told
+from s2igan.errors import UserError
+
+ON_GPU = (
+    "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79 GiB of which"
+)
+
+
+def test_a_full_disk_is_recognised_in_the_words_of_libraries() -> None:
+    assert disk_is_full(RuntimeError('IoError: Os { code: 28, "No space left on device" }'))
+    assert disk_is_full(OSError(28, "No space left on device"))
+    assert not disk_is_full(OSError(2, "No such file or directory"))
+
+
+def too_much(library: str) -> None:
+    if library == "torch":
+        torch.empty(2**60, dtype=torch.uint8)
+    elif library == "numpy":
+        np.empty(2**60, np.uint8)
+    elif library == "python":
+        bytearray(2**62)
+    else:
+        raise torch.OutOfMemoryError(ON_GPU)
+
+
+@pytest.mark.parametrize(
+    ("library", "said"),
+    [
+        ("torch", "can't allocate memory: you tried to allocate 1152921504606846976 bytes"),
+        ("numpy", "Unable to allocate 1.00 EiB"),
+        ("python", "MemoryError"),
+        ("GPU", "CUDA out of memory. Tried to allocate 2.00 GiB."),
+    ],
+)
+def test_memory_that_runs_out_names_the_parameter(library: str, said: str) -> None:
+    with pytest.raises(UserError) as caught, memory_told("lower sen.batch, now 128"):
+        too_much(library)
+    told = str(caught.value)
+    assert told.startswith(f"out of memory; got {said}")
+    assert told.endswith("; lower sen.batch, now 128")
+    assert "\n" not in told
+
+
+def test_memory_behind_another_error_is_found() -> None:
+    error = ValueError("a batch could not be made")
+    error.__cause__ = MemoryError()
+    assert memory_is_exhausted(error)
+    assert not memory_is_exhausted(ValueError("out of memory"))
+    with pytest.raises(ZeroDivisionError), memory_told("lower it"):
+        raise ZeroDivisionError
