@@ -14,8 +14,8 @@ from s2igan.engine.session import Session
 class Keeper:
     """Keeps the checkpoints of one training; asked after every step, by all of its processes.
 
-    They agree on when to save and when to leave, since clocks differ and signals arrive at different
-    steps. All of them look at the state, and the first one writes it.
+    They agree on when to save and when to leave, since clocks differ and signals arrive in
+    different steps. All of them look at the state, and the first one writes it.
 
     Args:
         session: where checkpoints go, how often at least, and who tells the stage to end.
