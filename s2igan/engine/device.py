@@ -4,9 +4,11 @@ import sys
 import warnings
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from s2igan.engine.allocator import keep_freed_memory
 from s2igan.engine.launch import Rank
@@ -48,6 +50,14 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
     if precision == "float32":
         return nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def sent(values: npt.NDArray[Any], device: torch.device) -> Tensor:
+    """Return ``values`` as a tensor on ``device``, without waiting for a GPU to take them."""
+    tensor: Tensor = torch.from_numpy(values)
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def gpu_is_present() -> bool:

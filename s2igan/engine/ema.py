@@ -22,9 +22,9 @@ class Ema:
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
         """Move the averaged parameters towards ``module``'s; its buffers are copied."""
-        averages = self.module.parameters()
-        for average, value in zip(averages, module.parameters(), strict=True):
-            average.lerp_(value.detach(), 1 - self.decay)
+        parameters = zip(self.module.parameters(), module.parameters(), strict=True)
+        averages, values = map(list, zip(*parameters, strict=True))
+        torch._foreach_lerp_(averages, values, 1 - self.decay)
         for copied, buffer in zip(self.module.buffers(), module.buffers(), strict=True):
             copied.copy_(buffer)
 

@@ -14,7 +14,17 @@ from pydantic import Field, ValidationError
 from s2igan.engine.section import Section
 from s2igan.errors import UserError
 
-SETTINGS = ("device", "processes", "workers", "archives", "tracking", "checkpoint_minutes")
+Acceleration = Literal["auto", "off", "graphs", "compile"]
+
+SETTINGS = (
+    "device",
+    "processes",
+    "workers",
+    "archives",
+    "tracking",
+    "checkpoint_minutes",
+    "acceleration",
+)
 _NUMBERS = ("processes", "workers", "checkpoint_minutes")
 
 
@@ -30,6 +40,11 @@ class Runtime(Section):
     tracking: Literal["mlflow", "off"] = Field("mlflow", description="where runs are recorded")
     checkpoint_minutes: float = Field(
         10.0, gt=0, description="longest time between two checkpoints of a training"
+    )
+    acceleration: Acceleration = Field(
+        "auto",
+        description="of trainings on a GPU; graphs: a step is one CUDA graph, compile: of compiled "
+        "networks, off: neither, auto: graphs",
     )
 
     @property

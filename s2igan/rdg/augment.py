@@ -7,6 +7,7 @@ Pictures are ``(N, 3, S, S)`` float32 in [-1, 1]; every picture draws its own tr
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,6 +21,10 @@ SATURATION = (0.6, 1.4)
 CONTRAST = (0.7, 1.3)
 
 
+Drawn = list[list[Tensor]]
+"""Per transform what it draws, small tensors of the CPU or wherever the pictures are."""
+
+
 def augment(images: Tensor, kinds: Sequence[str], generator: torch.Generator) -> Tensor:
     """Transform each picture at random, differentiably.
 
@@ -29,75 +34,117 @@ def augment(images: Tensor, kinds: Sequence[str], generator: torch.Generator) ->
         generator: of the CPU, so that the draws do not depend on the device; it draws for the
             pictures of all processes, of which these are one's own.
     """
-    for kind in kinds:
-        images = TRANSFORMS[kind](images, generator)
+    drawn = draw_transforms(kinds, len(images), images.shape[-1], generator)
+    return transform(images, kinds, drawn)
+
+
+def draw_transforms(
+    kinds: Sequence[str], count: int, side: int, generator: torch.Generator
+) -> Drawn:
+    """Draw what :func:`transform` needs, so that pictures on a GPU wait for nothing.
+
+    Args:
+        kinds: names out of :data:`TRANSFORMS`.
+        count: N pictures of this process.
+        side: S, px.
+        generator: of the CPU; draws for the pictures of all processes.
+    """
+    return [TRANSFORMS[kind].draw(count, side, generator) for kind in kinds]
+
+
+def transform(images: Tensor, kinds: Sequence[str], drawn: Drawn) -> Tensor:
+    """Transform ``(N, 3, S, S)`` pictures as drawn beforehand, differentiably."""
+    for kind, numbers in zip(kinds, drawn, strict=True):
+        images = TRANSFORMS[kind].apply(images, *(n.to(images.device) for n in numbers))
     return images
 
 
-def translation(images: Tensor, generator: torch.Generator) -> Tensor:
+class Transform(NamedTuple):
+    """``draw`` takes N, S and a generator of the CPU, ``apply`` pictures and what is drawn."""
+
+    draw: Callable[[int, int, torch.Generator], list[Tensor]]
+    apply: Callable[..., Tensor]
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw and apply."""
+        drawn = self.draw(len(images), images.shape[-1], generator)
+        return self.apply(images, *(numbers.to(images.device) for numbers in drawn))
+
+
+def translation(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
     """Shift by whole pixels up to :data:`SHIFT` of the side; grey comes in at the border."""
-    count, _, height, width = images.shape
-    rows = _shift_matrices(count, height, generator, images)  # (N, 1, H, H)
-    columns = _shift_matrices(count, width, generator, images)
     # Products with 0/1 matrices: exact, and their gradient is no slow scatter.
-    return rows @ images @ columns.mT
+    return _shift_matrices(down, images) @ images @ _shift_matrices(right, images).mT
 
 
-def cutout(images: Tensor, generator: torch.Generator) -> Tensor:
+def cutout(images: Tensor, top: Tensor, left: Tensor) -> Tensor:
     """Grey out a square of :data:`HOLE` of the side, which may reach over the border."""
-    count, _, height, width = images.shape
-    inside_rows = _span(count, height, generator, images)[:, None, :, None]  # (N, 1, H, 1)
-    inside_columns = _span(count, width, generator, images)[:, None, None, :]  # (N, 1, 1, W)
+    inside_rows = _span(top, images)[:, None, :, None]  # (N, 1, H, 1)
+    inside_columns = _span(left, images)[:, None, None, :]  # (N, 1, 1, W)
     return images * (1 - inside_rows * inside_columns)
 
 
-def brightness(images: Tensor, generator: torch.Generator) -> Tensor:
+def brightness(images: Tensor, added: Tensor) -> Tensor:
     """Add one value to each picture."""
-    return images + _uniform((-BRIGHTNESS, BRIGHTNESS), generator, images)
+    return images + added
 
 
-def saturation(images: Tensor, generator: torch.Generator) -> Tensor:
+def saturation(images: Tensor, scale: Tensor) -> Tensor:
     """Scale each pixel's distance from its grey."""
     grey = images.mean(dim=1, keepdim=True)
-    return grey + (images - grey) * _uniform(SATURATION, generator, images)
+    return grey + (images - grey) * scale
 
 
-def contrast(images: Tensor, generator: torch.Generator) -> Tensor:
+def contrast(images: Tensor, scale: Tensor) -> Tensor:
     """Scale each pixel's distance from its picture's mean."""
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
-    return mean + (images - mean) * _uniform(CONTRAST, generator, images)
+    return mean + (images - mean) * scale
 
 
-TRANSFORMS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
-    "translation": translation,
-    "cutout": cutout,
-    "brightness": brightness,
-    "saturation": saturation,
-    "contrast": contrast,
-}
-
-
-def _uniform(bounds: tuple[float, float], generator: torch.Generator, like: Tensor) -> Tensor:
-    low, high = bounds
-    drawn = torch.rand(len(like) * world(), 1, 1, 1, generator=generator)
-    return (low + (high - low) * _own(drawn)).to(like.device)
-
-
-def _shift_matrices(count: int, side: int, generator: torch.Generator, like: Tensor) -> Tensor:
+def _draw_shifts(count: int, side: int, generator: torch.Generator) -> list[Tensor]:
     reach = max(1, round(SHIFT * side))
-    shifts = torch.randint(-reach, reach + 1, (count * world(), 1, 1), generator=generator)
-    places = torch.arange(side)
-    matrices = places[None, :, None] == places[None, None, :] + _own(shifts)  # (N, side, side)
-    return matrices[:, None].to(like.device, like.dtype)
+    bounds, shape = (-reach, reach + 1), (count * world(), 1, 1)
+    return [_own(torch.randint(*bounds, shape, generator=generator)) for _ in range(2)]
 
 
-def _span(count: int, side: int, generator: torch.Generator, like: Tensor) -> Tensor:
-    length = max(1, round(HOLE * side))
-    bounds = -length // 2, side - length // 2
-    first = _own(torch.randint(*bounds, (count * world(), 1), generator=generator))
-    places = torch.arange(side)
-    return ((places >= first) & (places < first + length)).to(like.device, like.dtype)
+def _draw_holes(count: int, side: int, generator: torch.Generator) -> list[Tensor]:
+    bounds = -_hole(side) // 2, side - _hole(side) // 2
+    shape = count * world(), 1
+    return [_own(torch.randint(*bounds, shape, generator=generator)) for _ in range(2)]
+
+
+def _uniform(low: float, high: float) -> Callable[[int, int, torch.Generator], list[Tensor]]:
+    def draw(count: int, _side: int, generator: torch.Generator) -> list[Tensor]:
+        drawn = torch.rand(count * world(), 1, 1, 1, generator=generator)
+        return [low + (high - low) * _own(drawn)]
+
+    return draw
+
+
+TRANSFORMS = {
+    "translation": Transform(_draw_shifts, translation),
+    "cutout": Transform(_draw_holes, cutout),
+    "brightness": Transform(_uniform(-BRIGHTNESS, BRIGHTNESS), brightness),
+    "saturation": Transform(_uniform(*SATURATION), saturation),
+    "contrast": Transform(_uniform(*CONTRAST), contrast),
+}
 
 
 def _own(drawn: Tensor) -> Tensor:
     return drawn.chunk(world())[rank()]
+
+
+def _hole(side: int) -> int:
+    return max(1, round(HOLE * side))
+
+
+def _shift_matrices(shifts: Tensor, images: Tensor) -> Tensor:
+    places = torch.arange(images.shape[-1], device=images.device)
+    matrices = places[None, :, None] == places[None, None, :] + shifts  # (N, side, side)
+    return matrices[:, None].to(images.dtype)
+
+
+def _span(first: Tensor, images: Tensor) -> Tensor:
+    side = images.shape[-1]
+    places = torch.arange(side, device=images.device)
+    return ((places >= first) & (places < first + _hole(side))).to(images.dtype)

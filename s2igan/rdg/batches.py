@@ -5,7 +5,6 @@ batches and preparing them ahead changes nothing.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from s2igan.engine.ahead import made_ahead
 from s2igan.engine.seeding import numpy_generator
 from s2igan.errors import UserError
 from s2igan.rdg.speech_source import Floats, Integers, Mixture, Sequences, SpeechSource
+from s2igan.vision.device_pixels import Crops, DevicePixels
 from s2igan.vision.pixels import PackedPixels
 
 _ORDER, _BATCH = 0, 1  # keys of the random streams
@@ -26,7 +27,7 @@ class Batch:
     """Host arrays of one step, N pictures.
 
     Attributes:
-        real: ``(N, crop, crop, 3)`` uint8, the ground truth.
+        real: ``(N, crop, crop, 3)`` uint8, the ground truth; on a GPU, where to cut it.
         wrong: ``(N, crop, crop, 3)`` uint8, a picture of another class, or None; another picture
             where there are no classes.
         labels: ``(N,)`` int64, class of the ground truth.
@@ -41,8 +42,8 @@ class Batch:
         condition_noise: ``(N, condition_dim)`` float32 standard normal.
     """
 
-    real: npt.NDArray[np.uint8]
-    wrong: npt.NDArray[np.uint8] | None
+    real: npt.NDArray[np.uint8] | Crops
+    wrong: npt.NDArray[np.uint8] | Crops | None
     labels: Integers
     speech: Floats | Sequences
     wrong_speech: Floats | Sequences | None
@@ -148,7 +149,7 @@ class BatchStream:
     def __init__(
         self,
         pictures: TrainingPictures,
-        pixels: PackedPixels,
+        pixels: PackedPixels | DevicePixels,
         speech: SpeechSource,
         seen: npt.NDArray[Any],
         *,
@@ -194,13 +195,7 @@ class BatchStream:
 
     def ahead(self, first: int, last: int) -> Iterator[Batch]:
         """Yield the batches of steps ``first`` to ``last - 1``, one being made ahead."""
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            pending = pool.submit(self.__getitem__, first)
-            for step in range(first, last):
-                batch = pending.result()
-                if step + 1 < last:
-                    pending = pool.submit(self.__getitem__, step + 1)
-                yield batch
+        return made_ahead(self.__getitem__, first, last)
 
     def _chosen(self, step: int) -> Integers:
         # Epoch after epoch, each in an order of its own; a batch may reach into the next epoch.
@@ -243,7 +238,7 @@ class BatchStream:
 
     def _wrong_pictures(
         self, images: Integers, rng: np.random.Generator
-    ) -> npt.NDArray[np.uint8] | None:
+    ) -> npt.NDArray[np.uint8] | Crops | None:
         return self.pixels.crops(images, self.crop, rng, self.rows) if self.wrong_pictures else None
 
     def _noise(self, dimension: int, rng: np.random.Generator) -> Floats:

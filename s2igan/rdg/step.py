@@ -6,19 +6,27 @@ mismatched pictures pass a discriminator separately, each batch with its own sta
 norms.
 """
 
+import sys
 from typing import Any, cast
 
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from s2igan.engine.device import autocast
-from s2igan.engine.distributed import average_gradients, averages, gathered, spread_from_first
+from s2igan.engine.distributed import (
+    average_gradients,
+    averages,
+    gathered,
+    spread_from_first,
+    world,
+)
 from s2igan.engine.ema import Ema
+from s2igan.engine.graphs import CapturedStep, compile_problem
+from s2igan.engine.runtime import Acceleration
 from s2igan.engine.seeding import torch_generator
 from s2igan.rdg import losses
-from s2igan.rdg.augment import augment
+from s2igan.rdg.augment import Drawn, transform
 from s2igan.rdg.batches import Batch
 from s2igan.rdg.class_aware import class_aware_loss
 from s2igan.rdg.conditioning import Condition
@@ -28,7 +36,8 @@ from s2igan.rdg.generator import Generated, Generator
 from s2igan.rdg.layers import full_precision
 from s2igan.rdg.learning_encoder import LearningEncoder
 from s2igan.rdg.networks import build_discriminators, build_generator, to_channels_last, to_scales
-from s2igan.rdg.speech_source import Floats, Sequences
+from s2igan.rdg.placed import Placed, place
+from s2igan.rdg.speech_source import Sequences
 from s2igan.rdg.supervision import ImageEmbedding, Supervision
 from s2igan.sen.encoder import DescriptionEncoder
 from s2igan.sen.losses import matching_loss
@@ -50,6 +59,8 @@ class RdgStep:
         encoder: where a speech encoder begins that learns with the generator; None where batches
             hold embeddings.
         device: where to compute.
+        acceleration: on a GPU, whether a step becomes a CUDA graph (``auto`` and ``graphs``),
+            whether the networks are compiled too (``compile``), or neither (``off``).
     """
 
     def __init__(
@@ -60,6 +71,7 @@ class RdgStep:
         embed_image: ImageEmbedding | None,
         encoder: DescriptionEncoder | None = None,
         device: torch.device,
+        acceleration: Acceleration = "auto",
     ) -> None:
         self.config, self.device, self.embed_image = config, device, embed_image
         with torch.random.fork_rng(devices=[]):
@@ -75,9 +87,12 @@ class RdgStep:
         self._adam_g = self._adam(self.generator, config.lr_g)
         self._adam_d = self._adam(nn.ModuleList(self.discriminators), config.lr_d)
         self.learning = None if encoder is None else self._learning(encoder)
+        self._accelerate(acceleration)
 
     def __call__(self, step: int, batch: Batch) -> dict[str, Tensor]:
         """Update every network once; return every loss term as a detached scalar.
+
+        The terms hold until the next call.
 
         Args:
             step: number of the step, which random transforms are drawn by.
@@ -85,26 +100,40 @@ class RdgStep:
         """
         config = self.config
         draws = torch_generator(config.seed, _AUGMENTATION, step)
+        placed = place(batch, list(config.augment), self.generator.sizes, draws, self.device)
+        guided = step % config.rs_every == 0
+        if not self._captures:
+            return self._update(placed, guided)
+        return dict(self._captured(placed, guided)(placed.tensors()))
+
+    def _captured(self, placed: Placed, guided: bool) -> CapturedStep:
+        if guided not in self._graphs:
+            self._graphs[guided] = CapturedStep(
+                lambda tensors: self._update(placed.with_tensors(list(tensors)), guided),
+                self.device,
+            )
+        return self._graphs[guided]
+
+    def _update(self, batch: Placed, guided: bool) -> dict[str, Tensor]:
+        config = self.config
         speech = self._embedded(batch.speech)
         with autocast(self.device, config.precision):
-            generated = self.generator(
-                speech, self._tensor(batch.noise), self._tensor(batch.condition_noise)
-            )
-        shown = [augment(image, config.augment, draws) for image in generated.images]
+            generated = self.generator(speech, batch.noise, batch.condition_noise)
+        shown = self._transformed(generated.images, batch.drawn[0])
         condition = generated.condition
         seen = condition.mu if config.condition_on == "mu" else condition.sample
-        terms = self._update_discriminators(batch, shown, seen.detach(), draws)
-        guidance = self._guidance(step, batch, generated.images[-1], terms)
+        terms = self._update_discriminators(batch, shown, seen.detach())
+        guidance = self._guidance(guided, batch, generated.images[-1], terms)
         self._update_generator(batch, generated, shown, seen, guidance, terms)
         self.ema.update(self.generator)
         return averages(terms)
 
     def _update_discriminators(
-        self, batch: Batch, shown: list[Tensor], seen: Tensor, draws: torch.Generator
+        self, batch: Placed, shown: list[Tensor], seen: Tensor
     ) -> dict[str, Tensor]:
         config = self.config
-        reals = self._prepared(batch.real, draws)
-        wrongs = None if batch.wrong is None else self._prepared(batch.wrong, draws)
+        reals = self._prepared(batch.real, batch.drawn[1])
+        wrongs = None if batch.wrong is None else self._prepared(batch.wrong, batch.drawn[2])
         wrong_seen = self._wrong_condition(batch) if config.wrong_pairs == "speech" else None
         terms: dict[str, Tensor] = {}
         total = torch.zeros((), device=self.device)
@@ -129,7 +158,7 @@ class RdgStep:
 
     def _update_generator(
         self,
-        batch: Batch,
+        batch: Placed,
         generated: Generated,
         shown: list[Tensor],
         seen: Tensor,
@@ -148,7 +177,7 @@ class RdgStep:
             total = total + loss
             terms[f"G_{size}"] = loss.detach()
             if config.class_aware_weight:
-                alike = class_aware_loss(gathered(features), gathered(self._tensor(batch.labels)))
+                alike = class_aware_loss(gathered(features), gathered(batch.labels))
                 total = total + config.class_aware_weight * alike
                 terms[f"G_{size}_class"] = alike.detach()
         self._adam_g.zero_grad(set_to_none=True)
@@ -163,28 +192,41 @@ class RdgStep:
         terms["KL"] = kl.detach()
 
     def _guidance(
-        self, step: int, batch: Batch, images: Tensor, terms: dict[str, Tensor]
+        self, guided: bool, batch: Placed, images: Tensor, terms: dict[str, Tensor]
     ) -> Tensor:
         # What the SEN's image encoder tells the generator: relations, and the match with speech.
         config, total = self.config, torch.zeros((), device=self.device)
-        if self.embed_image is None or step % config.rs_every:
+        if self.embed_image is None or not guided:
             return total
         with autocast(self.device, config.precision):
             fake = full_precision(self.embed_image((images + 1) / 2))  # (N, E)
         if self.supervision is not None:
-            seen_reals = (batch.truth_seen, batch.same_seen, batch.wrong_seen)
             own_loss, relation_loss = self.supervision.update(
-                fake, *(self._tensor(values) for values in seen_reals)
+                fake, batch.truth_seen, batch.same_seen, batch.wrong_seen
             )
             terms |= {"RS": own_loss, "G_RS": relation_loss.detach()}
             total = total + config.rs_weight * relation_loss
         if config.matching_weight:
             speech = F.normalize(self._embedded(batch.speech), dim=1)
-            rows = gathered(speech), gathered(fake), gathered(self._tensor(batch.labels))
+            rows = gathered(speech), gathered(fake), gathered(batch.labels)
             match = matching_loss(*rows, BETA)
             terms["G_match"] = match.detach()
             total = total + config.matching_weight * match
         return total
+
+    def _accelerate(self, acceleration: Acceleration) -> None:
+        # Speech that an encoder reads has a new length in every step, and a graph has one shape;
+        # several processes meet within a step.
+        alone = world() == 1
+        wanted = self.device.type == "cuda" and acceleration != "off"
+        self._captures = wanted and alone and self.learning is None
+        self._graphs: dict[bool, CapturedStep] = {}
+        if wanted and acceleration == "compile":
+            if problem := compile_problem(self.device):
+                sys.stderr.write(f"torch.compile: not used: {problem}\n")
+                return
+            for module in (self.generator, *(judge.trunk for judge in self.discriminators)):
+                module.compile()
 
     def _supervision(self, embedding_dim: int) -> Supervision:
         return Supervision(
@@ -199,22 +241,27 @@ class RdgStep:
         for judge in self.discriminators:
             judge.requires_grad_(learns)
 
-    def _prepared(self, pictures: npt.NDArray[Any], draws: torch.Generator) -> list[Tensor]:
-        scales = to_scales(self._tensor(pictures), self.generator.sizes)
-        return [augment(scale, self.config.augment, draws) for scale in scales]
+    def _prepared(self, pictures: Tensor, drawn: list[Drawn]) -> list[Tensor]:
+        return self._transformed(to_scales(pictures, self.generator.sizes), drawn)
+
+    def _transformed(self, scales: list[Tensor], drawn: list[Drawn]) -> list[Tensor]:
+        kinds = self.config.augment
+        return [
+            transform(images, kinds, numbers) for images, numbers in zip(scales, drawn, strict=True)
+        ]
 
     @torch.no_grad()
-    def _wrong_condition(self, batch: Batch) -> Tensor:
+    def _wrong_condition(self, batch: Placed) -> Tensor:
         if batch.wrong_speech is None:
             raise ValueError("the batch holds no speech of another class")
         condition: Condition = self.generator.conditioning(
-            self._embedded(batch.wrong_speech), self._tensor(batch.condition_noise)
+            self._embedded(batch.wrong_speech), batch.condition_noise
         )
         return condition.mu if self.config.condition_on == "mu" else condition.sample
 
-    def _embedded(self, speech: Floats | Sequences) -> Tensor:
+    def _embedded(self, speech: Tensor | Sequences) -> Tensor:
         if not isinstance(speech, Sequences):
-            return self._tensor(speech)
+            return speech
         if self.learning is None:
             raise ValueError("the batch holds speech to be embedded, and no encoder learns")
         return self.learning(speech)
@@ -228,13 +275,13 @@ class RdgStep:
             device=self.device,
         )
 
-    def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
-        tensor: Tensor = torch.from_numpy(array).to(self.device, non_blocking=True)
-        return tensor
-
     def _adam(self, module: nn.Module, rate: float) -> torch.optim.Adam:
         betas = (self.config.betas[0], self.config.betas[1])
-        return torch.optim.Adam(module.parameters(), lr=rate, betas=betas, fused=True)
+        # A captured step may count its updates on the device alone.
+        on_gpu = self.device.type == "cuda"
+        return torch.optim.Adam(
+            module.parameters(), lr=rate, betas=betas, fused=True, capturable=on_gpu
+        )
 
     def standardise_speech(self, mean: Tensor, deviation: float) -> None:
         """See :meth:`ConditioningAugmentation.standardise`."""
@@ -273,6 +320,7 @@ class RdgStep:
             self.supervision.load_state_dict(state["supervision"])
         if self.learning is not None:
             self.learning.load_state_dict(state["encoder"])
+        self._graphs = {}  # they know the optimisers' old places
 
 
 def _discriminator_terms(

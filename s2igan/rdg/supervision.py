@@ -36,7 +36,13 @@ class Supervision:
     ) -> None:
         self.relation = RelationSupervisor(embedding_dim).to(device)
         spread_from_first(self.relation)
-        self._adam = torch.optim.Adam(self.relation.parameters(), lr=lr, betas=betas, fused=True)
+        self._adam = torch.optim.Adam(
+            self.relation.parameters(),
+            lr=lr,
+            betas=betas,
+            fused=True,
+            capturable=device.type == "cuda",
+        )
 
     def update(
         self, fake: Tensor, truth: Tensor, same: Tensor, wrong: Tensor

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import torch
+
 from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import open_array
 from s2igan.engine.distributed import is_first, own_rows
@@ -17,7 +19,7 @@ from s2igan.rdg.speech_source import SpeechSource
 from s2igan.rdg.training import RdgTraining
 from s2igan.sen.artifact import read_description
 from s2igan.sen.images import load_image_embedding
-from s2igan.vision.pixels import PackedPixels
+from s2igan.vision.device_pixels import open_pixels
 
 
 def train_rdg(
@@ -66,7 +68,9 @@ def train_rdg(
         folder=out.parent,
         device=session.device,
     )
-    stream = open_stream(config, pictures, speech.source, features, embeddings)
+    stream = open_stream(
+        config, pictures, speech.source, features, embeddings, device=session.device
+    )
     if config.use_rs:
         check_views(stream)
     embed_image = None
@@ -121,15 +125,17 @@ def open_stream(
     speech: SpeechSource,
     features: Path,
     embeddings: Path,
+    *,
+    device: torch.device | None = None,
 ) -> BatchStream:
-    """Open what the RDG trains on.
+    """Open what the RDG trains on, pictures in the memory of ``device`` where that is a GPU.
 
     Raises:
         UserError: if an input is missing.
     """
     return BatchStream(
         pictures,
-        PackedPixels(features),
+        open_pixels(features, device or torch.device("cpu")),
         speech,
         open_array(embeddings / "image.npy"),
         seed=config.seed,

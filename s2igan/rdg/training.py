@@ -12,6 +12,7 @@ from torch import Tensor
 from s2igan.engine.distributed import is_first
 from s2igan.engine.keeper import Keeper
 from s2igan.engine.progress import Bar, bar
+from s2igan.engine.runtime import read_runtime
 from s2igan.engine.session import Session
 from s2igan.rdg.artifact import DESCRIPTION, WEIGHTS, save_generator
 from s2igan.rdg.batches import BatchStream
@@ -27,6 +28,7 @@ from s2igan.rdg.speech_source import Floats, Sequences
 from s2igan.rdg.step import RdgStep
 from s2igan.rdg.supervision import ImageEmbedding
 from s2igan.sen.encoder import DescriptionEncoder
+from s2igan.vision.device_pixels import Crops
 
 CALIBRATION_BATCHES = 16
 
@@ -64,6 +66,7 @@ class RdgTraining:
             embed_image=embed_image,
             encoder=speech.learning,
             device=session.device,
+            acceleration=read_runtime().acceleration,
         )
         if config.standardise_speech:
             mean, deviation = speech.statistics()
@@ -159,7 +162,8 @@ class RdgTraining:
 
     def _real_row(self) -> Any:
         crops = self.stream.pixels.crops(self._shown[0], self.config.crop, None)
-        return to_uint8(to_scales(torch.from_numpy(crops), self.update.generator.sizes)[-1])
+        pictures = crops.cut() if isinstance(crops, Crops) else torch.from_numpy(crops)
+        return to_uint8(to_scales(pictures, self.update.generator.sizes)[-1])
 
     def _inputs(
         self, index: int, encoder: DescriptionEncoder | None

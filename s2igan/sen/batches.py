@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from s2igan.engine.arrays import Array, Ragged
+from s2igan.engine.device import sent
 
 Rows = npt.NDArray[np.int64]
 
@@ -62,13 +63,9 @@ class Batch:
     labels: Tensor
 
     def to(self, device: torch.device) -> "Batch":
-        """Copy the batch to ``device``."""
-        return Batch(
-            self.frames.to(device),
-            self.lengths.to(device),
-            self.features.to(device),
-            self.labels.to(device),
-        )
+        """Copy the batch to ``device``, without waiting for a GPU to take it."""
+        values = (self.frames, self.lengths, self.features, self.labels)
+        return Batch(*(sent(value.numpy(), device) for value in values))
 
 
 def release_pages(array: Array) -> None:

@@ -6,6 +6,7 @@ A batch of sequences is padded on the right; ``mask`` marks the frames that are 
 import torch
 from torch import Tensor, nn
 
+from s2igan.engine.distributed import world
 from s2igan.engine.sync_norm import SyncBatchNorm1d
 
 
@@ -51,10 +52,33 @@ class MaskedBatchNorm(SyncBatchNorm1d):
             (B, C, T) float32, zero where the mask is false.
         """
         frames = x.transpose(1, 2)  # (B, T, C)
+        if x.is_cuda and self.training and self.momentum is not None and world() == 1:
+            return self.weighed(full_precision(frames), mask).transpose(1, 2)
         normal = super().forward(full_precision(frames[mask]))  # (real frames, C)
         padded = normal.new_zeros(frames.shape)
         padded[mask] = normal
         return padded.transpose(1, 2)  # (B, C, T)
+
+    def weighed(self, frames: Tensor, mask: Tensor) -> Tensor:
+        """Normalise (B, T, C) frames in training; padding weighs nothing in sums over all of them.
+
+        The same numbers as picking the real frames, which a GPU would have to count first while
+        the host waits.
+        """
+        weights = mask[..., None].to(frames.dtype)  # (B, T, 1)
+        count = weights.sum()
+        mean = (frames * weights).sum((0, 1)) / count  # (C,)
+        centred = (frames - mean) * weights
+        variance = centred.square().sum((0, 1)) / count
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        assert self.momentum is not None
+        with torch.no_grad():
+            self.num_batches_tracked.add_(1)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+        return (centred * torch.rsqrt(variance + self.eps) * self.weight + self.bias) * weights
 
 
 class AttentionPooling(nn.Module):

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from s2igan.engine.ahead import made_ahead
 from s2igan.engine.device import autocast
 from s2igan.engine.distributed import (
     average_gradients,
@@ -142,6 +143,7 @@ class SenTraining:
             self.model.parameters(),
             betas=(config.betas[0], config.betas[1]),
             weight_decay=config.weight_decay,
+            fused=True,
         )
         self.step = 0
         self.rows: list[dict[str, float]] = []
@@ -154,10 +156,11 @@ class SenTraining:
             self.load_state(saved)
         self.model.train()
         config, keeper = self.config, self._keeper()
+        batches = made_ahead(self.stream.__getitem__, self.step, config.steps)
         with keeper.watching(), self._bar() as progress:
-            for step in range(self.step, config.steps):
-                self._update(self.stream[step].to(self.session.device))
-                self.step = step + 1
+            for step, batch in enumerate(batches, self.step + 1):
+                self._update(batch.to(self.session.device))
+                self.step = step
                 if self._on_interval():
                     progress.note(_main_losses(self.rows[-1]))
                 progress.update()

@@ -7,7 +7,7 @@ On disk: ``pixels.npy`` and ``pixels.offsets.npy``, uint8, every picture flatten
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,14 @@ class PixelWriter:
         self._values.__exit__(kind, error, trace)
         if kind is None:
             write_array(self._shapes_path, np.asarray(self._shapes, np.int32).reshape(-1, 2))
+
+
+class Windows(NamedTuple):
+    """Where squares are cut out of packed pictures, n of them."""
+
+    chosen: npt.NDArray[np.int64]  # (n,) which pictures
+    corners: npt.NDArray[np.integer]  # (n, 2) top and left, px
+    flips: npt.NDArray[np.bool_]  # (n,) whether left and right change places
 
 
 class PackedPixels:
@@ -98,6 +106,22 @@ class PackedPixels:
         Raises:
             UserError: if a packed picture is smaller than ``size``.
         """
+        windows = self.windows(indices, size, rng, rows)
+        batch = np.empty((len(windows.chosen), size, size, 3), np.uint8)
+        places = zip(*(values.tolist() for values in windows), batch, strict=True)
+        for index, (top, left), flip, square in places:
+            window = self[index][top : top + size, left : left + size]
+            square[:] = window[:, ::-1] if flip else window
+        return batch
+
+    def windows(
+        self,
+        indices: Sequence[int] | npt.NDArray[np.integer],
+        size: int,
+        rng: np.random.Generator | None,
+        rows: slice = slice(None),
+    ) -> Windows:
+        """Draw where :meth:`crops` cuts, from the same random numbers; see there."""
         chosen = np.asarray(indices, np.int64)
         leeway = self.shapes[chosen] - size  # (n, 2)
         if chosen.size and leeway.min() < 0:
@@ -112,10 +136,14 @@ class PackedPixels:
         else:
             corners = rng.integers(0, leeway, endpoint=True)
             flips = rng.random(len(chosen)) < 0.5
-        chosen, corners, flips = chosen[rows], corners[rows], flips[rows]
-        batch = np.empty((len(chosen), size, size, 3), np.uint8)
-        places = zip(chosen.tolist(), corners.tolist(), flips.tolist(), batch, strict=True)
-        for index, (top, left), flip, square in places:
-            window = self[index][top : top + size, left : left + size]
-            square[:] = window[:, ::-1] if flip else window
-        return batch
+        return Windows(chosen[rows], corners[rows], flips[rows])
+
+    @property
+    def values(self) -> npt.NDArray[np.uint8]:
+        """Every picture flattened from HWC, one after the other."""
+        return self._values
+
+    @property
+    def starts(self) -> npt.NDArray[np.int64]:
+        """Where each picture begins in :attr:`values`, ``(pictures,)``."""
+        return np.asarray(self._starts[: len(self)], np.int64)

@@ -4,7 +4,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from s2igan.rdg.conditioning import ConditioningAugmentation
-from s2igan.rdg.layers import ConditionedConv, ResidualBlock, UpBlock, glu, initialise
+from s2igan.rdg.layers import (
+    ConditionedConv,
+    ResidualBlock,
+    UpBlock,
+    glu,
+    initialise,
+    upsampled_conv,
+)
 
 
 @pytest.mark.parametrize("shape", [(3, 8), (2, 6, 5, 4)])
@@ -27,6 +34,22 @@ def test_conditioned_conv_equals_convolution_of_the_tiled_condition(size: tuple[
     for mine, theirs in zip(
         torch.autograd.grad((got * weight).sum(), inputs),
         torch.autograd.grad((expected * weight).sum(), inputs),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, theirs)
+
+
+@pytest.mark.parametrize("size", [(4, 4), (8, 8), (16, 9)])
+def test_folded_upsampling_equals_upsampling_before_the_convolution(size: tuple[int, int]) -> None:
+    x = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(5, 3, 3, 3, dtype=torch.float64, requires_grad=True)
+    expected = F.conv2d(F.interpolate(x, scale_factor=2.0), weight, padding=1)
+    got = upsampled_conv(x, weight)
+    torch.testing.assert_close(got, expected)
+    scale = torch.randn_like(got)
+    for mine, theirs in zip(
+        torch.autograd.grad((got * scale).sum(), [x, weight]),
+        torch.autograd.grad((expected * scale).sum(), [x, weight]),
         strict=True,
     ):
         torch.testing.assert_close(mine, theirs)

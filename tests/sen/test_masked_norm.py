@@ -1,0 +1,25 @@
+import copy
+
+import torch
+
+from s2igan.sen.layers import MaskedBatchNorm, length_mask
+
+
+def test_sums_over_all_frames_give_what_picking_the_real_ones_gives() -> None:
+    torch.manual_seed(0)
+    picking = MaskedBatchNorm(5).double()
+    torch.nn.init.normal_(picking.weight)
+    torch.nn.init.normal_(picking.bias)
+    summing = copy.deepcopy(picking)
+    x = torch.randn(4, 5, 9, dtype=torch.float64, requires_grad=True)
+    other = x.detach().clone().requires_grad_()
+    mask = length_mask(torch.tensor([9, 4, 1, 7]), 9)
+    expected = picking(x, mask)
+    found = summing.weighed(other.transpose(1, 2), mask).transpose(1, 2)
+    torch.testing.assert_close(found, expected)
+    weight = torch.randn_like(expected)
+    (expected * weight).sum().backward()
+    (found * weight).sum().backward()
+    torch.testing.assert_close(other.grad, x.grad)
+    for name, value in picking.state_dict().items():
+        torch.testing.assert_close(summing.state_dict()[name], value)
