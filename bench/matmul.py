@@ -1,0 +1,30 @@
+"""How fast this machine multiplies matrices, the ceiling that shares are told of."""
+
+import time
+
+import torch
+
+
+def matmul_rates(device: torch.device, repeats: int = 5) -> dict[str, float]:
+    """Return the best rate of square matrix products by precision, FLOP per second."""
+    side = 8192 if device.type == "cuda" else 2048
+    return {
+        name: _rate(torch.ones(side, side, dtype=getattr(torch, name), device=device), repeats)
+        for name in ("float32", "bfloat16")
+    }
+
+
+def _rate(matrix: torch.Tensor, repeats: int) -> float:
+    best = 0.0
+    for _ in range(repeats + 1):
+        _wait(matrix.device)
+        start = time.perf_counter()
+        torch.mm(matrix, matrix)
+        _wait(matrix.device)
+        best = max(best, 2 * len(matrix) ** 3 / (time.perf_counter() - start))
+    return best
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

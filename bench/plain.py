@@ -1,0 +1,86 @@
+"""The same networks and losses in plain float32 with nothing clever: what ours is compared with.
+
+Layers as a textbook has them (the condition tiled beside the map, pictures upsampled before they
+are convolved, torch's own GLU), contiguous memory, Adam and the average one tensor at a time, no
+graph, no compiler, batches made when they are needed.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from s2igan.engine.ema import Ema
+from s2igan.rdg import generator, layers, step, supervision
+from s2igan.rdg.generator import FIRST_SIDE, FirstStage
+from s2igan.rdg.layers import ConditionedConv
+from s2igan.vision.interface import Backbone, BackboneOutput
+
+_to_scales = step.to_scales
+
+
+def make_plain() -> None:
+    """Replace what is clever, in this process and for good."""
+    for module in (layers, generator):
+        module.glu = _glu  # type: ignore[attr-defined]
+    layers.upsampled_conv = _upsampled_conv
+    ConditionedConv.forward = _conditioned_conv  # type: ignore[assignment, method-assign]
+    FirstStage.forward = _first_stage  # type: ignore[method-assign]
+    Backbone.forward = _look  # type: ignore[method-assign]
+    Ema.update = _follow  # type: ignore[method-assign]
+    step.to_channels_last = _leave
+    step.to_scales = _contiguous_scales
+    for place in (step, supervision):
+        place.torch.optim.Adam = _PlainAdam  # type: ignore[attr-defined]
+
+
+class _PlainAdam(torch.optim.Adam):
+    def __init__(self, parameters: Any, **settings: Any) -> None:
+        plain: Mapping[str, Any] = {"fused": False, "foreach": False, "capturable": False}
+        super().__init__(parameters, **{**settings, **plain})
+
+
+def _glu(x: Tensor) -> Tensor:
+    return F.glu(x, dim=1)
+
+
+def _upsampled_conv(x: Tensor, weight: Tensor) -> Tensor:
+    return F.conv2d(F.interpolate(x, scale_factor=2.0, mode="nearest"), weight, padding=1)
+
+
+def _conditioned_conv(layer: ConditionedConv, x: Tensor, condition: Tensor) -> Tensor:
+    tiled = condition[:, :, None, None].expand(-1, -1, *x.shape[-2:])
+    return F.conv2d(torch.cat([tiled, x], dim=1), layer.weight, padding=1)
+
+
+def _first_stage(stage: FirstStage, noise: Tensor, condition: Tensor) -> Tensor:
+    hidden = _glu(stage.norm(stage.linear(torch.cat([condition, noise], dim=1))))
+    out: Tensor = stage.up(hidden.view(len(hidden), -1, FIRST_SIDE, FIRST_SIDE))
+    return out
+
+
+def _look(backbone: Backbone, images: Tensor) -> BackboneOutput:
+    backbone.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    size = (backbone.input_size, backbone.input_size)
+    images = images.float()
+    if images.shape[-2:] != size:
+        images = F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
+    return backbone.look(images.contiguous())
+
+
+@torch.no_grad()
+def _follow(average: Ema, module: nn.Module) -> None:
+    for kept, value in zip(average.module.parameters(), module.parameters(), strict=True):
+        kept.mul_(average.decay).add_(value * (1 - average.decay))
+    for kept, value in zip(average.module.buffers(), module.buffers(), strict=True):
+        kept.copy_(value)
+
+
+def _leave(_module: nn.Module) -> None:
+    """Leave the weights in the order that they were made in."""
+
+
+def _contiguous_scales(pictures: Tensor, sizes: tuple[int, int, int]) -> list[Tensor]:
+    return [scale.contiguous() for scale in _to_scales(pictures, sizes)]

@@ -1,0 +1,106 @@
+"""One variant in a process of its own, which takes steps when it is told to.
+
+Started by :mod:`bench.train`: settings come as JSON in the first line of stdin, then one number of
+steps per line; every answer is a line of JSON. Processes of their own keep what one variant sets
+for a whole process, the C library's memory among it, out of the others.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench.subjects import Setting, Subject, open_subject
+from s2igan.engine.allocator import keep_freed_memory
+
+WARM_UP = 2  # steps before the first that counts; a CUDA graph needs a few more
+
+
+def main() -> None:
+    """Serve one variant until stdin ends."""
+    # Answers alone may stand on stdout, whatever a library prints.
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    try:
+        serve(sys.stdin, answers)
+    except torch.cuda.OutOfMemoryError as error:
+        _answer(answers, {"out_of_memory": str(error).splitlines()[0]})
+    except Exception as error:
+        _answer(
+            answers, {"failed": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
+        )
+
+
+def serve(orders: TextIO, answers: TextIO) -> None:
+    """Set up, warm up, count the work of a step, then answer every order."""
+    lines: Iterator[str] = iter(orders)
+    asked = json.loads(next(lines))
+    reference = asked.pop("reference", None)
+    setting = Setting(**asked)
+    device = torch.device(setting.device)
+    subject = _open(setting, reference)
+    count = 0 if reference else _operations(subject)
+    for _ in range(WARM_UP + 4 * (device.type == "cuda")):
+        subject.step()
+    _answer(answers, {"images": subject.images, "flops_per_image": count / subject.images})
+    for line in lines:
+        _answer(answers, _timed(subject, int(line), device))
+
+
+def _open(setting: Setting, reference: str | None) -> Subject:
+    if reference is not None:
+        from bench.reference import open_reference
+
+        return open_reference(reference, setting)
+    if setting.plain:
+        from bench.plain import make_plain
+
+        make_plain()
+    elif setting.device == "cpu":
+        keep_freed_memory()
+    return open_subject(setting)
+
+
+def _operations(subject: Subject) -> int:
+    with FlopCounterMode(display=False) as counter:
+        subject.step()
+    return int(counter.get_total_flops())
+
+
+def _timed(subject: Subject, steps: int, device: torch.device) -> dict[str, Any]:
+    _wait(device)
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(steps):
+        subject.step()
+    _wait(device)
+    seconds, spent = time.perf_counter() - wall, time.process_time() - cpu
+    on_gpu = device.type == "cuda"
+    peak = torch.cuda.max_memory_allocated(device) if on_gpu else _peak_resident()
+    return {"seconds": seconds / steps, "cpu_seconds": spent / steps, "peak_bytes": peak}
+
+
+def _peak_resident() -> int:
+    # Linux alone tells it of this program; what getrusage tells includes the one that started it.
+    status = Path("/proc/self/status")
+    lines = status.read_text(encoding="utf-8").splitlines() if status.is_file() else []
+    kilobytes = next((line.split()[1] for line in lines if line.startswith("VmHWM")), "0")
+    return int(kilobytes) * 1024
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _answer(answers: TextIO, values: dict[str, Any]) -> None:
+    answers.write(json.dumps(values) + "\n")
+
+
+if __name__ == "__main__":
+    main()
