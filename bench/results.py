@@ -1,0 +1,159 @@
+"""What a run on a machine with a GPU hands back: at most eight files of at most 16 MiB.
+
+    python -m bench.results STATE OUT
+
+`STATE` is the folder of :file:`bench/gpu.sh`. A finished training gives what the stage wrote, an
+unfinished one what its last checkpoint holds. The generator, in bfloat16, and the checkpoint, where
+there is room, come in parts with checksums; `python -m bench.results STATE OUT --restore FOLDER`
+takes such a checkpoint in again on a fresh machine, `--generator FOLDER` makes of the parts a
+folder that the commands of the package read.
+"""
+
+import argparse
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from bench.parts import MIB, join, split
+from s2igan.config import read_params
+from s2igan.engine.checkpoint import CheckpointStore
+from s2igan.engine.pictures import save_png, tile
+from s2igan.engine.tables import write_json
+from s2igan.rdg.artifact import DESCRIPTION, WEIGHTS
+from s2igan.rdg.monitor import Curves
+from s2igan.rdg.networks import build_generator
+
+LIMIT, FILES = 16 * MIB, 8
+GENERATOR, CHECKPOINT = "generator", "checkpoint"
+
+
+def collect(state: Path, out: Path) -> dict[str, Any]:
+    """Write the result files of a run and return its figures.
+
+    Args:
+        state: with ``rdg``, ``curves.tsv`` and ``grid.png`` of a finished run, or checkpoints.
+        out: an existing folder.
+
+    Raises:
+        SystemExit: if the run has neither finished nor kept a checkpoint.
+    """
+    finished = (state / "rdg" / WEIGHTS).is_file()
+    figures = _finished(state, out) if finished else _unfinished(state, out)
+    write_json(out / "figures.json", figures)
+    return figures
+
+
+def _finished(state: Path, out: Path) -> dict[str, Any]:
+    for name in ("curves.tsv", "grid.png"):
+        shutil.copyfile(state / name, out / name)
+    description = json.loads((state / "rdg" / DESCRIPTION).read_text(encoding="utf-8"))
+    _hand_over(load_file(state / "rdg" / WEIGHTS), out)
+    return {"finished": True, **description}
+
+
+def _unfinished(state: Path, out: Path) -> dict[str, Any]:
+    folder, saved = _newest(state)
+    curves = Curves()
+    curves.rows = saved["curves"]["rows"]
+    curves.write(out / "curves.tsv")
+    rows = [row.numpy() for row in saved["grid"]["rows"]]
+    save_png(out / "grid.png", tile(np.concatenate(rows), columns=len(rows[0])))
+    weights = saved["networks"]["ema"]
+    _hand_over(weights, out)
+    params = read_params(state / "params.yaml")
+    dimension = weights["conditioning.linear.weight"].shape[1]
+    figures = {
+        "finished": False,
+        "generator": build_generator(params.rdg, dimension).architecture,
+        "training": {"steps": saved["step"], "final": (curves.rows or [{}])[-1]},
+    }
+    return {**figures, "checkpoint": _hand_over_checkpoint(folder, out)}
+
+
+def _newest(state: Path) -> tuple[Path, dict[str, Any]]:
+    folders = [
+        path for path in (state / ".s2igan/checkpoints").glob("train_rdg-*") if path.is_dir()
+    ]
+    for folder in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True):
+        if saved := CheckpointStore(folder, readonly=True).load():
+            return folder, saved
+    raise SystemExit("the run has neither finished nor kept a checkpoint")
+
+
+def _hand_over(weights: dict[str, Tensor], out: Path) -> None:
+    # Bfloat16 keeps three digits of every weight, which no picture shows.
+    light = {
+        name: (value.bfloat16() if value.is_floating_point() else value).contiguous()
+        for name, value in weights.items()
+    }
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / WEIGHTS
+        save_file(light, path)
+        split(path, out, GENERATOR, LIMIT)
+
+
+def _hand_over_checkpoint(folder: Path, out: Path) -> str:
+    # Two files are still to come: the figures and the list of the checkpoint's parts.
+    room = FILES - len(list(out.iterdir())) - 2
+    with tempfile.TemporaryDirectory() as temporary:
+        archive = Path(
+            shutil.make_archive(f"{temporary}/{CHECKPOINT}", "tar", folder.parent, folder.name)
+        )
+        if archive.stat().st_size > room * LIMIT:
+            return f"stays there: {archive.stat().st_size / MIB:.0f} MiB, room for {room * 16} MiB"
+        split(archive, out, CHECKPOINT, LIMIT)
+    return "in parts"
+
+
+def restore(results: Path, state: Path) -> None:
+    """Put a checkpoint that came as parts where a run on a fresh machine finds it."""
+    target = state / ".s2igan" / "checkpoints"
+    target.mkdir(parents=True, exist_ok=True)
+    archive = state / f"{CHECKPOINT}.tar"
+    join(results, CHECKPOINT, archive)
+    shutil.unpack_archive(archive, target, filter="data")
+    archive.unlink()
+
+
+def join_generator(results: Path, folder: Path) -> None:
+    """Make of the parts of a generator a folder with ``generator.safetensors`` and ``rdg.json``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    join(results, GENERATOR, folder / WEIGHTS)
+    weights = load_file(folder / WEIGHTS)
+    whole = {k: v.float() if v.dtype == torch.bfloat16 else v for k, v in weights.items()}
+    save_file(whole, folder / WEIGHTS)
+    figures = json.loads((results / "figures.json").read_text(encoding="utf-8"))
+    kept = {name: figures[name] for name in ("generator", "training")}
+    write_json(folder / DESCRIPTION, kept)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Collect results, or take parts in."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("state", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--restore", type=Path, help="results whose checkpoint goes into STATE")
+    parser.add_argument("--generator", type=Path, help="join the generator in OUT into this folder")
+    args = parser.parse_args(argv)
+    if args.restore:
+        restore(args.restore, args.state)
+    elif args.generator:
+        join_generator(args.out, args.generator)
+    else:
+        figures = collect(args.state, args.out)
+        print(json.dumps({key: figures[key] for key in ("finished", "training")}))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

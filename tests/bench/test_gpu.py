@@ -1,0 +1,166 @@
+"""The way to a machine with a GPU and back: pieces, two calls, results, parts, an import."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from bench import import_curves, pack, parts, results
+from bench.parts import MIB
+from bench.synthetic import write_artifacts
+from s2igan.config import read_params
+from s2igan.engine.arrays import open_array
+from s2igan.rdg.artifact import load_generator
+from s2igan.rdg.draw import draw
+from s2igan.rdg.training import RdgTraining
+from s2igan.vision.pixels import PackedPixels
+from stages.train_rdg import INPUTS, STAGE
+
+ROOT = Path(__file__).parents[2]
+SMOKE = ROOT / "presets" / "smoke.yaml"
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("artifacts")
+    write_artifacts(folder, read_params(SMOKE), pictures=24)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pieces(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("pieces")
+    pack.pack(artifacts, SMOKE, out, limit=MIB // 3, wheels=None)
+    return out
+
+
+def call(pieces: Path, state: Path, out: Path) -> str:
+    own = {"OUT": out, "STATE": state, "PIECES": pieces, "PYTHON": sys.executable}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("S2IGAN_")}
+    done = subprocess.run(
+        ["bash", "bench/gpu.sh"],
+        cwd=ROOT,
+        env={**kept, **{name: str(value) for name, value in own.items()}},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    return done.stdout
+
+
+def test_pieces_travel_in_two_calls_and_results_come_back(pieces: Path, tmp_path: Path) -> None:
+    sent = sorted(path for path in pieces.iterdir() if path.suffix != ".json")
+    assert len(sent) >= 2
+    halves = [tmp_path / "first", tmp_path / "second"]
+    for half, chosen in zip(halves, (sent[:1], sent[1:]), strict=True):
+        half.mkdir()
+        for path in (*chosen, pieces / "inputs.json"):
+            shutil.copy(path, half)
+    state, out = tmp_path / "state", tmp_path / "out"
+    assert f"waiting for more pieces: {sent[1].name}" in call(halves[0], state, out)
+    (out / "waiting.txt").unlink()
+    call(halves[1], state, out)
+    files = list(out.iterdir())
+    assert len(files) <= results.FILES
+    assert max(path.stat().st_size for path in files) <= results.LIMIT
+    figures = json.loads((out / "figures.json").read_text(encoding="utf-8"))
+    assert figures["finished"]
+    assert figures["training"]["steps"] == 6
+    results.join_generator(out, tmp_path / "generator")
+    generator = load_generator(tmp_path / "generator")
+    noise = np.zeros((2, generator.noise_dim + generator.condition_dim), np.float32)
+    speech = np.ones((2, generator.embedding_dim), np.float32)
+    cpu = torch.device("cpu")
+    assert draw(generator, speech, noise, device=cpu, precision="float32").shape == (2, 32, 32, 3)
+    rows = import_curves.read_curves(out / "curves.tsv")
+    assert [step for step, _ in rows] == [2, 4, 6]
+    assert all("KL" in values for _, values in rows)
+
+
+def test_what_is_packed_comes_out_again(artifacts: Path, pieces: Path, tmp_path: Path) -> None:
+    parts.join(pieces, pack.NAME, tmp_path / "inputs.tar")
+    shutil.unpack_archive(tmp_path / "inputs.tar", tmp_path, filter="data")
+    packed = tmp_path / "packed"
+    pack.unpack(packed)
+    for name in pack.EMBEDDINGS:
+        before = open_array(artifacts / "embeddings" / name)
+        after = open_array(packed / "embeddings" / name)
+        np.testing.assert_allclose(after, before, atol=1e-3)
+    before, after = (PackedPixels(folder / "features") for folder in (artifacts, packed))
+    np.testing.assert_array_equal(after.shapes, before.shapes)
+    error = np.abs(after[5].astype(int) - before[5].astype(int)).mean()
+    assert error < 4  # of noise, the hardest there is for JPEG
+
+
+def test_a_damaged_part_is_told(pieces: Path, tmp_path: Path) -> None:
+    shutil.copytree(pieces, tmp_path / "pieces")
+    part = tmp_path / "pieces" / "inputs.001"
+    part.write_bytes(b"x" + part.read_bytes()[1:])
+    assert parts.missing(tmp_path / "pieces", "inputs") == ["inputs.001"]
+    with pytest.raises(SystemExit, match=r"inputs\.001"):
+        parts.join(tmp_path / "pieces", "inputs", tmp_path / "inputs.tar")
+
+
+def train(artifacts: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setenv("DVC_ROOT", str(state))
+    monkeypatch.setenv("S2IGAN_TRACKING", "off")
+    arguments = ["--params", str(SMOKE)]
+    for name in INPUTS:
+        arguments += [f"--{name}", str(artifacts / name)]
+    for name, path in (("rdg", "rdg"), ("curves", "curves.tsv"), ("grid", "grid.png")):
+        arguments += [f"--{name}", str(state / path)]
+    return STAGE.main(arguments)
+
+
+def test_a_checkpoint_goes_on_from_parts_on_a_fresh_machine(
+    artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = [tmp_path / name for name in ("broken", "fresh", "whole")]
+    for state in states:
+        state.mkdir()
+        shutil.copy(SMOKE, state / "params.yaml")
+    interval = RdgTraining._on_interval
+
+    def broken_off(self: RdgTraining) -> Any:
+        interval(self)
+        if self.step == 4:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RdgTraining, "_on_interval", broken_off)
+        assert train(artifacts, states[0], monkeypatch) == 130
+    out = tmp_path / "out"
+    out.mkdir()
+    figures = results.collect(states[0], out)
+    assert not figures["finished"]
+    assert figures["training"]["steps"] == 4
+    assert figures["checkpoint"] == "in parts"
+    assert len(list(out.iterdir())) <= results.FILES
+    results.join_generator(out, tmp_path / "generator")
+    load_generator(tmp_path / "generator")
+    results.restore(out, states[1])
+    for state in states[1:]:
+        assert train(artifacts, state, monkeypatch) == 0
+    weights = [(state / "rdg" / "generator.safetensors").read_bytes() for state in states[1:]]
+    assert weights[0] == weights[1]
+
+
+def test_curves_become_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    (tmp_path / "curves.tsv").write_text("step\tKL\tRS\n10\t0.5\t\n20\t0.25\t1.5\n", "utf-8")
+    assert import_curves.import_curves(tmp_path, SMOKE) == 2
+    runs = mlflow.search_runs(search_all_experiments=True, output_format="list")
+    [run] = [run for run in runs if "KL" in run.data.metrics]
+    assert run.data.metrics["KL"] == 0.25
+    assert run.data.metrics["RS"] == 1.5
