@@ -13,27 +13,29 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from s2igan.engine.ema import Ema
-from s2igan.rdg import generator, layers, step, supervision
+from s2igan.rdg import generator, layers, step
 from s2igan.rdg.generator import FIRST_SIDE, FirstStage
 from s2igan.rdg.layers import ConditionedConv
+from s2igan.rdg.networks import to_scales
 from s2igan.vision.interface import Backbone, BackboneOutput
-
-_to_scales = step.to_scales
 
 
 def make_plain() -> None:
     """Replace what is clever, in this process and for good."""
-    for module in (layers, generator):
-        module.glu = _glu  # type: ignore[attr-defined]
-    layers.upsampled_conv = _upsampled_conv
-    ConditionedConv.forward = _conditioned_conv  # type: ignore[assignment, method-assign]
-    FirstStage.forward = _first_stage  # type: ignore[method-assign]
-    Backbone.forward = _look  # type: ignore[method-assign]
-    Ema.update = _follow  # type: ignore[method-assign]
-    step.to_channels_last = _leave
-    step.to_scales = _contiguous_scales
-    for place in (step, supervision):
-        place.torch.optim.Adam = _PlainAdam  # type: ignore[attr-defined]
+    replaced: list[tuple[Any, str, Any]] = [
+        (layers, "glu", _glu),
+        (generator, "glu", _glu),
+        (layers, "upsampled_conv", _upsampled_conv),
+        (ConditionedConv, "forward", _conditioned_conv),
+        (FirstStage, "forward", _first_stage),
+        (Backbone, "forward", _look),
+        (Ema, "update", _follow),
+        (step, "to_channels_last", _leave),
+        (step, "to_scales", _contiguous_scales),
+        (torch.optim, "Adam", _PlainAdam),
+    ]
+    for owner, name, plain in replaced:
+        setattr(owner, name, plain)
 
 
 class _PlainAdam(torch.optim.Adam):
@@ -74,8 +76,8 @@ def _look(backbone: Backbone, images: Tensor) -> BackboneOutput:
 def _follow(average: Ema, module: nn.Module) -> None:
     for kept, value in zip(average.module.parameters(), module.parameters(), strict=True):
         kept.mul_(average.decay).add_(value * (1 - average.decay))
-    for kept, value in zip(average.module.buffers(), module.buffers(), strict=True):
-        kept.copy_(value)
+    for copied, buffer in zip(average.module.buffers(), module.buffers(), strict=True):
+        copied.copy_(buffer)
 
 
 def _leave(_module: nn.Module) -> None:
@@ -83,4 +85,4 @@ def _leave(_module: nn.Module) -> None:
 
 
 def _contiguous_scales(pictures: Tensor, sizes: tuple[int, int, int]) -> list[Tensor]:
-    return [scale.contiguous() for scale in _to_scales(pictures, sizes)]
+    return [scale.contiguous() for scale in to_scales(pictures, sizes)]

@@ -76,7 +76,7 @@ class Setting:
             ("sample", "batch_size"),
             ("evaluate", "batch_size"),
         ):
-            update = {"precision": precision} if precision else {}
+            update: dict[str, Any] = {"precision": precision} if precision else {}
             update |= {size: self.batch} if self.batch else {}
             changes[name] = getattr(params, name).model_copy(update=update)
         return params.model_copy(update=changes)

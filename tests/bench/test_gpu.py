@@ -95,9 +95,9 @@ def test_what_is_packed_comes_out_again(artifacts: Path, pieces: Path, tmp_path:
         before = open_array(artifacts / "embeddings" / name)
         after = open_array(packed / "embeddings" / name)
         np.testing.assert_allclose(after, before, atol=1e-3)
-    before, after = (PackedPixels(folder / "features") for folder in (artifacts, packed))
-    np.testing.assert_array_equal(after.shapes, before.shapes)
-    error = np.abs(after[5].astype(int) - before[5].astype(int)).mean()
+    drawn, seen = (PackedPixels(folder / "features") for folder in (artifacts, packed))
+    np.testing.assert_array_equal(seen.shapes, drawn.shapes)
+    error = np.abs(seen[5].astype(int) - drawn[5].astype(int)).mean()
     assert error < 4  # of noise, the hardest there is for JPEG
 
 

@@ -1,0 +1,42 @@
+"""The benchmark on the smallest preset: every variant runs, fails in one line, and is written."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench import train
+from bench.pairs import Variant, take_turns
+from bench.reference import open_reference
+from bench.subjects import Setting
+
+SMOKE = "presets/smoke.yaml"
+
+
+def test_a_pair_is_measured_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "bench.json"
+    arguments = ["--params", SMOKE, "--work", "sample", "--rounds", "2", "--steps", "1"]
+    assert train.main([*arguments, "--out", str(out)]) == 0
+    report = json.loads(out.read_text(encoding="utf-8"))
+    rows = {row["variant"]: row for row in report["rows"]}
+    assert set(rows) == {"ours", "plain"}
+    assert all(len(row["rounds"]) == 2 for row in rows.values())
+    assert rows["plain"]["times_plain"] == 1
+    # Folded upsampling leaves fewer products of the same pictures.
+    assert 0 < rows["ours"]["gflop_per_image"] <= rows["plain"]["gflop_per_image"]
+    assert "| sample, default | ours |" in capsys.readouterr().out
+
+
+def test_a_variant_that_fails_says_so_in_one_line() -> None:
+    variant = Variant("ours", Setting(SMOKE, "nowhere", "rdg"))
+    take_turns([variant], rounds=1, steps=1)
+    assert variant.problem is not None
+    assert "\n" not in variant.problem
+    assert "nowhere" in variant.problem
+
+
+def test_the_reference_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="needs a CUDA device"):
+        open_reference(str(tmp_path), Setting(SMOKE, "", "rdg"))
+    with pytest.raises(RuntimeError, match=r"no steps/trainer\.py"):
+        open_reference(str(tmp_path), Setting(SMOKE, "", "rdg", device="cuda"))
