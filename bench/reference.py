@@ -109,12 +109,13 @@ def _stand_in() -> None:
     # Old names that have gone, and packages that the step itself has no use for.
     made: Callable[..., Any] = torchvision.models.inception_v3
     torchvision.models.inception_v3 = partial(_untrained, made)
-    for name, content in {
+    absent: dict[str, dict[str, Any]] = {
         "tensorboardX": {"FileWriter": object, "summary": types.SimpleNamespace()},
         "six": {},
         "six.moves": {"range": range},
         "easydict": {"EasyDict": _Attributes},
-    }.items():
+    }
+    for name, content in absent.items():
         with suppress(ImportError):
             importlib.import_module(name)
             continue

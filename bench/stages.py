@@ -9,7 +9,7 @@ leaves them out: what the largest scale has more than the smallest, by the secon
 
 Memory is the largest resident set of any one process of the stage, with the pages of memory-mapped
 files that it touched. With one worker nearly all work is in one process; those of further workers
-are not seen. Trainings have a speed per step that no corpus changes: `python -m bench.steps`.
+are not seen. Trainings have a speed per step that no corpus changes: `python -m bench.train`.
 """
 
 import argparse
