@@ -1,5 +1,6 @@
 """Variants that take turns, A B A B, so that a machine's moods meet all of them."""
 
+import contextlib
 import json
 import statistics
 import subprocess
@@ -91,8 +92,11 @@ class _Worker:
 
     def close(self) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.close()
+        assert self.process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.wait()
+        self.process.stdout.close()
 
 
 def take_turns(variants: Sequence[Variant], *, rounds: int, steps: int) -> None:
