@@ -45,6 +45,24 @@ TABLE ?= minibirds
 table: $(READY)  ## run the variants of presets/tables/<TABLE>.yaml and compare them
 	$(BIN)/python -m s2igan.cli table presets/tables/$(TABLE).yaml $(addprefix --with ,$(WITH)) $(addprefix --jobs ,$(JOBS))
 
+# The address is for everybody and goes into Git; an endpoint may be each machine's own. Keys are
+# taken from where AWS's tools take theirs.
+.PHONY: remote
+remote: $(READY)  ## name the team's remote: URL=s3://bucket/folder [ENDPOINT=https://...]
+	@test -n "$(URL)" || { echo 'make remote URL=s3://bucket/folder [ENDPOINT=https://...]'; exit 2; }
+	dvc remote add --quiet --default --force team "$(URL)"
+ifdef ENDPOINT
+	dvc remote modify --quiet --local team endpointurl "$(ENDPOINT)"
+endif
+
+.PHONY: push
+push: $(READY)  ## upload the outputs and the run cache to the remote
+	@python -m s2igan.cli push
+
+.PHONY: pull
+pull: $(READY)  ## download the run cache and the outputs of dvc.lock
+	@python -m s2igan.cli pull
+
 .PHONY: test
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from s2igan.engine.runtime import repository_root
 from s2igan.errors import EXIT_USER_ERROR, UserError
 from s2igan.serving.commands import add_commands
 from s2igan.serving.page_command import add_serve
@@ -22,6 +23,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     report.add_argument("metrics", type=Path, nargs="?", default=Path("metrics"))
     report.set_defaults(run=_report)
     _add_table(commands.add_parser("table", help="run every variant of a list and compare them"))
+    push = commands.add_parser("push", help="upload the outputs and the run cache to the remote")
+    push.set_defaults(run=_push)
+    pull = commands.add_parser("pull", help="download the run cache and the outputs of dvc.lock")
+    pull.set_defaults(run=_pull)
     arguments = parser.parse_args(argv)
     try:
         text: str = arguments.run(arguments)
@@ -84,6 +89,18 @@ def _table(arguments: argparse.Namespace) -> str:
         )
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _push(_arguments: argparse.Namespace) -> str:
+    from s2igan.sharing.transfer import push
+
+    return push(repository_root())
+
+
+def _pull(_arguments: argparse.Namespace) -> str:
+    from s2igan.sharing.transfer import pull
+
+    return pull(repository_root())
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 MAY_IMPORT["config"] = set().union(*MAY_IMPORT.values()) | {"evaluation", "serving"}
 MAY_IMPORT["comparison"] = MAY_IMPORT["config"] | {"config"}
-MAY_IMPORT["cli"] = MAY_IMPORT["comparison"] | {"comparison"}
+MAY_IMPORT["sharing"] = {"errors", "engine"}
+MAY_IMPORT["cli"] = MAY_IMPORT["comparison"] | {"comparison", "sharing"}
 
 MODULES = sorted((ROOT / "s2igan").rglob("*.py"))
 

@@ -1,0 +1,1 @@
+"""Outputs of the pipeline, shared by a team through a DVC remote."""

@@ -1,0 +1,181 @@
+"""Outputs to and from the remote, with the records of what made them.
+
+DVC is called within this process, since only there its errors are objects: on a terminal they are
+one line a file, or an "unexpected error", and some that concern the run cache are not counted.
+"""
+
+import logging
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from s2igan.errors import UserError
+from s2igan.sharing.trouble import one_line, remote_trouble
+
+_LOGGERS = ("dvc", "dvc_data", "dvc_objects")
+
+
+def push(root: Path) -> str:
+    """Upload the outputs that the workspace names and the run cache.
+
+    Args:
+        root: the repository's folder.
+
+    Returns:
+        What was done, in one line, and what is left to do.
+
+    Raises:
+        UserError: if there is no repository or no remote, or if anything did not arrive.
+    """
+    with _open(root) as (repo, address):
+        count = repo.push(run_cache=True)
+        done = f"pushed {count} files to {address}" if count else f"{address} has everything"
+    if _is_uncommitted(root):
+        done += "\ncommit dvc.lock, metrics/ and plots/ too: others pull what a commit names"
+    return done
+
+
+def pull(root: Path) -> str:
+    """Download the run cache and the outputs that ``dvc.lock`` names, and put them in place.
+
+    Args:
+        root: the repository's folder.
+
+    Returns:
+        What was done, in one line.
+
+    Raises:
+        UserError: if there is no repository or no remote, if anything did not arrive, or if an
+            output that was changed by hand would be overwritten.
+    """
+    with _open(root) as (repo, address):
+        count = repo.fetch(run_cache=True)
+        _place(repo, address)
+    return f"pulled {count} files from {address}" if count else "everything is here"
+
+
+@contextmanager
+def _open(root: Path) -> Iterator[tuple[Any, str]]:
+    """Yield DVC's repository and the remote's address; tell what fails inside in one line."""
+    try:
+        from dvc.exceptions import DvcException
+        from dvc.repo import Repo
+    except ModuleNotFoundError as error:
+        raise UserError(
+            "package dvc", got="none", fix="`make env`, or install `s2igan[pipeline]`"
+        ) from error
+    told = _Told()
+    try:
+        with _listening(told), Repo(root) as repo:
+            address = _reach(repo)
+            try:
+                yield repo, address
+            except Exception as error:
+                raise _explained(address, error, told.errors) from error
+    except DvcException as error:
+        raise UserError(f"repository {str(root)!r}", got=one_line(error)) from error
+    if told.errors:
+        raise remote_trouble(address, told.errors[0], transferred=True)
+    if told.missing:
+        raise UserError(
+            "outputs",
+            got=f"some of dvc.lock neither here nor in {address}",
+            fix="compute them with `dvc repro`, then push",
+        )
+
+
+def _reach(repo: Any) -> str:
+    """Return the remote's address once it has answered."""
+    from dvc.config import NoRemoteError
+
+    try:
+        remote = repo.cloud.get_remote()
+    except NoRemoteError as error:
+        raise UserError(
+            "remote of this repository", got="none", fix="`make remote URL=s3://bucket/folder`"
+        ) from error
+    address = str(remote.fs.unstrip_protocol(remote.path))
+    if remote.fs.protocol == "s3":
+        bucket, _, folder = remote.path.partition("/")
+        try:
+            # Other questions take a missing bucket for an empty one.
+            remote.fs.fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=folder, MaxKeys=1)
+        except Exception as error:
+            raise remote_trouble(address, error, transferred=False) from error
+    return address
+
+
+def _place(repo: Any, address: str) -> None:
+    """Put the outputs of ``dvc.lock`` from the cache into the workspace."""
+    from dvc.exceptions import CheckoutError, DvcException
+
+    try:
+        repo.checkout()
+    except CheckoutError as error:
+        raise UserError(
+            f"remote {address!r}",
+            got=f"nothing there of {', '.join(error.target_infos)}",
+            fix="whoever computed it runs `make push`; or compute it with `dvc repro`",
+        ) from error
+    except DvcException as error:
+        paths = str(error).splitlines()[1:]  # below "Can't remove the following unsaved files"
+        raise UserError(
+            "outputs",
+            got=f"changes by hand in {', '.join(paths)}" if paths else one_line(error),
+            fix="move what you changed elsewhere, or give it up with `dvc checkout --force`",
+        ) from error
+
+
+def _explained(address: str, error: Exception, logged: list[BaseException]) -> UserError:
+    from dvc.exceptions import DownloadError, UploadError
+    from dvc.lock import LockError
+
+    if isinstance(error, DownloadError | UploadError) and logged:
+        return remote_trouble(address, logged[0], transferred=True)
+    if isinstance(error, UserError):
+        return error
+    if isinstance(error, LockError):
+        return UserError("repository", got="another DVC at work in it", fix="wait for it")
+    return remote_trouble(address, error, transferred=True)
+
+
+class _Told(logging.Handler):
+    """What DVC logs instead of raising it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.errors: list[BaseException] = []
+        self.missing = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[1]:
+            self.errors.append(record.exc_info[1])
+        # Its one warning: objects that neither side has.
+        self.missing |= record.name == "dvc_data.index.fetch"
+
+
+@contextmanager
+def _listening(told: _Told) -> Iterator[None]:
+    """Give what DVC logs to ``told`` alone."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    before = [(logger.handlers, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.handlers, logger.propagate = [told], False
+    try:
+        yield
+    finally:
+        for logger, (handlers, propagate) in zip(loggers, before, strict=True):
+            logger.handlers, logger.propagate = handlers, propagate
+
+
+def _is_uncommitted(root: Path) -> bool:
+    done = subprocess.run(
+        ["git", "status", "--porcelain", "--", "dvc.lock", "metrics", "plots"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return bool(done.stdout.strip())
