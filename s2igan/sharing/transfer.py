@@ -6,7 +6,7 @@ one line a file, or an "unexpected error", and some that concern the run cache a
 
 import logging
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,9 @@ def push(root: Path) -> str:
         UserError: if there is no repository or no remote, or if anything did not arrive.
     """
     with _open(root) as (repo, address):
-        count = repo.push(run_cache=True)
-        done = f"pushed {count} files to {address}" if count else f"{address} has everything"
+        runs = _exchange_runs(repo.stage_cache.push)
+        files = repo.push()
+    done = f"pushed {files} files and the records of {runs} runs to {address}"
     if _is_uncommitted(root):
         done += "\ncommit dvc.lock, metrics/ and plots/ too: others pull what a commit names"
     return done
@@ -51,9 +52,20 @@ def pull(root: Path) -> str:
             output that was changed by hand would be overwritten.
     """
     with _open(root) as (repo, address):
-        count = repo.fetch(run_cache=True)
+        runs = _exchange_runs(repo.stage_cache.pull)
+        files = repo.fetch()
         _place(repo, address)
-    return f"pulled {count} files from {address}" if count else "everything is here"
+    return f"pulled {files} files and the records of {runs} runs from {address}"
+
+
+def _exchange_runs(exchange: Callable[[None], list[tuple[str, str]]]) -> int:
+    """Send or fetch all records of the run cache, which are small; return how many."""
+    from dvc.stage.cache import RunCacheNotSupported
+
+    try:
+        return len(exchange(None))
+    except RunCacheNotSupported:  # a remote behind HTTP
+        return 0
 
 
 @contextmanager

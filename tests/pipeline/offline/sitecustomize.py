@@ -1,14 +1,20 @@
-"""On ``PYTHONPATH``, refuses and records every connection that a Python process would open."""
+"""On ``PYTHONPATH``, refuses and records every connection that a Python process would open.
+
+Those to ``ALLOWED_HOST`` are let through.
+"""
 
 import os
 import socket
 from typing import Any
 
 _connect = socket.socket.connect
+_getaddrinfo = socket.getaddrinfo
+_ALLOWED = os.environ.get("ALLOWED_HOST")
 
 
 def _refuse(connection: socket.socket, address: Any) -> None:
-    if connection.family == socket.AF_UNIX:  # between processes of this machine
+    # A path is between processes of this machine.
+    if connection.family == socket.AF_UNIX or address[0] == _ALLOWED:
         _connect(connection, address)
         return
     with open(os.environ["CONNECTIONS"], "a", encoding="utf-8") as record:
@@ -16,11 +22,13 @@ def _refuse(connection: socket.socket, address: Any) -> None:
     raise OSError(f"no connection to {address}")
 
 
-def _unknown(host: Any, *_: Any, **__: Any) -> None:
+def _unknown(host: Any, *rest: Any, **options: Any) -> Any:
+    if host == _ALLOWED:
+        return _getaddrinfo(host, *rest, **options)
     with open(os.environ["CONNECTIONS"], "a", encoding="utf-8") as record:
         record.write(f"{host}\n")
     raise OSError(f"no address of {host}")
 
 
 socket.socket.connect = socket.socket.connect_ex = _refuse  # type: ignore[assignment,method-assign]
-socket.getaddrinfo = _unknown  # type: ignore[assignment]
+socket.getaddrinfo = _unknown
