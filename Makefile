@@ -46,11 +46,13 @@ table: $(READY)  ## run the variants of presets/tables/<TABLE>.yaml and compare 
 	$(BIN)/python -m s2igan.cli table presets/tables/$(TABLE).yaml $(addprefix --with ,$(WITH)) $(addprefix --jobs ,$(JOBS))
 
 # The address is for everybody and goes into Git; an endpoint may be each machine's own. Keys are
-# taken from where AWS's tools take theirs.
+# taken from where AWS's tools take theirs. What arrives is verified: DVC by itself trusts a download
+# that was cut short.
 .PHONY: remote
 remote: $(READY)  ## name the team's remote: URL=s3://bucket/folder [ENDPOINT=https://...]
 	@test -n "$(URL)" || { echo 'make remote URL=s3://bucket/folder [ENDPOINT=https://...]'; exit 2; }
 	dvc remote add --quiet --default --force team "$(URL)"
+	dvc remote modify --quiet team verify true
 ifdef ENDPOINT
 	dvc remote modify --quiet --local team endpointurl "$(ENDPOINT)"
 endif

@@ -73,14 +73,13 @@ def _open(root: Path) -> Iterator[tuple[Any, str]]:
     """Yield DVC's repository and the remote's address; tell what fails inside in one line."""
     try:
         from dvc.exceptions import DvcException
-        from dvc.repo import Repo
     except ModuleNotFoundError as error:
         raise UserError(
             "package dvc", got="none", fix="`make env`, or install `s2igan[pipeline]`"
         ) from error
     told = _Told()
     try:
-        with _listening(told), Repo(root) as repo:
+        with _listening(told), _repository(root) as repo:
             address = _reach(repo)
             try:
                 yield repo, address
@@ -98,16 +97,21 @@ def _open(root: Path) -> Iterator[tuple[Any, str]]:
         )
 
 
-def _reach(repo: Any) -> str:
-    """Return the remote's address once it has answered."""
-    from dvc.config import NoRemoteError
+def _repository(root: Path) -> Any:
+    from dvc.repo import Repo
 
     try:
-        remote = repo.cloud.get_remote()
-    except NoRemoteError as error:
+        # Without it, a download that was cut short may stay in the cache, where DVC trusts it.
+        return Repo(root, remote_config={"verify": True})
+    except ValueError as error:
         raise UserError(
             "remote of this repository", got="none", fix="`make remote URL=s3://bucket/folder`"
         ) from error
+
+
+def _reach(repo: Any) -> str:
+    """Return the remote's address once it has answered."""
+    remote = repo.cloud.get_remote()
     address = str(remote.fs.unstrip_protocol(remote.path))
     if remote.fs.protocol == "s3":
         bucket, _, folder = remote.path.partition("/")
