@@ -45,6 +45,11 @@ TABLE ?= minibirds
 table: $(READY)  ## run the variants of presets/tables/<TABLE>.yaml and compare them
 	$(BIN)/python -m s2igan.cli table presets/tables/$(TABLE).yaml $(addprefix --with ,$(WITH)) $(addprefix --jobs ,$(JOBS))
 
+# The alias `champion` moves if METRIC is better, all else being equal.
+.PHONY: register
+register: $(READY)  ## register the trained model with MLflow: [METRIC=generation/...]
+	@python -m s2igan.cli register $(addprefix --metric ,$(METRIC)) $(addprefix --model ,$(MODEL))
+
 # The address is for everybody and goes into Git; an endpoint may be each machine's own. Keys are
 # taken from where AWS's tools take theirs. What arrives is verified: DVC by itself trusts a download
 # that was cut short.

@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     report.add_argument("metrics", type=Path, nargs="?", default=Path("metrics"))
     report.set_defaults(run=_report)
     _add_table(commands.add_parser("table", help="run every variant of a list and compare them"))
+    _add_register(commands.add_parser("register", help="register a model with MLflow"))
     push = commands.add_parser("push", help="upload the outputs and the run cache to the remote")
     push.set_defaults(run=_push)
     pull = commands.add_parser("pull", help="download the run cache and the outputs of dvc.lock")
@@ -89,6 +90,33 @@ def _table(arguments: argparse.Namespace) -> str:
         )
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _add_register(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Log a model as an MLflow model, register it as s2igan, and give it the alias champion if "
+        "its figure is better than the champion's on the same corpus, edition and protocol."
+    )
+    parser.add_argument(
+        "--model", metavar="MODEL", help="as for `speak`; by default the pipeline's artifacts/rdg"
+    )
+    parser.add_argument(
+        "--metric",
+        metavar="METRIC",
+        default="generation/consistency/all_pairs/mAP",
+        help="the figure that decides, as `s2igan report` and MLflow name it; by default "
+        "generation/consistency/all_pairs/mAP",
+    )
+    parser.add_argument(
+        "--anyway", action="store_true", help="move the alias whatever the figures say"
+    )
+    parser.set_defaults(run=_register)
+
+
+def _register(arguments: argparse.Namespace) -> str:
+    from s2igan.serving.registry import register
+
+    return register(arguments.model, metric=arguments.metric, anyway=arguments.anyway)
 
 
 def _push(_arguments: argparse.Namespace) -> str:

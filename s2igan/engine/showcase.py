@@ -20,15 +20,25 @@ def show_all(tracker: Tracker, own_metrics: Path, plots: Path) -> None:
     for path in sorted(own_metrics.parent.glob("*.json")):
         if path != own_metrics:
             figures = json.loads(path.read_text(encoding="utf-8"))
-            tracker.summary(dict(_values(figures, path.stem)))
+            tracker.summary(dict(values_of(figures, path.stem)))
     for path in sorted([*plots.glob("*.png"), *plots.glob("*.tsv")]):
         tracker.file(path, "plots")
 
 
-def _values(figures: Mapping[str, object], name: str) -> Iterator[tuple[str, float]]:
+def values_of(figures: Mapping[str, object], name: str) -> Iterator[tuple[str, float]]:
+    """Yield the values in a file of figures, each under ``name`` and its place there, with /."""
     value = figures.get("value")
     if isinstance(value, int | float):
         yield name, float(value)
     for key, group in figures.items():
         if isinstance(group, Mapping):
-            yield from _values(group, f"{name}/{key}")
+            yield from values_of(group, f"{name}/{key}")
+
+
+def dotted(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield parameters by their dotted keys."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from dotted(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -34,6 +34,7 @@ from s2igan.engine.launch import (
 from s2igan.engine.runtime import Runtime, read_runtime, state_folder
 from s2igan.engine.session import Session
 from s2igan.engine.shortage import disk_is_full, memory_told
+from s2igan.engine.showcase import dotted
 from s2igan.engine.tracking import identify, open_tracker
 from s2igan.errors import EXIT_USER_ERROR, UserError
 
@@ -70,7 +71,7 @@ class Stage(Generic[P]):
         run: the one function; gets all parameters, the paths by argument, and the session.
         uses_device: whether it computes on a device, and says on which; may depend on parameters.
             Several processes share its work then; of any other stage only the first one runs.
-        resumes: whether it keeps checkpoints.
+        resumes: whether it is a training: it keeps checkpoints, and load and memory are watched.
         all_params: whether its tracked run carries every section instead of its own.
     """
 
@@ -169,9 +170,12 @@ class Stage(Generic[P]):
                 folder = state_folder() / "checkpoints" / f"{self.name}-{key}"
                 store = stack.enter_context(open_store(folder, readonly=not first))
             tracked = first and runtime.tracking == "mlflow"
-            tracker = stack.enter_context(open_tracker(identify(self.name, key), enabled=tracked))
+            identity = identify(self.name, key)
+            tracker = stack.enter_context(
+                open_tracker(identity, enabled=tracked, watched=self.resumes)
+            )
             own = values if self.all_params else {self.section: values[self.section]}
-            tracker.params(dict(_flat(own)))
+            tracker.params(dict(dotted(own)))
             if first:
                 meter = metered(self.name, key, hash_sources(sources), values, device)
                 stack.enter_context(meter)
@@ -225,14 +229,6 @@ def _local_processes(runtime: Runtime) -> int:
     from s2igan.engine.device import gpu_is_present, usable_gpus
 
     return max(1, usable_gpus()) if runtime.device in ("auto", "cuda") and gpu_is_present() else 1
-
-
-def _flat(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 @contextmanager

@@ -137,12 +137,22 @@ def identify(stage: str, key: str) -> RunIdentity:
 
 
 @contextmanager
-def open_tracker(identity: RunIdentity, *, enabled: bool = True) -> Iterator[Tracker]:
-    """Yield a tracker whose run ends as the block ends: FINISHED, FAILED or KILLED."""
+def open_tracker(
+    identity: RunIdentity, *, enabled: bool = True, watched: bool = False
+) -> Iterator[Tracker]:
+    """Yield a tracker whose run ends as the block ends: FINISHED, FAILED or KILLED.
+
+    Args:
+        identity: which run it is.
+        enabled: without it, a tracker that keeps nothing is yielded.
+        watched: whether load and memory of the machine are logged meanwhile.
+    """
     tracker = _start(identity) if enabled else None
     if tracker is None:
         yield Tracker()
         return
+    if watched:
+        tracker.watch_machine()
     status = "FAILED"
     try:
         yield tracker
@@ -160,15 +170,25 @@ class _StageTracker(MlflowTracker):
     def __init__(self, client: Any, run_id: str, parent_id: str) -> None:
         super().__init__(client, run_id)
         self._parent_id = parent_id
+        self._monitor: Any = None
+
+    def watch_machine(self) -> None:
+        self._try(self._start_monitor)
+
+    def _start_monitor(self) -> None:
+        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+        self._monitor = SystemMetricsMonitor(self.run_id, tracking_uri=tracking_uri())
+        self._monitor.start()
 
     def finish(self, status: str) -> None:
+        if self._monitor is not None:
+            self._try(self._monitor.finish)
         for run_id in (self.run_id, self._parent_id):
             self._try(partial(self._client.set_terminated, run_id, status))
 
 
 def _start(identity: RunIdentity) -> _StageTracker | None:
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     try:
@@ -182,20 +202,9 @@ def _start(identity: RunIdentity) -> _StageTracker | None:
 
 
 def _connect(identity: RunIdentity) -> _StageTracker:
-    import logging
-
-    from filelock import FileLock
-    from mlflow import MlflowClient
-
-    # The first use of a new database tells every migration.
-    for name in ("alembic", "mlflow.store.db.utils"):
-        logging.getLogger(name).setLevel(logging.WARNING)
     runs = state_folder() / "runs"
-    runs.mkdir(parents=True, exist_ok=True)
-    # Two processes that create the database, the experiment or the parent at once would crash.
-    with FileLock(runs / "lock", timeout=120):
-        client = MlflowClient(tracking_uri())
-        experiment = _experiment(client)
+    with _locked():
+        client, experiment = _client_and_experiment()
         ids = _read_ids(runs / f"{_slug(identity.variant)}.json", client)
         if "pipeline" not in ids:
             ids["pipeline"] = client.create_run(
@@ -210,6 +219,41 @@ def _connect(identity: RunIdentity) -> _StageTracker:
         ids[identity.stage] = run.info.run_id
         (runs / f"{_slug(identity.variant)}.json").write_text(json.dumps(ids, indent=2) + "\n")
     return _StageTracker(client, run.info.run_id, ids["pipeline"])
+
+
+def open_experiment() -> tuple[Any, str]:
+    """Return an ``MlflowClient`` and the id of this project's experiment, made where it is missing.
+
+    Raises:
+        ModuleNotFoundError: if MLflow is not installed.
+    """
+    with _locked():
+        return _client_and_experiment()
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    from filelock import FileLock
+
+    runs = state_folder() / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    # Two processes that create the database, the experiment or the parent at once would crash.
+    with FileLock(runs / "lock", timeout=120):
+        yield
+
+
+def _client_and_experiment() -> tuple[Any, str]:
+    import logging
+
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    from mlflow import MlflowClient
+
+    # The first use of a new database tells every migration, and the monitor its start and end.
+    for name in ("alembic", "mlflow.store.db.utils", "mlflow.system_metrics"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    client = MlflowClient(tracking_uri())
+    return client, _experiment(client)
 
 
 def tracking_uri() -> str:

@@ -1,0 +1,111 @@
+"""The model as MLflow serves it: MLflow runs this file, whose last line says what the model is."""
+
+import base64
+import binascii
+import io
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import mlflow.models
+import numpy as np
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.pyfunc import PythonModel
+from PIL import Image
+
+from s2igan.engine.pictures import Picture, tile
+from s2igan.errors import UserError
+from s2igan.serving.limits import LARGEST_SEED, LEAST_TRUNCATION, MOST_PICTURES
+from s2igan.serving.model import SpeechToImage
+from s2igan.serving.recording import Recording, check_recording, read_recording
+
+
+class SpokenPictures(PythonModel):  # type: ignore[misc]
+    """Recordings in, PNG pictures out."""
+
+    def load_context(self, context: Any) -> None:
+        """Load the model folder that was logged."""
+        self._model = SpeechToImage.load(Path(context.artifacts["model"]))
+
+    def predict(
+        self,
+        context: Any,  # noqa: ARG002
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> list[dict[str, str]]:
+        """Draw what recordings describe.
+
+        Args:
+            context: not used.
+            model_input: one recording a row: ``recording``, a WAV, FLAC, OGG or MP3 file in base64;
+                or ``samples`` in [-1, 1] with ``rate_hz``.
+            params: ``count`` pictures of each in a row, ``seed`` of the noise, ``truncation`` of
+                it, 0 for none.
+
+        Returns:
+            For each row ``{"png": …}``, a PNG file in base64.
+
+        Raises:
+            MlflowException: if a recording is bad; a server answers with code 400 and one line.
+        """
+        asked = {"count": 1, "seed": 0, "truncation": 0.0} | (params or {})
+        try:
+            _check(asked)
+            recordings = [
+                _recording(row, f"of row {number}")
+                for number, row in enumerate(model_input.to_dict("records"))
+            ]
+            embeddings = self._model.embed(recordings)
+        except UserError as error:
+            raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from None
+        pictures = self._model.draw(
+            embeddings,
+            count=int(asked["count"]),
+            seed=int(asked["seed"]),
+            truncation=float(asked["truncation"]) or None,
+        )
+        return [{"png": _png(tile(row, columns=len(row)))} for row in pictures]
+
+
+def _check(asked: dict[str, Any]) -> None:
+    if not 1 <= asked["count"] <= MOST_PICTURES:
+        raise UserError("count", got=asked["count"], expected=f"1 to {MOST_PICTURES}")
+    if not 0 <= asked["seed"] <= LARGEST_SEED:
+        raise UserError("seed", got=asked["seed"], expected=f"0 to {LARGEST_SEED}")
+    if asked["truncation"] and not asked["truncation"] >= LEAST_TRUNCATION:
+        raise UserError(
+            "truncation",
+            got=asked["truncation"],
+            expected=f"at least {LEAST_TRUNCATION}, or 0 for none",
+        )
+
+
+def _png(sheet: Picture) -> str:
+    file = io.BytesIO()
+    Image.fromarray(sheet).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def _recording(row: dict[Any, Any], name: str) -> Recording:
+    if isinstance(file := row.get("recording"), str):
+        try:
+            content = base64.b64decode(file, validate=True)
+        except binascii.Error as error:
+            raise UserError(
+                f"recording {name}", got=str(error), expected="an audio file in base64"
+            ) from None
+        with tempfile.NamedTemporaryFile() as copy:
+            copy.write(content)
+            copy.flush()
+            return read_recording(Path(copy.name), name)
+    if (samples := row.get("samples")) is None:
+        raise UserError(f"recording {name}", got="none", expected="`recording`, or `samples`")
+    rate_hz = row.get("rate_hz")
+    if rate_hz is None or not np.isfinite(rate_hz):
+        raise UserError(f"recording {name}", got="no rate_hz", expected="samples a second")
+    return check_recording(np.asarray(samples, np.float64), round(rate_hz), name)
+
+
+mlflow.models.set_model(SpokenPictures())
