@@ -189,8 +189,6 @@ class _StageTracker(MlflowTracker):
 
 
 def _start(identity: RunIdentity) -> _StageTracker | None:
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     try:
         with _quiet_warnings():
             return _connect(identity)
@@ -247,6 +245,8 @@ def _client_and_experiment() -> tuple[Any, str]:
 
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     from mlflow import MlflowClient
 
     # The first use of a new database tells every migration, and the monitor its start and end.

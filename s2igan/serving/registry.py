@@ -1,11 +1,12 @@
 """Registers a model with MLflow, and moves the alias of the best."""
 
+import io
 import logging
 import os
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def register(spec: str | None, *, metric: str = METRIC, anyway: bool = False) ->
     with _mlflow() as (client, experiment):
         address, run_id = _log(folder, card, experiment)
         tags = {key: value for one in found.values() for key, value in one.tags().items()}
-        number = _registered(client, address, run_id, tags)
+        number = _registered(address, tags)
         present = _champion(client)
         moves, told = verdict(
             found[metric],
@@ -88,6 +89,7 @@ def _log(folder: Path, card: Mapping[str, Any], experiment: str) -> tuple[str, s
 
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     mlflow.set_tracking_uri(tracking_uri())
     identity = identify("register", "")
     sections = {key: card[key] for key in SECTIONS if key in card}
@@ -119,11 +121,12 @@ def _pictures(folder: Path) -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
-def _registered(client: Any, address: str, run_id: str, tags: Mapping[str, str]) -> str:
+def _registered(address: str, tags: Mapping[str, str]) -> str:
     """Make the logged model a version of :data:`NAME`; return its number."""
-    if not client.search_registered_models(f"name='{NAME}'"):
-        client.create_registered_model(NAME, description="Speech in, pictures out.")
-    made = client.create_model_version(NAME, address, run_id, tags=dict(tags))
+    import mlflow
+
+    with redirect_stderr(io.StringIO()):  # MLflow says there what is said below
+        made = mlflow.register_model(address, NAME, tags=dict(tags))
     return str(made.version)
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,21 @@ def test_everything_arrives_under_the_repository(client: Any, root: Path, tmp_pa
     assert [m.step for m in client.get_metric_history(run.info.run_id, "loss/g")] == [1, 2]
     paths = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert paths == {"images", "model"}
+
+
+def test_a_watched_run_carries_the_load_of_the_machine(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
+    with open_tracker(identity("train_sen"), watched=True) as tracker:
+        time.sleep(1)
+    run = run_of(client, tracker)
+    assert run.info.status == "FINISHED"
+    assert 0 <= run.data.metrics["system/cpu_utilization_percentage"] <= 100
+    assert run.data.metrics["system/system_memory_usage_megabytes"] > 0
+    with open_tracker(identity("evaluate")) as tracker:
+        pass
+    assert run_of(client, tracker).data.metrics == {}
 
 
 def test_stages_of_one_variant_share_a_parent(client: Any) -> None:
