@@ -83,6 +83,6 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def one_line(error: BaseException) -> str:
-    """Return the message of an error, without line breaks and not without end."""
-    words = " ".join(str(error).split()) or type(error).__name__
+    """Return the message of an error, without line breaks and a last full stop, not without end."""
+    words = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
