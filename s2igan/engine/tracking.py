@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "s2igan"
 _MAX_FAILURES = 3
+# Without it, the pages take the experiment for one about language models and hide its runs.
+_KIND, _TRAINING = "mlflow.experimentKind", "custom_model_development"
 
 
 class Tracker:
@@ -265,11 +267,14 @@ def tracking_uri() -> str:
 def _experiment(client: Any) -> str:
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
     if (found := client.get_experiment_by_name(name)) is not None:
+        if _KIND not in found.tags:
+            client.set_experiment_tag(found.experiment_id, _KIND, _TRAINING)
         return str(found.experiment_id)
     # MLflow would freeze the location to the folder of the first run, a temporary one perhaps.
     local = tracking_uri().startswith("sqlite:")
     location = (repository_root() / "mlruns").as_uri() if local else None
-    return str(client.create_experiment(name, artifact_location=location))
+    tags = {_KIND: _TRAINING}
+    return str(client.create_experiment(name, artifact_location=location, tags=tags))
 
 
 def _read_ids(path: Path, client: Any) -> dict[str, str]:

@@ -64,6 +64,19 @@ def test_everything_arrives_under_the_repository(client: Any, root: Path, tmp_pa
     assert paths == {"images", "model"}
 
 
+def test_the_pages_show_the_experiment_as_trainings(client: Any) -> None:
+    def kind() -> str:
+        experiment = client.get_experiment_by_name("s2igan")
+        return str(experiment.tags["mlflow.experimentKind"])
+
+    with open_tracker(identity("embed")):
+        assert kind() == "custom_model_development"
+    experiment = client.get_experiment_by_name("s2igan").experiment_id
+    client.set_experiment_tag(experiment, "mlflow.experimentKind", "finetuning")
+    with open_tracker(identity("embed")):
+        assert kind() == "finetuning"
+
+
 def test_a_watched_run_carries_the_load_of_the_machine(
     client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
