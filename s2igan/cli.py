@@ -13,8 +13,8 @@ from s2igan.serving.commands import add_commands
 from s2igan.serving.page_command import add_serve
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand and return its exit code; bad input is told in one line, with code 2."""
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all subcommands; each sets ``run``, which returns what is to be said."""
     parser = argparse.ArgumentParser(prog="s2igan", description="Speech in, pictures out.")
     commands = parser.add_subparsers(required=True, metavar="command")
     add_commands(commands.add_parser)
@@ -28,7 +28,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     push.set_defaults(run=_push)
     pull = commands.add_parser("pull", help="download the run cache and the outputs of dvc.lock")
     pull.set_defaults(run=_pull)
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand and return its exit code; bad input is told in one line, with code 2."""
+    arguments = build_parser().parse_args(argv)
     try:
         text: str = arguments.run(arguments)
     except UserError as error:
