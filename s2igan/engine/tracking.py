@@ -178,9 +178,10 @@ class _StageTracker(MlflowTracker):
         self._try(self._start_monitor)
 
     def _start_monitor(self) -> None:
-        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+        from mlflow.system_metrics import system_metrics_monitor
 
-        self._monitor = SystemMetricsMonitor(self.run_id, tracking_uri=tracking_uri())
+        untyped: Any = system_metrics_monitor
+        self._monitor = untyped.SystemMetricsMonitor(self.run_id, tracking_uri=tracking_uri())
         self._monitor.start()
 
     def finish(self, status: str) -> None:

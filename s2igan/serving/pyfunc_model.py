@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
 from PIL import Image
 
 from s2igan.engine.pictures import Picture, tile
@@ -22,7 +22,7 @@ from s2igan.serving.model import SpeechToImage
 from s2igan.serving.recording import Recording, check_recording, read_recording
 
 
-class SpokenPictures(PythonModel):  # type: ignore[misc]
+class SpokenPictures(PythonModel):
     """Recordings in, PNG pictures out."""
 
     def load_context(self, context: Any) -> None:

@@ -55,7 +55,8 @@ def weights_of(module: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def scales(pictures: np.ndarray[Any, Any]) -> list[Tensor]:
+def scales(pictures: object) -> list[Tensor]:
+    assert isinstance(pictures, np.ndarray)
     values = torch.from_numpy(pictures.astype(np.float64) / 127.5 - 1)
     return [
         values.reshape(len(values), side, -1, side, values.shape[1] // side, 3)

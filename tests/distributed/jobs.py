@@ -33,6 +33,7 @@ from s2igan.engine.distributed import (
 from s2igan.engine.launch import current_rank
 from s2igan.engine.session import plain_session
 from s2igan.engine.sync_norm import SyncBatchNorm1d, SyncBatchNorm2d
+from s2igan.rdg.augment import Drawn
 from s2igan.rdg.batches import Batch, TrainingPictures
 from s2igan.rdg.config import RdgConfig
 from s2igan.rdg.speech_source import EmbeddedSpeech, Sequences, SpokenSpeech
@@ -184,8 +185,8 @@ def sen(folder: Path, changes: dict[str, Any]) -> Tensors:
 class DoubleStep(RdgStep):
     """A step whose pictures are of float64, as everything else is here."""
 
-    def _prepared(self, pictures: Any, draws: torch.Generator) -> list[Tensor]:
-        return [scale.double() for scale in super()._prepared(pictures, draws)]
+    def _prepared(self, pictures: Tensor, drawn: list[Drawn]) -> list[Tensor]:
+        return [scale.double() for scale in super()._prepared(pictures, drawn)]
 
 
 def doubled(value: Any) -> Any:

@@ -113,8 +113,9 @@ def test_batches_hold_no_value_of_other_splits(inputs: dict[str, Path]) -> None:
             assert isinstance(value, np.ndarray)
             assert np.isfinite(value).all()
         assert np.isfinite(batch.wrong_seen).all()
+        assert isinstance(batch.real, np.ndarray)
         assert batch.real.shape == (4, 32, 32, 3)
-        assert batch.wrong is not None
+        assert isinstance(batch.wrong, np.ndarray)
         assert batch.wrong.dtype == np.uint8
 
 

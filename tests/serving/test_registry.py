@@ -38,8 +38,8 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """A repository with three registered models, and what was said of each."""
     root = write_pipeline(tmp_path_factory.mktemp("registered") / "repository")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"DVC_ROOT": str(root), "S2IGAN_DEVICE": "cpu"}.items():
-            patch.setenv(name, value)
+        for name, setting in {"DVC_ROOT": str(root), "S2IGAN_DEVICE": "cpu"}.items():
+            patch.setenv(name, setting)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.chdir(root)
         lines = []
