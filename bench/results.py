@@ -103,9 +103,12 @@ def _hand_over(weights: dict[str, Tensor], out: Path) -> None:
 def _hand_over_checkpoint(folder: Path, out: Path) -> str:
     # Two files are still to come: the figures and the list of the checkpoint's parts.
     room = FILES - len(list(out.iterdir())) - 2
+    newest = max(path.name for path in folder.glob("step-*.pt"))
     with tempfile.TemporaryDirectory() as temporary:
         archive = Path(
-            shutil.make_archive(f"{temporary}/{CHECKPOINT}", "tar", folder.parent, folder.name)
+            shutil.make_archive(
+                f"{temporary}/{CHECKPOINT}", "tar", folder.parent, f"{folder.name}/{newest}"
+            )
         )
         if archive.stat().st_size > room * LIMIT:
             return f"stays there: {archive.stat().st_size / MIB:.0f} MiB, room for {room * 16} MiB"

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +16,9 @@ from bench.parts import MIB
 from bench.synthetic import write_artifacts
 from s2igan.config import read_params
 from s2igan.engine.arrays import open_array
+from s2igan.engine.keeper import Keeper
 from s2igan.rdg.artifact import load_generator
 from s2igan.rdg.draw import draw
-from s2igan.rdg.training import RdgTraining
 from s2igan.vision.pixels import PackedPixels
 from stages.train_rdg import INPUTS, STAGE
 
@@ -128,15 +127,15 @@ def test_a_checkpoint_goes_on_from_parts_on_a_fresh_machine(
     for state in states:
         state.mkdir()
         shutil.copy(SMOKE, state / "params.yaml")
-    interval = RdgTraining._on_interval
+    after = Keeper.after
 
-    def broken_off(self: RdgTraining) -> Any:
-        interval(self)
-        if self.step == 4:
+    def broken_off(self: Keeper, step: int) -> None:
+        after(self, step)
+        if step == 4:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(RdgTraining, "_on_interval", broken_off)
+        patch.setattr(Keeper, "after", broken_off)
         assert train(artifacts, states[0], monkeypatch) == 130
     out = tmp_path / "out"
     out.mkdir()
