@@ -1,11 +1,19 @@
 """What all tests share: no tracking, no machine settings of the person who runs them."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 SETTINGS = ("DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _listening() -> None:
+    # Under nohup or behind an ampersand these arrive ignored, and what is started here inherits it.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
