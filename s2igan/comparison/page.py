@@ -32,7 +32,7 @@ _UNPAIRED = (
     "mean difference over the common seeds and, of several seeds, the smallest and the largest."
 )
 _CONTROLS = {
-    "generated": "pictures drawn from their own speech",
+    "generated": "pictures of the same utterances, drawn from their own speech",
     "mismatched_speech": "pictures drawn from another class's speech",
     "retrieved_training_pictures": "training pictures that SEN retrieves",
     "real": "real test pictures",
