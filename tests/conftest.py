@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Read when torch is loaded: processes that share the cores must not each start threads for all.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 SETTINGS = ("DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV")
 
 
