@@ -19,14 +19,15 @@ help:  ## list the targets
 .PHONY: env
 env: $(READY)  ## build the environment in .venv from requirements.lock
 
-# uv comes from the PATH, else it is installed into the environment that it then fills. The stages
-# run from this folder, so the package itself needs no installation.
+# uv comes from the PATH, else it is installed into the environment that it then fills. The package is
+# linked there for its command `s2igan`; the stages run from this folder.
 $(READY): requirements.lock pyproject.toml
 	@rm -f $@
 	@command -v uv >/dev/null || { $(PYTHON) -m venv $(VENV) && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check uv; }
 	@test -x $(BIN)/python || uv venv --quiet --python '>=3.11' $(VENV)
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) uv pip install --quiet --require-hashes -r requirements.lock
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PHONY: repro
