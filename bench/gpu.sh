@@ -9,8 +9,9 @@
 #          default bench/pieces
 # STATE    folder that outlives the call: pieces, artifacts, checkpoints; default ~/.s2igan-gpu
 # SECONDS_TO_TRAIN   after which the training is told to stop; default 480
+# STEPS    of the training, instead of rdg.steps of the parameters
 # RESULTS_BEFORE     results of an earlier call whose checkpoint a fresh machine goes on from
-# BENCH    arguments of `python -m bench.train` to run first, such as "--work rdg --paper"
+# BENCH    arguments of `python -m bench.train` to run first, such as "--work rdg --scales paper"
 #
 # Needs torch, torchvision, torchaudio and pandas; pydantic, PyYAML, pyarrow, safetensors, filelock
 # and tqdm are installed from wheels among the pieces where they are missing.
@@ -52,6 +53,16 @@ fi
 if [ -n "${BENCH:-}" ]; then
     # shellcheck disable=SC2086 # several arguments are meant
     "$python" -m bench.train $BENCH --params "$state/params.yaml" --out "$out/bench.json"
+fi
+
+if [ -n "${STEPS:-}" ]; then
+    "$python" - "$state/params.yaml" "$STEPS" <<'END'
+import sys, yaml
+path, steps = sys.argv[1:]
+params = yaml.safe_load(open(path))
+params["rdg"]["steps"] = int(steps)
+yaml.safe_dump(params, open(path, "w"), sort_keys=False)
+END
 fi
 
 if [ ! -f "$state/rdg/rdg.json" ]; then

@@ -2,8 +2,9 @@
 
     python -m bench.pack [--artifacts artifacts] [--params params.yaml] [--wheels wheels]
 
-Photographs become JPEG, embeddings float16; everything else goes as it is. Wheels that the other
-machine lacks travel along. `bench/gpu.sh` takes the pieces, in one call or in several.
+Training pictures become WebP, smaller where `--side` says so, and their embeddings float16; those
+of other splits stay behind. Everything else goes as it is. Wheels that the other machine lacks
+travel along. `bench/gpu.sh` takes the pieces, in one call or in several.
 """
 
 import argparse
@@ -11,9 +12,13 @@ import io
 import tarfile
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
@@ -22,17 +27,28 @@ from s2igan.engine.arrays import Ragged, RaggedWriter, open_array, write_array
 from s2igan.vision.pixels import PackedPixels, PixelWriter
 
 NAME = "inputs"
-QUALITY = 95
 WHOLE = {
     "corpus": ("index.parquet", "descriptions.parquet", "corpus.json"),
     "features": ("backbone.json", "backbone.safetensors"),
     "sen": ("*",),
     "weights": ("*",),
 }
-EMBEDDINGS = ("speech.npy", "image.npy")
+EMBEDDINGS = ("speech", "image")
+
+Picture = npt.NDArray[np.uint8]
 
 
-def pack(artifacts: Path, params: Path, out: Path, *, limit: int, wheels: Path | None) -> None:
+@dataclass(frozen=True)
+class Shape:
+    """How pictures travel: WebP of this quality, the shorter side at most ``side`` px."""
+
+    quality: int = 90
+    side: int | None = None
+
+
+def pack(
+    artifacts: Path, params: Path, out: Path, *, limit: int, wheels: Path | None, shape: Shape
+) -> None:
     """Write ``inputs.json`` and ``inputs.000``, … into ``out``.
 
     Args:
@@ -41,6 +57,7 @@ def pack(artifacts: Path, params: Path, out: Path, *, limit: int, wheels: Path |
         out: folder of the pieces.
         limit: most bytes of a piece.
         wheels: folder of wheels to take along, or None.
+        shape: of the pictures.
     """
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
@@ -49,7 +66,7 @@ def pack(artifacts: Path, params: Path, out: Path, *, limit: int, wheels: Path |
         with tarfile.open(archive, "w") as tar:
             tar.add(params, "params.yaml")
             _add_whole(tar, artifacts)
-            _write_light(folder, artifacts)
+            _write_light(folder, artifacts, shape)
             for path in sorted(folder.glob("light/**/*")):
                 if path.is_file():
                     tar.add(path, f"packed/{path.relative_to(folder / 'light')}")
@@ -65,24 +82,37 @@ def _add_whole(tar: tarfile.TarFile, artifacts: Path) -> None:
                 tar.add(path, f"packed/{folder}/{path.name}")
 
 
-def _write_light(folder: Path, artifacts: Path) -> None:
+def _write_light(folder: Path, artifacts: Path, shape: Shape) -> None:
     light = folder / "light"
     for name in ("features", "embeddings"):
         (light / name).mkdir(parents=True)
-    for name in EMBEDDINGS:
-        values = np.asarray(open_array(artifacts / "embeddings" / name))
-        write_array(light / "embeddings" / name, values.astype(np.float16))
-    pixels = PackedPixels(artifacts / "features")
     # Test pictures stay behind: the training never looks at them, and no figure is taken there.
-    splits = pd.read_parquet(artifacts / "corpus" / "index.parquet")["split"]
-    with RaggedWriter(light / "features", "jpeg", np.uint8) as writer:
-        for row, part in enumerate(splits):
-            writer.append(_jpeg(pixels[row]) if part == "train" else b"")
+    trains = pd.read_parquet(artifacts / "corpus" / "index.parquet")["split"].eq("train")
+    described = pd.read_parquet(artifacts / "corpus" / "descriptions.parquet")["image"]
+    kept = {"speech": trains.to_numpy()[described.to_numpy()], "image": trains.to_numpy()}
+    for name in EMBEDDINGS:
+        values = open_array(artifacts / "embeddings" / f"{name}.npy")
+        rows = np.flatnonzero(kept[name])
+        np.savez(
+            light / "embeddings" / f"{name}.npz",
+            rows=rows,
+            values=np.asarray(values[rows], np.float16),
+            count=np.array(len(values)),
+        )
+    pixels = PackedPixels(artifacts / "features")
+    with RaggedWriter(light / "features", "webp", np.uint8) as writer:
+        for row, train in enumerate(trains):
+            writer.append(_compressed(pixels[row], shape) if train else b"")
 
 
-def _jpeg(picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
+def _compressed(picture: Picture, shape: Shape) -> bytes:
+    image = Image.fromarray(picture)
+    if shape.side is not None and shape.side < min(image.size):
+        share = shape.side / min(image.size)
+        width, height = (max(shape.side, round(share * side)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
+    image.save(buffer, "WEBP", quality=shape.quality)
     return buffer.getvalue()
 
 
@@ -94,14 +124,21 @@ def unpack(packed: Path) -> None:
     if (features / "pixels.npy").is_file():
         return
     for name in EMBEDDINGS:
-        path = packed / "embeddings" / name
-        write_array(path, np.load(path).astype(np.float32))
-    pictures = Ragged(features, "jpeg")
-    blank = np.zeros((1, 1, 3), np.uint8)
-    with PixelWriter(features) as writer:
-        for row in range(len(pictures)):
-            data = bytes(pictures[row])
-            writer.append(np.asarray(Image.open(io.BytesIO(data))) if data else blank)
+        with np.load(packed / "embeddings" / f"{name}.npz") as light:
+            values = light["values"]
+            whole = np.zeros((int(light["count"]), *values.shape[1:]), np.float32)
+            whole[light["rows"]] = values
+        write_array(packed / "embeddings" / f"{name}.npy", whole)
+    pictures = Ragged(features, "webp")
+    with PixelWriter(features) as writer, ThreadPoolExecutor() as pool:
+        for picture in pool.map(lambda row: _expanded(pictures[row]), range(len(pictures))):
+            writer.append(picture)
+
+
+def _expanded(data: npt.NDArray[Any]) -> Picture:
+    if not len(data):
+        return np.zeros((1, 1, 3), np.uint8)
+    return np.asarray(Image.open(io.BytesIO(bytes(data))))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -114,13 +151,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("bench/pieces"))
     parser.add_argument("--limit-mib", type=float, default=40)
     parser.add_argument("--wheels", type=Path)
+    parser.add_argument("--quality", type=int, default=Shape.quality, help="of WebP, to 100")
+    parser.add_argument("--side", type=int, help="longest shorter side of a picture, px")
     parser.add_argument("--unpack", type=Path, help="a packed folder to turn back")
     args = parser.parse_args(argv)
     if args.unpack:
         unpack(args.unpack)
         return 0
     limit = int(args.limit_mib * MIB)
-    pack(args.artifacts, args.params, args.out, limit=limit, wheels=args.wheels)
+    pack(
+        args.artifacts,
+        args.params,
+        args.out,
+        limit=limit,
+        wheels=args.wheels,
+        shape=Shape(args.quality, args.side),
+    )
     for path in sorted(args.out.glob(f"{NAME}.*")):
         print(f"{path}  {path.stat().st_size / MIB:.1f} MiB")
     return 0

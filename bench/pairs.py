@@ -107,10 +107,9 @@ def take_turns(variants: Sequence[Variant], *, rounds: int, steps: int) -> None:
         rounds: turns of each.
         steps: of one turn.
     """
-    workers: list[tuple[Variant, _Worker]] = []
-    for variant in variants:
-        worker = _Worker(variant)
-        workers.append((variant, worker))
+    # All of them set up at once, and none takes a turn before the last is ready.
+    workers = [(variant, _Worker(variant)) for variant in variants]
+    for variant, worker in workers:
         try:
             ready = worker.hear()
         except VariantError as error:

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from s2igan.engine import kernels
 from s2igan.engine.ema import Ema
-from s2igan.rdg import generator, layers, step
+from s2igan.rdg import layers, normed, step
 from s2igan.rdg.generator import FIRST_SIDE, FirstStage
 from s2igan.rdg.layers import ConditionedConv
 from s2igan.rdg.networks import to_scales
@@ -23,8 +24,8 @@ from s2igan.vision.interface import Backbone, BackboneOutput
 def make_plain() -> None:
     """Replace what is clever, in this process and for good."""
     replaced: list[tuple[Any, str, Any]] = [
-        (layers, "glu", _glu),
-        (generator, "glu", _glu),
+        (normed, "glu", _glu),
+        (kernels, "usable", _never),
         (layers, "upsampled_conv", _upsampled_conv),
         (ConditionedConv, "forward", _conditioned_conv),
         (FirstStage, "forward", _first_stage),
@@ -46,6 +47,10 @@ class _PlainAdam(torch.optim.Adam):
 
 def _glu(x: Tensor) -> Tensor:
     return F.glu(x, dim=1)
+
+
+def _never(*_: Any) -> bool:
+    return False
 
 
 def _upsampled_conv(x: Tensor, weight: Tensor) -> Tensor:

@@ -1,26 +1,19 @@
-"""The authors' public trainer beside ours, called from a folder that holds their code.
+"""The authors' public trainers beside ours, called from a folder that holds their code.
 
-    python -m bench.train --work rdg --paper --reference DIR
+    python -m bench.train --work rdg sen_live --scales paper --reference DIR
 
 `DIR` is a copy of the repository xinshengwang/S2IGAN. Nothing of it is part of this project: its
-networks and its trainer are imported from there and called. Their code is of 2019; where a package
-it logs with is absent, something that does nothing stands in, and the image encoder has random
-weights, since speed does not depend on them. The published settings hold: float32, batch 24, the
-same terms as presets/cub.yaml. Runs on a GPU alone, as their code does.
+networks and its trainers are imported from there and called, with the published settings: float32,
+batch 24 and 128, the same terms as presets/cub.yaml. Runs on a GPU alone, as their code does. Their
+loaders are left out: a batch lies in the memory of the host before its step begins.
 """
 
-import importlib
-import sys
-import types
-from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 
+from bench.reference_sen import SenReference
+from bench.stand_ins import import_reference
 from bench.subjects import Setting, Subject
 
 SIZES = (64, 128, 256)
@@ -36,18 +29,11 @@ def open_reference(folder: str, setting: Setting) -> Subject:
     """
     if setting.device == "cpu":
         raise RuntimeError("the authors' trainer needs a CUDA device")
-    if not (Path(folder) / "steps" / "trainer.py").is_file():
-        raise RuntimeError(f"no steps/trainer.py in {folder!r}")
-    _stand_in()
-    sys.path.insert(0, folder)
-    try:
-        modules = [
-            importlib.import_module(name)
-            for name in ("steps.trainer", "models.model", "models.ImageModels", "utils.config")
-        ]
-        return _Reference(*modules, batch=setting.batch or 24)
-    except (ImportError, AttributeError, TypeError) as error:
-        raise RuntimeError(f"the authors' code does not start: {error}") from error
+    if setting.kind != "rdg":  # their loop has the image network in it in any case
+        return SenReference(folder, setting.batch or 128)
+    names = ["steps.trainer", "models.model", "models.ImageModels", "utils.config"]
+    modules = import_reference(folder, "steps/trainer.py", names)
+    return _Reference(*modules, batch=setting.batch or 24)
 
 
 class _Reference:
@@ -72,12 +58,15 @@ class _Reference:
         self._average = [parameter.detach().clone() for parameter in run.netG.parameters()]
         self.images, self._run, self._noise_size = batch, run, cfg.GAN.Z_DIM
         self._speech_size = cfg.SPEECH.DIMENSION
+        self._sets = [
+            [torch.rand(batch, 3, size, size) * 2 - 1 for size in SIZES] for _ in range(2)
+        ]
 
     def step(self) -> None:
         run, batch = self._run, self.images
-        # In their loop a loader delivers float pictures to the host's memory.
-        sets = [[torch.rand(batch, 3, size, size) * 2 - 1 for size in SIZES] for _ in range(2)]
-        run.real_imgs, run.wrong_imgs = ([image.cuda() for image in scales] for scales in sets)
+        run.real_imgs, run.wrong_imgs = (
+            [image.cuda() for image in scales] for scales in self._sets
+        )
         run.similar_imgs = run.real_imgs[-1].flip(0)
         run.class_ids = torch.arange(batch)
         run.txt_embedding = torch.randn(batch, self._speech_size, device="cuda")
@@ -103,38 +92,3 @@ def _configure(cfg: Any, batch: int) -> None:
     cfg.GAN.Z_DIM, cfg.GAN.EMBEDDING_DIM, cfg.GAN.R_NUM = 100, 128, 2
     cfg.GAN.B_CONDITION = cfg.GAN.MDisc = True
     cfg.SPEECH.DIMENSION = 1024
-
-
-def _stand_in() -> None:
-    # Old names that have gone, and packages that the step itself has no use for.
-    made: Callable[..., Any] = torchvision.models.inception_v3
-    torchvision.models.inception_v3 = partial(_untrained, made)
-    absent: dict[str, dict[str, Any]] = {
-        "tensorboardX": {"FileWriter": object, "summary": types.SimpleNamespace()},
-        "six": {},
-        "six.moves": {"range": range},
-        "easydict": {"EasyDict": _Attributes},
-    }
-    for name, content in absent.items():
-        with suppress(ImportError):
-            importlib.import_module(name)
-            continue
-        module = types.ModuleType(name)
-        vars(module).update(content)
-        sys.modules[name] = module
-
-
-def _untrained(made: Callable[..., Any], *_: Any, **settings: Any) -> Any:
-    kept = {k: v for k, v in settings.items() if k in ("transform_input", "aux_logits")}
-    return made(weights=None, init_weights=False, **kept)
-
-
-class _Attributes(dict[str, Any]):
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError as error:
-            raise AttributeError(name) from error
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self[name] = value

@@ -11,7 +11,7 @@ import torch
 
 from s2igan.config import Params, read_params
 from s2igan.corpora.index import Corpus
-from s2igan.engine.runtime import Acceleration
+from s2igan.engine.ahead import made_ahead
 from s2igan.engine.session import plain_session
 from s2igan.rdg.batches import Batch, TrainingPictures
 from s2igan.rdg.draw import draw, noise_vectors
@@ -52,7 +52,6 @@ class Setting:
         precision: instead of the parameters' own, or None.
         batch: instead of the parameters' own, or None.
         device: where.
-        acceleration: see :class:`RdgStep`.
     """
 
     params: str
@@ -62,7 +61,6 @@ class Setting:
     precision: Literal["float32", "bfloat16"] | None = None
     batch: int | None = None
     device: str = "cpu"
-    acceleration: Acceleration = "auto"
 
     def read(self) -> Params:
         """Read the parameters with what is changed about them."""
@@ -126,7 +124,7 @@ class _Rdg:
             embed_image=embed,
             encoder=speech.learning,
             device=device,
-            acceleration="off" if setting.plain else setting.acceleration,
+            acceleration="off" if setting.plain else "auto",
         )
         self.images, self._number = config.batch_size, 0
         self._batches = self._in_turn() if setting.plain else self._stream.ahead(0, _FAR)
@@ -148,7 +146,13 @@ class _Sen:
         data = SenData(folder / "corpus", folder / "features")
         self._training = SenTraining(config, data, plain_session(str(device)))
         self._training.model.train()
-        self.images, self._device = config.batch, device
+        self.images = config.batch
+        stream = self._training.stream
+        self._batches = (
+            map(stream.__getitem__, range(_FAR))
+            if setting.plain
+            else made_ahead(stream.__getitem__, 0, _FAR)
+        )
         self._live, self._number = setting.kind == "sen_live", 0
         self._crop, self._count = params.features.crop, len(data.backbone)
         if setting.plain:
@@ -166,9 +170,9 @@ class _Sen:
 
     def step(self) -> None:
         training = self._training
-        batch = training.stream[self._number].to(self._device)
+        batch = training.placed(next(self._batches))
         if self._live:
-            batch = type(batch)(batch.frames, batch.lengths, self._look(), batch.labels)
+            batch = batch._replace(features=self._look())
         training._update(batch)
         training.step = self._number = self._number + 1
 
@@ -178,7 +182,8 @@ class _Sen:
         rows = rng.integers(0, self._count, self.images)
         crops = self._pixels.crops(rows, self._crop, rng)
         pictures = crops.cut() if isinstance(crops, Crops) else torch.from_numpy(crops)
-        images = pictures.to(self._device).permute(0, 3, 1, 2).float() / 255
+        device = self._training.session.device
+        images = pictures.to(device).permute(0, 3, 1, 2).float() / 255
         return torch.cat([network(images).features.float() for network in self._backbones], dim=1)
 
 

@@ -3,9 +3,9 @@
     python -m bench.train [--work rdg sen ...] [--artifacts artifacts] [--out bench.json]
 
 Without `--artifacts` the data are noise of the right shapes. Every variant runs in a process of its
-own; they take turns, so that a shared machine's moods meet all of them. `--paper` adds the sizes
-and terms of presets/cub.yaml; on a GPU the best batch is found by doubling. `--reference DIR` adds
-the authors' public trainer from a folder. bench/README.md says what each number means.
+own; they take turns, so that a shared machine's moods meet all of them. `--scales paper` takes the
+sizes and terms of presets/cub.yaml, on a GPU with larger batches too. `--reference DIR` adds the
+authors' public trainers from a folder. bench/README.md says what each number means.
 """
 
 import argparse
@@ -28,39 +28,22 @@ from bench.synthetic import write_artifacts
 from s2igan.config import read_params
 
 PAPER = "presets/cub.yaml"
-LARGEST_BATCH = 1024
+TRAININGS = ("rdg", "sen", "sen_live")
 
 
-def variants_of(base: Setting, reference: str | None, accelerations: list[str]) -> list[Variant]:
+def variants_of(base: Setting, reference: str | None, batches: list[int]) -> list[Variant]:
     """Return ours, plain, and what else is to take turns with them."""
-    ours = [
-        Variant(f"ours, {name}" if len(accelerations) > 1 else "ours", _accelerated(base, name))
-        for name in accelerations
-    ]
-    found = [*ours, Variant("plain", replace(base, plain=True))]
-    if base.params == PAPER and base.kind == "rdg":
-        found.insert(len(ours), Variant("ours in bfloat16", replace(base, precision="bfloat16")))
-    if reference and base.kind == "rdg":
-        found.append(Variant("reference", base, reference))
+    found = [Variant("ours", base), Variant("plain", replace(base, plain=True))]
+    if base.params != PAPER:
+        return found
+    if base.kind in TRAININGS:
+        found.insert(1, Variant("ours in bfloat16", replace(base, precision="bfloat16")))
+        if reference:
+            found.append(Variant("reference", base, reference))
+    if base.kind == "rdg" and base.device != "cpu":
+        larger = [replace(base, batch=batch, precision="bfloat16") for batch in batches]
+        found += [Variant("ours in bfloat16", setting) for setting in larger]
     return found
-
-
-def _accelerated(base: Setting, name: str) -> Setting:
-    return Setting(**{**vars(base), "acceleration": name})
-
-
-def best_batch(base: Setting, *, rounds: int, steps: int) -> list[Variant]:
-    """Double the batch until memory ends; return every size that was tried."""
-    tried: list[Variant] = []
-    batch = base.batch or 24
-    while batch < LARGEST_BATCH:
-        batch *= 2
-        variant = Variant(f"ours, batch {batch}", replace(base, batch=batch, precision="bfloat16"))
-        take_turns([variant], rounds=rounds, steps=steps)
-        tried.append(variant)
-        if variant.problem:
-            break
-    return tried
 
 
 def measure(
@@ -71,41 +54,47 @@ def measure(
     paper = base.params == PAPER
     steps = args.paper_steps if paper and not on_gpu else args.steps
     rounds = 1 if paper and not on_gpu else args.rounds
-    accelerations = args.accelerations if on_gpu else ["auto"]
-    found = variants_of(base, args.reference, accelerations)
+    found = variants_of(base, args.reference, args.batches)
     take_turns(found, rounds=rounds, steps=steps)
-    if on_gpu and paper and base.kind == "rdg":
-        found += best_batch(base, rounds=rounds, steps=steps)
     rows = [variant.row(work, rates) for variant in found]
-    plain = next((r for r in rows if r["variant"] == "plain" and "rounds" in r), None)
+    compare(rows)
     for row in rows:
-        if plain and "rounds" in row:
-            medians = (r["images_per_second"]["median"] for r in (row, plain))
-            row["times_plain"] = next(medians) / next(medians)
-            row["times_plain_cpu"] = plain["cpu_ms_per_image"] / row["cpu_ms_per_image"]
         print(line(row), flush=True)
     return rows
 
 
+def compare(rows: list[dict[str, Any]]) -> None:
+    """Add to each row how many times as fast it is as ``plain`` and as ``reference``."""
+    measured = [row for row in rows if "rounds" in row]
+    others = {row["variant"]: row for row in measured if row["variant"] in ("plain", "reference")}
+    for row in measured:
+        for name, other in others.items():
+            medians = (r["images_per_second"]["median"] for r in (row, other))
+            row[f"times_{name}"] = next(medians) / next(medians)
+        if plain := others.get("plain"):
+            row["times_plain_cpu"] = plain["cpu_ms_per_image"] / row["cpu_ms_per_image"]
+
+
 HEADER = (
     "| work | variant | precision | batch | images/s min / median / max "
-    "| × plain | × plain in CPU time | CPU ms/image | peak MB | GFLOP/image | of matmul rate |\n"
-    "|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+    "| × plain | × reference | × plain in CPU time | CPU ms/image | peak MB | GFLOP/image "
+    "| of matmul rate |\n"
+    "|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
 )
 
 
 def line(row: dict[str, Any]) -> str:
     """Return one row of the table in Markdown."""
     if "problem" in row:
-        return f"| {row['work']} | {row['variant']} | {row['problem']} | | | | | | | | |"
+        return f"| {row['work']} | {row['variant']} | {row['problem']} | | | | | | | | | |"
     speed = row["images_per_second"]
     share = row["share_of_matmul"]
-    times, of_cpu = (row.get(name) for name in ("times_plain", "times_plain_cpu"))
+    times = [row.get(f"times_{name}") for name in ("plain", "reference", "plain_cpu")]
     return (
         f"| {row['work']} | {row['variant']} | {row['precision']} | {row['batch']} "
         f"| {speed['min']:.4g} / {speed['median']:.4g} / {speed['max']:.4g} "
-        f"| {'' if times is None else f'{times:.2f}'} "
-        f"| {'' if of_cpu is None else f'{of_cpu:.2f}'} | {row['cpu_ms_per_image']:.3g} "
+        f"| {' | '.join('' if value is None else f'{value:.2f}' for value in times)} "
+        f"| {row['cpu_ms_per_image']:.3g} "
         f"| {row['peak_mb']:.0f} | {row['gflop_per_image']:.3g} "
         f"| {'' if not share else f'{100 * share:.0f} %'} |"
     )
@@ -141,10 +130,20 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--work", nargs="+", choices=get_args(Kind), default=list(get_args(Kind)))
     parser.add_argument("--rounds", type=int, default=5, help="turns of each variant")
     parser.add_argument("--steps", type=int, default=4, help="steps of a turn")
-    parser.add_argument("--paper", action="store_true", help=f"measure {PAPER} too")
-    parser.add_argument("--paper-steps", type=int, default=1, help="its steps on a CPU")
-    parser.add_argument("--paper-batch", type=int, help="its batch; default the preset's")
-    parser.add_argument("--accelerations", nargs="+", default=["off", "graphs", "compile"])
+    parser.add_argument(
+        "--scales",
+        nargs="+",
+        choices=["default", "paper"],
+        default=["default"],
+        help=f"paper: the sizes and terms of {PAPER}",
+    )
+    parser.add_argument(
+        "--paper-steps", type=int, default=1, help="steps of the scale paper on a CPU"
+    )
+    parser.add_argument("--paper-batch", type=int, help="batch of the scale paper")
+    parser.add_argument(
+        "--batches", type=int, nargs="*", default=[128, 256], help="larger ones of RDG on a GPU"
+    )
     parser.add_argument("--reference", help="folder of the authors' public code")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     return parser.parse_args(argv)
@@ -160,9 +159,9 @@ def main(argv: list[str] | None = None) -> int:
         f"{report['machine']}\nmatmul GFLOP/s: { ({k: round(v / 1e9) for k, v in rates.items()}) }"
     )
     print(f"\n{HEADER}", flush=True)
-    scales = [(args.params, "default", None)]
-    scales += [(PAPER, "paper", args.paper_batch)] if args.paper else []
-    for params, scale, batch in scales:
+    of_scale = {"default": (args.params, None), "paper": (PAPER, args.paper_batch)}
+    for scale in args.scales:
+        params, batch = of_scale[scale]
         with tempfile.TemporaryDirectory() as temporary:
             folder = args.artifacts
             if folder is None or args.synthetic or scale == "paper":

@@ -43,6 +43,8 @@ def serve(orders: TextIO, answers: TextIO) -> None:
     asked = json.loads(next(lines))
     reference = asked.pop("reference", None)
     setting = Setting(**asked)
+    # Trainings ask the machine's settings.
+    os.environ["S2IGAN_ACCELERATION"] = "off" if setting.plain else "auto"
     device = torch.device(setting.device)
     subject = _open(setting, reference)
     count = 0 if reference else _operations(subject)
@@ -64,6 +66,8 @@ def _open(setting: Setting, reference: str | None) -> Subject:
         make_plain()
     elif setting.device == "cpu":
         keep_freed_memory()
+    else:
+        torch.backends.cudnn.benchmark = True  # as a stage that chooses a GPU does
     return open_subject(setting)
 
 

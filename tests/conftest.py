@@ -10,6 +10,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Read when torch is loaded: processes that share the cores must not each start threads for all.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+if not any(Path("/dev").glob("nvidia[0-9]*")):
+    # Read when Triton is loaded, by whomever: its kernels then run on a CPU, slowly.
+    os.environ["TRITON_INTERPRET"] = "1"
+
 SETTINGS = ("DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV")
 
 

@@ -6,7 +6,8 @@ device can be captured; where the capture fails, the step runs as it is, and why
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,11 +25,13 @@ class CapturedStep:
     Args:
         run: inputs on the device → scalars on the device.
         device: a CUDA device.
+        pool: memory shared with other graphs, of :func:`torch.cuda.graph_pool_handle`; they never
+            run at once.
     """
 
-    def __init__(self, run: Run, device: torch.device) -> None:
-        self._run, self._device = run, device
-        self._calls, self._refused = 0, False
+    def __init__(self, run: Run, device: torch.device, pool: Any = None) -> None:
+        self._run, self._device, self._pool = run, device, pool
+        self._calls, self.refused = 0, False
         self._stream: torch.cuda.Stream | None = None
         self._graph: torch.cuda.CUDAGraph | None = None
         self._inputs: list[Tensor] = []
@@ -37,7 +40,7 @@ class CapturedStep:
     def __call__(self, inputs: Sequence[Tensor]) -> Mapping[str, Tensor]:
         """Take one step; the results of a replay hold until the next call."""
         self._calls += 1
-        if self._refused:
+        if self.refused:
             return self._run(inputs)
         if self._calls <= WARM_UP:
             return self._aside(inputs)
@@ -66,10 +69,10 @@ class CapturedStep:
         try:
             graph = torch.cuda.CUDAGraph()
             # Batches are prepared by another thread meanwhile, which has no part in the graph.
-            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
                 self._results = self._run(self._inputs)
         except RuntimeError as error:
-            self._refused, self._inputs = True, []
+            self.refused, self._inputs = True, []
             reason = " ".join(str(error).split())[:200]
             sys.stderr.write(f"cuda graph: not used, steps run one kernel at a time: {reason}\n")
             return False
@@ -77,10 +80,36 @@ class CapturedStep:
         return True
 
 
-def compile_problem(device: torch.device) -> str | None:
-    """Return in one line why ``torch.compile`` is of no use on ``device``, or None where it is."""
-    try:
-        torch.compile(torch.sin)(torch.ones(8, device=device))
-    except Exception as error:
-        return " ".join(str(error).split())[:200]
-    return None
+class CapturedSteps:
+    """One training step in several forms, each of which is a graph of its own.
+
+    Where the capture of one form fails, no other is tried.
+
+    Args:
+        device: a CUDA device.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._pool: Any = None
+        self._steps: dict[Hashable, CapturedStep] = {}
+
+    def __call__(self, form: Hashable, run: Run, inputs: Sequence[Tensor]) -> Mapping[str, Tensor]:
+        """Take one step; the results of a replay hold until the next call.
+
+        Args:
+            form: what tells the step from those that do other work or have other shapes.
+            run: see :class:`CapturedStep`; that of the form's first call is kept.
+            inputs: of this call.
+        """
+        if any(step.refused for step in self._steps.values()):
+            return run(inputs)
+        if form not in self._steps:
+            if self._pool is None and self._device.type == "cuda":
+                self._pool = torch.cuda.graph_pool_handle()
+            self._steps[form] = CapturedStep(run, self._device, self._pool)
+        return self._steps[form](inputs)
+
+    def forget(self) -> None:
+        """Capture anew, since something that the graphs point at has moved."""
+        self._steps = {}

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from s2igan.engine.section import Section
 from s2igan.errors import UserError
 
-Acceleration = Literal["auto", "off", "graphs", "compile"]
+Acceleration = Literal["auto", "off"]
 
 SETTINGS = (
     "device",
@@ -43,8 +43,8 @@ class Runtime(Section):
     )
     acceleration: Acceleration = Field(
         "auto",
-        description="of trainings on a GPU; graphs: a step is one CUDA graph, compile: of compiled "
-        "networks, off: neither, auto: graphs",
+        description="on a GPU; auto: a training step is one CUDA graph, with kernels of this "
+        "project in it, off: PyTorch's own operations, one by one",
     )
 
     @property

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from s2igan.rdg.layers import full_precision, glu
+from s2igan.rdg.layers import full_precision
+from s2igan.rdg.normed import glu
 
 
 class Condition(NamedTuple):

@@ -12,13 +12,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from s2igan.engine.sync_norm import SyncBatchNorm2d
 from s2igan.rdg.layers import ConditionedConv, full_precision, initialise
+from s2igan.rdg.normed import SLOPE, LeakyBatchNorm2d
 
 LAST_SIDE = 4  # side of the trunk's last map, px
-SLOPE = 0.2
 
 
 class Verdict(NamedTuple):
@@ -29,17 +27,14 @@ class Verdict(NamedTuple):
 
 
 def _down(in_channels: int, out_channels: int, norm: bool = True) -> nn.Sequential:
-    layers: list[nn.Module] = [nn.Conv2d(in_channels, out_channels, 4, 2, 1, bias=False)]
-    if norm:
-        layers.append(SyncBatchNorm2d(out_channels))
-    return nn.Sequential(*layers, nn.LeakyReLU(SLOPE))
+    follows: nn.Module = LeakyBatchNorm2d(out_channels) if norm else nn.LeakyReLU(SLOPE)
+    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 4, 2, 1, bias=False), follows)
 
 
 def _same(in_channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, 1, 1, bias=False),
-        SyncBatchNorm2d(out_channels),
-        nn.LeakyReLU(SLOPE),
+        LeakyBatchNorm2d(out_channels),
     )
 
 
@@ -75,7 +70,7 @@ class Discriminator(nn.Module):
             channels //= 2
         self.trunk = nn.Sequential(*trunk)
         self.joint = ConditionedConv(condition_dim, width, width)
-        self.joint_norm = SyncBatchNorm2d(width)
+        self.joint_norm = LeakyBatchNorm2d(width)
         # A 4×4 convolution of a 4×4 map is a linear layer, and faster as one, in float32.
         self.conditional = nn.Linear(width * LAST_SIDE**2, 1)
         self.unconditional = nn.Linear(width * LAST_SIDE**2, 1)
@@ -88,8 +83,7 @@ class Discriminator(nn.Module):
 
     def conditional_logits(self, features: Tensor, condition: Tensor) -> Tensor:
         """``(N, width, 4, 4)`` features beside ``(N, condition_dim)`` → ``(N,)`` float32."""
-        joint = F.leaky_relu(self.joint_norm(self.joint(features, condition)), SLOPE)
-        return _logits(self.conditional, joint)
+        return _logits(self.conditional, self.joint_norm(self.joint(features, condition)))
 
     def verdict(self, features: Tensor, condition: Tensor) -> Verdict:
         """Both logits of pictures whose :meth:`features` are known."""

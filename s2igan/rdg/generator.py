@@ -10,7 +10,6 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from s2igan.engine.sync_norm import SyncBatchNorm1d, SyncBatchNorm2d
 from s2igan.rdg.conditioning import Condition, ConditioningAugmentation
@@ -18,10 +17,11 @@ from s2igan.rdg.layers import (
     ConditionedConv,
     ResidualBlock,
     UpBlock,
+    enlarged,
     full_precision,
-    glu,
     initialise,
 )
+from s2igan.rdg.normed import glu, norm_glu
 
 Dense = Literal["none", "paper", "released"]
 FIRST_SIDE = 4  # side of the map that the first linear layer makes, px
@@ -86,12 +86,9 @@ class NextStage(nn.Module):
         """Earlier maps, the last one ``(N, C, H, W)``, → ``(N, C/2, 2H, 2W)``."""
         last = maps[-1]
         side = last.shape[-1]
-        resized = [
-            F.interpolate(earlier, scale_factor=float(side // earlier.shape[-1]), mode="nearest")
-            for earlier in maps[:-1]
-        ]
+        resized = [enlarged(earlier, side // earlier.shape[-1]) for earlier in maps[:-1]]
         joined = torch.cat([*resized, last], dim=1) if resized else last
-        out = self.residual(glu(self.norm(self.joint(joined, condition))))
+        out = self.residual(norm_glu(self.norm, self.joint(joined, condition)))
         if self.join_input:
             out = torch.cat([out, last], dim=1)  # (N, 2C, H, W)
         upsampled: Tensor = self.up(out)

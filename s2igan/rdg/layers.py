@@ -3,28 +3,22 @@
 Images and feature maps are NCHW; the trainer keeps them in channels_last memory.
 """
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from s2igan.engine.sync_norm import SyncBatchNorm2d
+from s2igan.rdg.normed import norm_alone, norm_glu
 
 SPREAD_FROM = 8  # shortest side of the maps whose upsampling is folded into a convolution, px
+SPREAD_FROM_ON_GPU = 64  # the same where a transposed convolution is slower than a plain one
 
 
 def full_precision(x: Tensor) -> Tensor:
     """Return ``x`` in float32, or in float64 where it is that already."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
-
-
-def glu(x: Tensor) -> Tensor:
-    """Gated linear unit over the channels: ``(N, 2C, ...)`` → ``(N, C, ...)``.
-
-    Written out because :func:`torch.nn.functional.glu` is several times slower on channels_last
-    maps; the copy of the gate lets the sigmoid run over dense memory, another factor of two.
-    """
-    value, gate = x.chunk(2, dim=1)
-    return value * torch.sigmoid(gate.clone())
 
 
 class ConvGlu(nn.Module):
@@ -37,7 +31,7 @@ class ConvGlu(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, in, H, W)`` → ``(N, out, H, W)``."""
-        return glu(self.norm(self.conv(x)))
+        return norm_glu(self.norm, self.conv(x))
 
 
 class UpBlock(nn.Module):
@@ -49,7 +43,17 @@ class UpBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, in, H, W)`` → ``(N, out, 2H, 2W)``."""
-        return glu(self.block.norm(upsampled_conv(x, self.block.conv.weight)))
+        return norm_glu(self.block.norm, upsampled_conv(x, self.block.conv.weight))
+
+
+def enlarged(x: Tensor, factor: int) -> Tensor:
+    """Nearest-neighbour upsampling, ``(N, C, H, W)`` → ``(N, C, factor * H, factor * W)``.
+
+    Autocast would make float32 maps of it, which a GPU feels.
+    """
+    aside = torch.autocast("cuda", enabled=False) if x.is_cuda else nullcontext()
+    with aside:
+        return F.interpolate(x, scale_factor=float(factor), mode="nearest")
 
 
 def upsampled_conv(x: Tensor, weight: Tensor) -> Tensor:
@@ -66,9 +70,8 @@ def upsampled_conv(x: Tensor, weight: Tensor) -> Tensor:
     Returns:
         ``(N, out, 2H, 2W)``.
     """
-    if x.shape[-1] < SPREAD_FROM:
-        upsampled = F.interpolate(x, scale_factor=2.0, mode="nearest")  # (N, in, 2H, 2W)
-        return F.conv2d(upsampled, weight, padding=1)
+    if x.shape[-1] < (SPREAD_FROM_ON_GPU if x.is_cuda else SPREAD_FROM):
+        return F.conv2d(enlarged(x, 2), weight, padding=1)
     mirrored = F.pad(weight.flip(2, 3), (1, 1, 1, 1))
     spread = F.avg_pool2d(mirrored, 2, stride=1, divisor_override=1)  # (out, in, 4, 4)
     return F.conv_transpose2d(x, spread.transpose(0, 1), stride=2, padding=1)
@@ -85,7 +88,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, H, W)`` → ``(N, C, H, W)``."""
-        out: Tensor = x + self.norm(self.conv(self.block(x)))
+        out: Tensor = x + norm_alone(self.norm, self.conv(self.block(x)))
         return out
 
 

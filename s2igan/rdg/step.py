@@ -6,7 +6,6 @@ mismatched pictures pass a discriminator separately, each batch with its own sta
 norms.
 """
 
-import sys
 from typing import Any, cast
 
 import torch
@@ -22,7 +21,7 @@ from s2igan.engine.distributed import (
     world,
 )
 from s2igan.engine.ema import Ema
-from s2igan.engine.graphs import CapturedStep, compile_problem
+from s2igan.engine.graphs import CapturedSteps
 from s2igan.engine.runtime import Acceleration
 from s2igan.engine.seeding import torch_generator
 from s2igan.rdg import losses
@@ -59,8 +58,7 @@ class RdgStep:
         encoder: where a speech encoder begins that learns with the generator; None where batches
             hold embeddings.
         device: where to compute.
-        acceleration: on a GPU, whether a step becomes a CUDA graph (``auto`` and ``graphs``),
-            whether the networks are compiled too (``compile``), or neither (``off``).
+        acceleration: whether a step on a GPU becomes a CUDA graph.
     """
 
     def __init__(
@@ -87,7 +85,11 @@ class RdgStep:
         self._adam_g = self._adam(self.generator, config.lr_g)
         self._adam_d = self._adam(nn.ModuleList(self.discriminators), config.lr_d)
         self.learning = None if encoder is None else self._learning(encoder)
-        self._accelerate(acceleration)
+        # Speech that an encoder reads has a new length in every step, and a graph has one shape;
+        # several processes meet within a step.
+        accelerated = device.type == "cuda" and acceleration != "off"
+        self._captures = accelerated and world() == 1 and self.learning is None
+        self._graphs = CapturedSteps(device)
 
     def __call__(self, step: int, batch: Batch) -> dict[str, Tensor]:
         """Update every network once; return every loss term as a detached scalar.
@@ -104,15 +106,13 @@ class RdgStep:
         guided = step % config.rs_every == 0
         if not self._captures:
             return self._update(placed, guided)
-        return dict(self._captured(placed, guided)(placed.tensors()))
-
-    def _captured(self, placed: Placed, guided: bool) -> CapturedStep:
-        if guided not in self._graphs:
-            self._graphs[guided] = CapturedStep(
+        return dict(
+            self._graphs(
+                guided,
                 lambda tensors: self._update(placed.with_tensors(list(tensors)), guided),
-                self.device,
+                placed.tensors(),
             )
-        return self._graphs[guided]
+        )
 
     def _update(self, batch: Placed, guided: bool) -> dict[str, Tensor]:
         config = self.config
@@ -214,20 +214,6 @@ class RdgStep:
             total = total + config.matching_weight * match
         return total
 
-    def _accelerate(self, acceleration: Acceleration) -> None:
-        # Speech that an encoder reads has a new length in every step, and a graph has one shape;
-        # several processes meet within a step.
-        alone = world() == 1
-        wanted = self.device.type == "cuda" and acceleration != "off"
-        self._captures = wanted and alone and self.learning is None
-        self._graphs: dict[bool, CapturedStep] = {}
-        if wanted and acceleration == "compile":
-            if problem := compile_problem(self.device):
-                sys.stderr.write(f"torch.compile: not used: {problem}\n")
-                return
-            for module in (self.generator, *(judge.trunk for judge in self.discriminators)):
-                module.compile()
-
     def _supervision(self, embedding_dim: int) -> Supervision:
         return Supervision(
             embedding_dim=embedding_dim,
@@ -320,7 +306,7 @@ class RdgStep:
             self.supervision.load_state_dict(state["supervision"])
         if self.learning is not None:
             self.learning.load_state_dict(state["encoder"])
-        self._graphs = {}  # they know the optimisers' old places
+        self._graphs.forget()  # they know the optimisers' old places
 
 
 def _discriminator_terms(

@@ -8,12 +8,13 @@ step's batch follows from the seed and its number alone, so a resumed run sees w
 import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from s2igan.engine.arrays import Array, Ragged
 from s2igan.engine.device import sent
@@ -46,12 +47,12 @@ class Augmentation:
     feature_dropout: float = 0.0
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """One training step's pairs.
 
     Args:
-        frames: (B, T, bands) log-mel or (B, T) byte values, float32, zero past the end.
+        frames: (B, T, bands) log-mel or (B, T) byte values, zero past the end; float32 where
+            networks take it, as it is stored before that.
         lengths: (B,) int64, real frames or bytes.
         features: (B, D) float32, backbone features.
         labels: (B,) int64, dense over the training classes.
@@ -62,10 +63,17 @@ class Batch:
     features: Tensor
     labels: Tensor
 
-    def to(self, device: torch.device) -> "Batch":
-        """Copy the batch to ``device``, without waiting for a GPU to take it."""
-        values = (self.frames, self.lengths, self.features, self.labels)
-        return Batch(*(sent(value.numpy(), device) for value in values))
+    def to(self, device: torch.device, *, multiple: int = 1) -> "Batch":
+        """Copy the batch to ``device``, without waiting for a GPU to take it.
+
+        Args:
+            device: where the networks are.
+            multiple: T becomes a multiple of it by more zeros.
+        """
+        frames, *others = (sent(value.numpy(), device) for value in self)
+        lacking = -frames.shape[1] % multiple
+        frames = F.pad(frames.float(), (0, 0) * (frames.dim() - 2) + (0, lacking))
+        return Batch(frames, *others)
 
 
 def release_pages(array: Array) -> None:
@@ -79,18 +87,22 @@ def release_pages(array: Array) -> None:
         mapping.madvise(mmap.MADV_DONTNEED)
 
 
-def pad_frames(sequences: Ragged, utterances: Rows) -> tuple[npt.NDArray[np.float32], Rows]:
+def pad_frames(
+    sequences: Ragged, utterances: Rows, dtype: npt.DTypeLike = np.float32
+) -> tuple[npt.NDArray[Any], Rows]:
     """Stack utterances, zeros on the right.
 
     Args:
         sequences: of every utterance, (T, bands) float16 log-mel or (T,) uint8 characters.
         utterances: (B,) row numbers.
+        dtype: of what is returned.
 
     Returns:
-        (B, T_max, bands) or (B, T_max) float32 and (B,) int64 lengths.
+        (B, T_max, bands) or (B, T_max) and (B,) int64 lengths.
     """
     lengths = sequences.lengths[utterances]
-    frames = np.zeros((len(utterances), lengths.max(), *sequences.values.shape[1:]), np.float32)
+    shape = len(utterances), lengths.max(), *sequences.values.shape[1:]
+    frames = np.zeros(shape, dtype)
     for row, utterance in enumerate(utterances):
         frames[row, : lengths[row]] = sequences[int(utterance)]
     return frames, lengths
@@ -144,7 +156,8 @@ class PairStream:
             release_pages(self.sequences.values)
         whole = self._pool[row]  # positions in self.utterances
         picks = whole[self.rows]  # (B,)
-        frames, lengths = pad_frames(self.sequences, self.utterances[picks])
+        stored = self.sequences.values.dtype  # half as many bytes to fill and to send as float32
+        frames, lengths = pad_frames(self.sequences, self.utterances[picks], stored)
         pictures = self.images[np.searchsorted(self._first, picks, side="right") - 1]
         views = self._views[row][self.rows]
         features = self.backbone[pictures, views].astype(np.float32)  # (B, D)
@@ -219,7 +232,7 @@ def draw_masks(
     ]
 
 
-def silence(frames: npt.NDArray[np.float32], masks: Sequence[Masks]) -> None:
+def silence(frames: npt.NDArray[np.floating], masks: Sequence[Masks]) -> None:
     """Silence what ``masks`` say of each of ``frames`` (B, T, bands), in place.
 
     Zero is the mean of a band, as log-mel is normalised per utterance.

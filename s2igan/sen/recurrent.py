@@ -3,6 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from s2igan.engine import kernels
+from s2igan.engine.distributed import world
+from s2igan.sen.paired_gru import paired_gru
+
 
 def reverse_frames(x: Tensor, lengths: Tensor) -> Tensor:
     """Reverse the real frames of every sequence and leave the padding at the end.
@@ -57,7 +61,15 @@ class BidirectionalRnn(nn.Module):
             (B, T, 2 * hidden) float; what stands past the end of a sequence has no meaning.
         """
         for ahead, back in zip(self.forwards, self.backwards, strict=True):
-            past, _ = ahead(x)  # (B, T, hidden)
-            future, _ = back(reverse_frames(x, lengths))  # (B, T, hidden)
+            mirrored = reverse_frames(x, lengths)  # (B, T, features)
+            if self._pairs(x) and isinstance(ahead, nn.GRU) and isinstance(back, nn.GRU):
+                past, future = paired_gru(ahead, back, x, mirrored)  # (B, T, hidden)
+            else:
+                past, _ = ahead(x)  # (B, T, hidden)
+                future, _ = back(mirrored)  # (B, T, hidden)
             x = torch.cat([past, reverse_frames(future, lengths)], dim=-1)  # (B, T, 2 * hidden)
         return x
+
+    def _pairs(self, x: Tensor) -> bool:
+        # Only a captured step gains by it, and the states of a trained model stay cuDNN's.
+        return self.training and torch.is_grad_enabled() and world() == 1 and kernels.usable(x)

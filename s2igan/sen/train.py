@@ -1,6 +1,7 @@
 """Training of SEN: both encoders learn one space (paper §2.2)."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from s2igan.engine.distributed import (
     is_first,
     own_rows,
     spread_from_first,
+    world,
 )
 from s2igan.engine.divergence import fit_past_faults, require_finite
 from s2igan.engine.folders import fresh_folder
+from s2igan.engine.graphs import CapturedSteps
 from s2igan.engine.keeper import Keeper
 from s2igan.engine.progress import Bar, bar
+from s2igan.engine.runtime import read_runtime
 from s2igan.engine.session import Session
 from s2igan.sen.artifact import save_sen
 from s2igan.sen.batches import Augmentation, Batch, PairStream
@@ -32,6 +36,7 @@ from s2igan.sen.data import SenData
 from s2igan.sen.model import build_model
 from s2igan.sen.schedule import learning_rate
 
+_FORM = 64  # T of a captured step is a multiple of it, frames or bytes
 _FIX = "lower sen.lr or set sen.precision to float32"
 
 
@@ -139,12 +144,17 @@ class SenTraining:
             distinctive=self.distinctive,
         ).to(session.device)
         spread_from_first(self.model)
+        on_gpu = session.device.type == "cuda"
         self.optimizer = torch.optim.Adam(
             self.model.parameters(),
             betas=(config.betas[0], config.betas[1]),
             weight_decay=config.weight_decay,
             fused=True,
+            capturable=on_gpu,
         )
+        accelerated = read_runtime().acceleration != "off"
+        self._captures = on_gpu and accelerated and world() == 1
+        self._graphs = CapturedSteps(session.device)
         self.step = 0
         self.rows: list[dict[str, float]] = []
         self._sums: dict[str, Tensor] = {}
@@ -159,7 +169,7 @@ class SenTraining:
         batches = made_ahead(self.stream.__getitem__, self.step, config.steps)
         with keeper.watching(), self._bar() as progress:
             for step, batch in enumerate(batches, self.step + 1):
-                self._update(batch.to(self.session.device))
+                self._update(self.placed(batch))
                 self.step = step
                 if self._on_interval():
                     progress.note(_main_losses(self.rows[-1]))
@@ -189,28 +199,49 @@ class SenTraining:
             shown=self.session.progress,
         )
 
+    def placed(self, batch: Batch) -> Batch:
+        """Send a batch to the device; where a graph is captured for every T, there are few."""
+        return batch.to(self.session.device, multiple=_FORM if self._captures else 1)
+
     def _update(self, batch: Batch) -> None:
-        config = self.config
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(
-                self.step,
-                steps=config.steps,
-                lr=config.lr,
-                schedule=config.schedule,
-                warmup_steps=config.warmup_steps,
-                decay_every_steps=config.decay_every_steps,
-                decay_factor=config.decay_factor,
-            )
+        self._set_rate()
+        if self._captures:
+            losses = self._graphs(batch.frames.shape[1], self._learn, batch)
+        else:
+            losses = self._learn(batch)
+        for name, value in losses.items():
+            self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
+
+    def _learn(self, values: Sequence[Tensor]) -> dict[str, Tensor]:
+        batch = Batch(*values)
         self.optimizer.zero_grad(set_to_none=True)
-        with autocast(self.session.device, config.precision):
+        with autocast(self.session.device, self.config.precision):
             described, seen = self.model.compared(batch)
         # The losses are of the global batch: every process computes them from all rows.
         losses = self.model.objective(gathered(described), gathered(seen), gathered(batch.labels))
         losses["loss"].backward()
         average_gradients(self.model.parameters())
         self.optimizer.step()
-        for name, value in losses.items():
-            self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value.detach()
+        return {name: value.detach() for name, value in losses.items()}
+
+    def _set_rate(self) -> None:
+        config = self.config
+        rate = learning_rate(
+            self.step,
+            steps=config.steps,
+            lr=config.lr,
+            schedule=config.schedule,
+            warmup_steps=config.warmup_steps,
+            decay_every_steps=config.decay_every_steps,
+            decay_factor=config.decay_factor,
+        )
+        for group in self.optimizer.param_groups:
+            if not self._captures:
+                group["lr"] = rate
+            elif isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:  # a graph knows the place of a value, not the value
+                group["lr"] = torch.tensor(rate, device=self.session.device)
 
     def _on_interval(self) -> bool:
         config, last = self.config, self.step == self.config.steps
@@ -224,7 +255,7 @@ class SenTraining:
         since = self.rows[-1]["step"] if self.rows else 0
         self._check()
         row = {name: float(value) / (self.step - since) for name, value in self._sums.items()}
-        row["lr"] = self.optimizer.param_groups[0]["lr"]
+        row["lr"] = float(self.optimizer.param_groups[0]["lr"])
         if watches:
             row |= self._watch()
         self.rows.append({"step": self.step, **row})
@@ -262,6 +293,7 @@ class SenTraining:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self._sums = {name: v.to(self.session.device) for name, v in state["sums"].items()}
+        self._graphs.forget()  # they know the optimiser's old places
 
     def summary(self) -> dict[str, object]:
         """Figures about the run for ``sen.json``."""

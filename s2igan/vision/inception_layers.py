@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from s2igan.engine import kernels
+
 Kernel = int | tuple[int, int]
 Pool = Callable[[], nn.Module]
 
@@ -21,7 +23,54 @@ class Unit(nn.Conv2d):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map ``(N, channels, H, W)`` to ``(N, filters, H', W')``."""
+        if kernels.usable(maps) and self.bias is not None and not self.bias.requires_grad:
+            from s2igan.vision.inception_kernels import rectified
+
+            plain = F.conv2d(maps, self.weight, None, self.stride, self.padding)
+            return rectified(plain.contiguous(memory_format=torch.channels_last), self.bias)
         return F.relu(super().forward(maps), inplace=True)
+
+
+class PooledUnit(nn.Conv2d):
+    """Average of the neighbourhood, 1×1 convolution, rectifier.
+
+    The convolution goes first, which changes no number and leaves fewer channels to average.
+
+    Args:
+        channels: that come in.
+        filters: that come out.
+        average: pools 3 x 3 neighbourhoods.
+    """
+
+    def __init__(self, channels: int, filters: int, average: nn.AvgPool2d) -> None:
+        super().__init__(channels, filters, 1)
+        self.average = average
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Map ``(N, channels, H, W)`` to ``(N, filters, H, W)``."""
+        assert self.bias is not None
+        mixed = F.conv2d(maps, self.weight)
+        if kernels.usable(mixed):
+            from s2igan.vision.inception_kernels import rectified_average
+
+            return rectified_average(mixed, self.bias, self.average.count_include_pad)
+        return F.relu(self.average(mixed) + self.bias.to(mixed.dtype)[:, None, None], inplace=True)
+
+
+class Halving(nn.MaxPool2d):
+    """Maximum of 3 x 3 pixels around every second one."""
+
+    def __init__(self) -> None:
+        super().__init__(3, stride=2)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Map ``(N, C, H, W)`` to ``(N, C, (H - 1) // 2, (W - 1) // 2)``."""
+        if kernels.usable(maps):
+            from s2igan.vision.inception_kernels import maximum
+
+            return maximum(maps)
+        largest: Tensor = super().forward(maps)
+        return largest
 
 
 class Fork(nn.Module):
@@ -50,10 +99,10 @@ def build_trunk(average: Pool, last_pool: Pool) -> nn.Sequential:
         Conv2d_1a_3x3=unit(3, 32, 3, stride=2),  # 149 x 149
         Conv2d_2a_3x3=unit(32, 32, 3),  # 147 x 147
         Conv2d_2b_3x3=unit(32, 64, 3, padded=True),
-        maxpool1=nn.MaxPool2d(3, stride=2),  # 73 x 73
+        maxpool1=Halving(),  # 73 x 73
         Conv2d_3b_1x1=unit(64, 80),
         Conv2d_4a_3x3=unit(80, 192, 3),  # 71 x 71
-        maxpool2=nn.MaxPool2d(3, stride=2),  # 35 x 35
+        maxpool2=Halving(),  # 35 x 35
         Mixed_5b=_mixed_5(192, 32, average),
         Mixed_5c=_mixed_5(256, 64, average),
         Mixed_5d=_mixed_5(288, 64, average),
@@ -82,6 +131,12 @@ def unit(
     return Unit(channels, filters, (height, width), stride, padding)
 
 
+def _pooled(pool: nn.Module, channels: int, filters: int) -> nn.Sequential:
+    if isinstance(pool, nn.AvgPool2d):
+        return chain(branch_pool=PooledUnit(channels, filters, pool))
+    return chain(pool=pool, branch_pool=unit(channels, filters))
+
+
 def _mixed_5(channels: int, pooled: int, average: Pool) -> Fork:
     return Fork(  # 224 + pooled channels
         chain(branch1x1=unit(channels, 64)),
@@ -91,7 +146,7 @@ def _mixed_5(channels: int, pooled: int, average: Pool) -> Fork:
             branch3x3dbl_2=unit(64, 96, 3, padded=True),
             branch3x3dbl_3=unit(96, 96, 3, padded=True),
         ),
-        chain(pool=average(), branch_pool=unit(channels, pooled)),
+        _pooled(average(), channels, pooled),
     )
 
 
@@ -103,7 +158,7 @@ def _mixed_6a() -> Fork:
             branch3x3dbl_2=unit(64, 96, 3, padded=True),
             branch3x3dbl_3=unit(96, 96, 3, stride=2),
         ),
-        chain(pool=nn.MaxPool2d(3, stride=2)),
+        chain(pool=Halving()),
     )
 
 
@@ -123,7 +178,7 @@ def _mixed_6(inner: int, average: Pool) -> Fork:
             branch7x7dbl_4=unit(inner, inner, tall, padded=True),
             branch7x7dbl_5=unit(inner, 192, flat, padded=True),
         ),
-        chain(pool=average(), branch_pool=unit(768, 192)),
+        _pooled(average(), 768, 192),
     )
 
 
@@ -136,7 +191,7 @@ def _mixed_7a() -> Fork:
             branch7x7x3_3=unit(192, 192, (7, 1), padded=True),
             branch7x7x3_4=unit(192, 192, 3, stride=2),
         ),
-        chain(pool=nn.MaxPool2d(3, stride=2)),
+        chain(pool=Halving()),
     )
 
 
@@ -158,5 +213,5 @@ def _mixed_7(channels: int, pool: Pool) -> Fork:
                 chain(branch3x3dbl_3b=unit(384, 384, (3, 1), padded=True)),
             ),
         ),
-        chain(pool=pool(), branch_pool=unit(channels, 192)),
+        _pooled(pool(), channels, 192),
     )

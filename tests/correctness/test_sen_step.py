@@ -68,7 +68,7 @@ def expected_terms(
 def test_an_update_is_the_papers(inputs: Path, changes: dict[str, Any]) -> None:
     training = started(inputs, **changes)
     config = training.config
-    batch = training.stream[0]
+    batch = training.placed(training.stream[0])
     assert len(set(batch.labels.tolist())) < len(batch.labels)  # the mask of eq. (2) has work
     assert len(set(batch.lengths.tolist())) > 1  # and there is padding
     leaves = {
@@ -101,6 +101,6 @@ def test_the_backbone_and_the_data_are_only_read(inputs: Path) -> None:
     training = started(inputs)
     kept = [training.data.backbone.copy(), training.stream[1].frames.clone()]
     for step in range(2):
-        training._update(training.stream[step])
+        training._update(training.placed(training.stream[step]))
     assert (training.data.backbone == kept[0]).all()
     torch.testing.assert_close(training.stream[1].frames, kept[1], atol=0, rtol=0)

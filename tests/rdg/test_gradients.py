@@ -11,7 +11,8 @@ from s2igan.rdg import losses
 from s2igan.rdg.conditioning import ConditioningAugmentation
 from s2igan.rdg.discriminator import Discriminator
 from s2igan.rdg.generator import Generator
-from s2igan.rdg.layers import ConditionedConv, ResidualBlock, UpBlock, glu
+from s2igan.rdg.layers import ConditionedConv, ResidualBlock, UpBlock
+from s2igan.rdg.normed import glu
 from s2igan.rdg.relation import RelationSupervisor
 
 ORDER = [2, 0, 3, 1]

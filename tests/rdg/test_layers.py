@@ -8,10 +8,10 @@ from s2igan.rdg.layers import (
     ConditionedConv,
     ResidualBlock,
     UpBlock,
-    glu,
     initialise,
     upsampled_conv,
 )
+from s2igan.rdg.normed import glu
 
 
 @pytest.mark.parametrize("shape", [(3, 8), (2, 6, 5, 4)])

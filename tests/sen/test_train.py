@@ -93,7 +93,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(inputs: Path, tmp_path: Path,
 def test_one_batch_is_learnt_by_heart(inputs: Path) -> None:
     config = sen_config(steps=120, batch=12, lr=1e-2, warmup_steps=0, val_every_steps=1000)
     training = SenTraining(config, SenData(inputs / "corpus", inputs / "features"), plain_session())
-    batch = training.stream[0]
+    batch = training.placed(training.stream[0])
     training.stream = [batch] * config.steps  # type: ignore[assignment]
     training.fit()
     speech = training.model.speech_encoder(batch.frames, batch.lengths)

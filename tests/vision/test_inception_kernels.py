@@ -1,0 +1,54 @@
+"""The kernels between the convolutions of Inception-v3 against torch's operations."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from s2igan.vision.inception_kernels import maximum, rectified, rectified_average
+from tests.kernels import kernel_device
+
+DEVICE = kernel_device()
+SHAPES = [(2, 5, 7, 9), (3, 70, 8, 8), (1, 3, 3, 4)]
+
+
+def maps(shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    values = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    mine = values.to(DEVICE, memory_format=torch.channels_last).requires_grad_(True)
+    return mine, values.requires_grad_(True)
+
+
+def agree(got: Tensor, expected: Tensor, mine: Tensor, theirs: Tensor) -> None:
+    torch.testing.assert_close(got.detach().cpu(), expected.detach())
+    scale = torch.randn(expected.shape)
+    torch.autograd.backward((got * scale.to(DEVICE)).sum())
+    torch.autograd.backward((expected * scale).sum())
+    assert mine.grad is not None
+    assert theirs.grad is not None
+    assert theirs.grad.any()
+    torch.testing.assert_close(mine.grad.cpu(), theirs.grad)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("with_padding", [True, False])
+def test_the_average_counts_the_padding_or_leaves_it_out(
+    shape: tuple[int, ...], with_padding: bool
+) -> None:
+    mine, theirs = maps(shape)
+    bias = torch.linspace(-0.5, 0.5, shape[1])
+    mean = F.avg_pool2d(theirs, 3, 1, 1, count_include_pad=with_padding)
+    expected = F.relu(mean + bias[:, None, None])
+    agree(rectified_average(mine, bias.to(DEVICE), with_padding), expected, mine, theirs)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_maximum_is_that_of_every_second_pixel(shape: tuple[int, ...]) -> None:
+    mine, theirs = maps(shape)
+    agree(maximum(mine), F.max_pool2d(theirs, 3, stride=2), mine, theirs)
+
+
+def test_the_rectifier_adds_the_bias() -> None:
+    mine, theirs = maps(SHAPES[1])
+    bias = torch.linspace(-1, 1, SHAPES[1][1])
+    expected = F.relu(theirs * 2 + bias[:, None, None])
+    agree(rectified(mine * 2, bias.to(DEVICE)), expected, mine, theirs)
