@@ -2,9 +2,10 @@
 
     python -m bench.pack [--artifacts artifacts] [--params params.yaml] [--wheels wheels]
 
-Training pictures become WebP, smaller where `--side` says so, and their embeddings float16; those
-of other splits stay behind. Everything else goes as it is. Wheels that the other machine lacks
-travel along. `bench/gpu.sh` takes the pieces, in one call or in several.
+Training pictures become WebP, smaller where `--side` says so, and their embeddings float16
+coefficients of the directions that they fill; those of other splits stay behind. Everything else
+goes as it is. Wheels that the other machine lacks travel along. `bench/gpu.sh` takes the pieces, in
+one call or in several.
 """
 
 import argparse
@@ -35,6 +36,9 @@ WHOLE = {
 }
 EMBEDDINGS = ("speech", "image")
 
+LOST = 1e-3  # of the squared length of embeddings, at most
+
+Floats = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8]
 
 
@@ -93,16 +97,30 @@ def _write_light(folder: Path, artifacts: Path, shape: Shape) -> None:
     for name in EMBEDDINGS:
         values = open_array(artifacts / "embeddings" / f"{name}.npy")
         rows = np.flatnonzero(kept[name])
+        flat = np.asarray(values[rows], np.float32).reshape(-1, values.shape[-1])
+        coefficients, directions = _factored(flat)
         np.savez(
             light / "embeddings" / f"{name}.npz",
             rows=rows,
-            values=np.asarray(values[rows], np.float16),
-            count=np.array(len(values)),
+            coefficients=coefficients.astype(np.float16),
+            directions=directions,
+            shape=np.array(values.shape),
         )
     pixels = PackedPixels(artifacts / "features")
     with RaggedWriter(light / "features", "webp", np.uint8) as writer:
         for row, train in enumerate(trains):
             writer.append(_compressed(pixels[row], shape) if train else b"")
+
+
+def _factored(values: Floats) -> tuple[Floats, Floats]:
+    """Return coefficients ``(n, K)`` and directions ``(K, E)`` whose product is close to values.
+
+    Embeddings fill no more directions than the layer before their projection has units.
+    """
+    strengths, directions = np.linalg.eigh(values.T.astype(np.float64) @ values)
+    lost = np.cumsum(strengths) / strengths.sum()
+    kept = directions[:, lost > LOST].T.astype(np.float32)  # (K, E)
+    return values @ kept.T, kept
 
 
 def _compressed(picture: Picture, shape: Shape) -> bytes:
@@ -125,9 +143,10 @@ def unpack(packed: Path) -> None:
         return
     for name in EMBEDDINGS:
         with np.load(packed / "embeddings" / f"{name}.npz") as light:
-            values = light["values"]
-            whole = np.zeros((int(light["count"]), *values.shape[1:]), np.float32)
-            whole[light["rows"]] = values
+            rows, shape = light["rows"], tuple(light["shape"])
+            whole = np.zeros(shape, np.float32)
+            values = light["coefficients"].astype(np.float32) @ light["directions"]
+            whole[rows] = values.reshape(len(rows), *shape[1:])
         write_array(packed / "embeddings" / f"{name}.npy", whole)
     pictures = Ragged(features, "webp")
     with PixelWriter(features) as writer, ThreadPoolExecutor() as pool:

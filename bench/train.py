@@ -29,6 +29,12 @@ from s2igan.config import read_params
 
 PAPER = "presets/cub.yaml"
 TRAININGS = ("rdg", "sen", "sen_live")
+# What fits into memory at once, at any scale.
+TOGETHER: tuple[tuple[Kind, ...], ...] = (
+    ("rdg",),
+    ("sen", "sen_live"),
+    ("features", "sample", "evaluate"),
+)
 
 
 def variants_of(base: Setting, reference: str | None, batches: list[int]) -> list[Variant]:
@@ -47,20 +53,25 @@ def variants_of(base: Setting, reference: str | None, batches: list[int]) -> lis
 
 
 def measure(
-    args: argparse.Namespace, base: Setting, work: str, rates: dict[str, float]
+    args: argparse.Namespace, works: dict[str, Setting], rates: dict[str, float]
 ) -> list[dict[str, Any]]:
-    """Measure one kind of work and print its lines."""
-    on_gpu = base.device != "cpu"
-    paper = base.params == PAPER
-    steps = args.paper_steps if paper and not on_gpu else args.steps
-    rounds = 1 if paper and not on_gpu else args.rounds
-    found = variants_of(base, args.reference, args.batches)
-    take_turns(found, rounds=rounds, steps=steps)
-    rows = [variant.row(work, rates) for variant in found]
-    compare(rows)
-    for row in rows:
-        print(line(row), flush=True)
-    return rows
+    """Measure works whose variants take turns with each other, and print their lines."""
+    first = next(iter(works.values()))
+    slow = first.params == PAPER and first.device == "cpu"
+    found = {work: variants_of(base, args.reference, args.batches) for work, base in works.items()}
+    take_turns(
+        [variant for variants in found.values() for variant in variants],
+        rounds=1 if slow else args.rounds,
+        steps=args.paper_steps if slow else args.steps,
+    )
+    told: list[dict[str, Any]] = []
+    for work, variants in found.items():
+        rows = [variant.row(work, rates) for variant in variants]
+        compare(rows)
+        for row in rows:
+            print(line(row), flush=True)
+        told += rows
+    return told
 
 
 def compare(rows: list[dict[str, Any]]) -> None:
@@ -167,9 +178,16 @@ def main(argv: list[str] | None = None) -> int:
             if folder is None or args.synthetic or scale == "paper":
                 folder = Path(temporary)
                 write_artifacts(folder, read_params(Path(params)))
-            for kind in args.work:
-                base = Setting(params, str(folder), kind, batch=batch, device=str(device))
-                report["rows"] += measure(args, base, f"{kind}, {scale}", rates)
+            for group in TOGETHER:
+                works = {
+                    f"{kind}, {scale}": Setting(
+                        params, str(folder), kind, batch=batch, device=str(device)
+                    )
+                    for kind in group
+                    if kind in args.work
+                }
+                if works:
+                    report["rows"] += measure(args, works, rates)
     if args.out:
         args.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return 0
