@@ -54,4 +54,5 @@ class LeakyBatchNorm2d(SyncBatchNorm2d):
 
 def _fusible(norm: nn.BatchNorm2d, x: Tensor) -> bool:
     # In training, and where one process has all rows.
-    return norm.training and world() == 1 and kernels.usable(x)
+    known = norm.momentum is not None
+    return known and norm.training and world() == 1 and kernels.usable(x)

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from s2igan.engine import kernels
 from s2igan.rdg.norm_kernels import GLU, LEAKY, NOTHING, normed
+from s2igan.rdg.normed import norm_glu
 from tests.kernels import kernel_device
 
 DEVICE = kernel_device()
@@ -69,3 +71,17 @@ def test_a_large_mean_does_not_eat_the_variance() -> None:
     expected = F.batch_norm((unit + 1e3).double(), None, None, training=True)
     got = normed(layer, x, NOTHING)
     torch.testing.assert_close(got.detach().cpu().double(), expected, atol=1e-3, rtol=0)
+
+
+def test_statistics_of_a_calibration_are_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without a momentum the running statistics are plain means, which the kernels know nothing of.
+    monkeypatch.setattr(kernels, "usable", lambda _: True)
+    layer = norm(6).to(DEVICE)
+    x = torch.randn(4, 6, 3, 3).to(DEVICE, memory_format=torch.channels_last)
+    followed_in_one_go = norm_glu(layer, x)
+    assert followed_in_one_go.grad_fn is not None
+    assert "_Normed" in followed_in_one_go.grad_fn.name()
+    layer.momentum = None
+    layer.reset_running_stats()
+    assert torch.allclose(norm_glu(layer, x), followed_in_one_go, atol=1e-5)
+    torch.testing.assert_close(layer.running_mean, x.mean(dim=(0, 2, 3)))
