@@ -5,6 +5,7 @@ import json
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -107,15 +108,19 @@ def take_turns(variants: Sequence[Variant], *, rounds: int, steps: int) -> None:
         rounds: turns of each.
         steps: of one turn.
     """
-    # All of them set up at once, and none takes a turn before the last is ready.
-    workers = [(variant, _Worker(variant)) for variant in variants]
-    for variant, worker in workers:
+    workers: list[tuple[Variant, _Worker]] = []
+    for variant in variants:
+        # One after the other: libraries try their algorithms out while a variant sets up.
+        start, worker = time.perf_counter(), _Worker(variant)
+        workers.append((variant, worker))
         try:
             ready = worker.hear()
         except VariantError as error:
             variant.problem = str(error)
             continue
         variant.images, variant.flops_per_image = ready["images"], ready["flops_per_image"]
+        took = time.perf_counter() - start
+        sys.stderr.write(f"{variant.setting.kind}, {variant.name}: ready after {took:.0f} s\n")
     for _ in range(rounds):
         for variant, worker in workers:
             if variant.problem:

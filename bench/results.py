@@ -5,8 +5,8 @@
 `STATE` is the folder of :file:`bench/gpu.sh`. A finished training gives what the stage wrote, an
 unfinished one what its last checkpoint holds. The generator, in bfloat16, and the checkpoint, where
 there is room, come in parts with checksums; `python -m bench.results STATE OUT --restore FOLDER`
-takes such a checkpoint in again on a fresh machine, `--generator FOLDER` makes of the parts a
-folder that the commands of the package read.
+takes such a checkpoint in again on a fresh machine, `--generator artifacts/rdg` makes of the parts
+what the stages behind `train_rdg` and the commands of the package read.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from s2igan.config import read_params
 from s2igan.engine.checkpoint import CheckpointStore
 from s2igan.engine.pictures import save_png, tile
 from s2igan.engine.tables import write_json
-from s2igan.rdg.artifact import DESCRIPTION, WEIGHTS
+from s2igan.rdg.artifact import DESCRIPTION, WEIGHTS, copy_speech_encoder
 from s2igan.rdg.monitor import Curves
 from s2igan.rdg.networks import build_generator
 
@@ -126,8 +126,14 @@ def restore(results: Path, state: Path) -> None:
     archive.unlink()
 
 
-def join_generator(results: Path, folder: Path) -> None:
-    """Make of the parts of a generator a folder with ``generator.safetensors`` and ``rdg.json``."""
+def join_generator(results: Path, folder: Path, sen: Path) -> None:
+    """Make of the parts of a generator what the stage ``train_rdg`` would have written.
+
+    Args:
+        results: what came back.
+        folder: where the generator goes, beside the speech encoder that it obeys.
+        sen: ``artifacts/sen``, which stayed here: its trained encoder is that one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     join(results, GENERATOR, folder / WEIGHTS)
     weights = load_file(folder / WEIGHTS)
@@ -136,6 +142,7 @@ def join_generator(results: Path, folder: Path) -> None:
     figures = json.loads((results / "figures.json").read_text(encoding="utf-8"))
     kept = {name: figures[name] for name in ("generator", "training")}
     write_json(folder / DESCRIPTION, kept)
+    copy_speech_encoder(sen, folder)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -147,11 +154,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--restore", type=Path, help="results whose checkpoint goes into STATE")
     parser.add_argument("--generator", type=Path, help="join the generator in OUT into this folder")
+    parser.add_argument(
+        "--sen", type=Path, default=Path("artifacts/sen"), help="whose speech it obeys"
+    )
     args = parser.parse_args(argv)
     if args.restore:
         restore(args.restore, args.state)
     elif args.generator:
-        join_generator(args.out, args.generator)
+        join_generator(args.out, args.generator, args.sen)
     else:
         figures = collect(args.state, args.out)
         print(json.dumps({key: figures[key] for key in ("finished", "training")}))

@@ -57,7 +57,9 @@ def call(pieces: Path, state: Path, out: Path) -> str:
     return done.stdout
 
 
-def test_pieces_travel_in_two_calls_and_results_come_back(pieces: Path, tmp_path: Path) -> None:
+def test_pieces_travel_in_two_calls_and_results_come_back(
+    artifacts: Path, pieces: Path, tmp_path: Path
+) -> None:
     sent = sorted(path for path in pieces.iterdir() if path.suffix != ".json")
     assert len(sent) >= 2
     halves = [tmp_path / "first", tmp_path / "second"]
@@ -75,7 +77,8 @@ def test_pieces_travel_in_two_calls_and_results_come_back(pieces: Path, tmp_path
     figures = json.loads((out / "figures.json").read_text(encoding="utf-8"))
     assert figures["finished"]
     assert figures["training"]["steps"] == 6
-    results.join_generator(out, tmp_path / "generator")
+    results.join_generator(out, tmp_path / "generator", artifacts / "sen")
+    assert (tmp_path / "generator" / "sen.json").is_file()
     generator = load_generator(tmp_path / "generator")
     noise = np.zeros((2, generator.noise_dim + generator.condition_dim), np.float32)
     speech = np.ones((2, generator.embedding_dim), np.float32)
@@ -162,7 +165,8 @@ def test_a_checkpoint_goes_on_from_parts_on_a_fresh_machine(
     assert figures["training"]["steps"] == 4
     assert figures["checkpoint"] == "in parts"
     assert len(list(out.iterdir())) <= results.FILES
-    results.join_generator(out, tmp_path / "generator")
+    results.join_generator(out, tmp_path / "generator", artifacts / "sen")
+    assert (tmp_path / "generator" / "sen.json").is_file()
     load_generator(tmp_path / "generator")
     results.restore(out, states[1])
     for state in states[1:]:
