@@ -57,7 +57,7 @@ class Variant:
         if self.reference:
             return "float32"
         params = self.setting.read()
-        section = {"sen_live": "sen"}.get(self.setting.kind, self.setting.kind)
+        section = {"sen_live": "sen", "tts": "features"}.get(self.setting.kind, self.setting.kind)
         return str(getattr(params, section).precision)
 
 

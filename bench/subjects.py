@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import torch
 
+from bench.speech_subject import Speech
 from s2igan.config import Params, read_params
 from s2igan.corpora.index import Corpus
 from s2igan.engine.ahead import made_ahead
@@ -26,7 +27,7 @@ from s2igan.vision.backbones import load_backbone
 from s2igan.vision.device_pixels import Crops, open_pixels
 from s2igan.vision.features import see_squares
 
-Kind = Literal["rdg", "sen", "sen_live", "features", "sample", "evaluate"]
+Kind = Literal["rdg", "sen", "sen_live", "tts", "features", "sample", "evaluate"]
 _FAR = 10**9  # more steps than are ever taken
 
 
@@ -88,6 +89,8 @@ def open_subject(setting: Setting) -> Subject:
         return _Rdg(setting, params, folder, device)
     if setting.kind in ("sen", "sen_live"):
         return _Sen(setting, params, folder, device)
+    if setting.kind == "tts":
+        return Speech(params, folder, plain=setting.plain)
     if setting.kind == "sample":
         return _Sample(params, device)
     return _Looking(setting, params, folder, device)

@@ -21,6 +21,7 @@ from s2igan.vision.pixels import PixelWriter
 from s2igan.vision.weight_files import WEIGHT_FILES
 
 CLASSES, CAPTIONS = 8, 2
+SENTENCE = "this small bird has a red crown, brown wings and a short pointed bill"
 FRAMES = (300, 700)  # of an utterance, 10 ms each: three to seven seconds
 
 
@@ -66,7 +67,7 @@ def write_tables(corpus: Path, pictures: int) -> None:
     )
     descriptions = pd.DataFrame(
         [
-            {"image": image, "position": position, "text": "noise", "role": "caption"}
+            {"image": image, "position": position, "text": SENTENCE, "role": "caption"}
             for image in range(pictures)
             for position in range(CAPTIONS)
         ]

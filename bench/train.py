@@ -1,4 +1,4 @@
-"""Speed of trainings and of the networks of the other stages, in pairs: ours and plain float32.
+"""Speed of trainings and of the work of the other stages, in pairs: ours and plain float32.
 
     python -m bench.train [--work rdg sen ...] [--artifacts artifacts] [--out bench.json]
 
@@ -33,7 +33,7 @@ TRAININGS = ("rdg", "sen", "sen_live")
 TOGETHER: tuple[tuple[Kind, ...], ...] = (
     ("rdg",),
     ("sen", "sen_live"),
-    ("features", "sample", "evaluate"),
+    ("tts", "features", "sample", "evaluate"),
 )
 
 

@@ -4,11 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench import train
 from bench.pairs import Variant, take_turns
 from bench.reference import open_reference
+from bench.speech_subject import PlainLogMel
 from bench.subjects import Setting
+from s2igan.config import read_params
+from s2igan.speech.mel import LogMel
 
 SMOKE = "presets/smoke.yaml"
 
@@ -25,6 +29,22 @@ def test_a_pair_is_measured_and_written(tmp_path: Path, capsys: pytest.CaptureFi
     # Folded upsampling leaves fewer products of the same pictures.
     assert 0 < rows["ours"]["gflop_per_image"] <= rows["plain"]["gflop_per_image"]
     assert "| sample, default | ours |" in capsys.readouterr().out
+
+
+def test_speech_is_measured_in_utterances(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--params", SMOKE, "--work", "tts", "--rounds", "1", "--steps", "1"]
+    assert train.main(arguments) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| tts")]
+    assert [line.split(" | ")[1] for line in told] == ["ours", "plain"]
+    times = float(told[0].split(" | ")[5])
+    assert times > 1.5  # a process for every sentence takes longer than one for many
+
+
+def test_plain_log_mel_has_the_same_frames() -> None:
+    mel = read_params(Path(SMOKE)).features.mel.model_dump()
+    signal = torch.randn(4000, generator=torch.Generator().manual_seed(1)).clamp(-1, 1)
+    ours, plain = (front(sample_rate_hz=22050, **mel)(signal) for front in (LogMel, PlainLogMel))
+    torch.testing.assert_close(plain, ours, atol=1e-3, rtol=1e-3)
 
 
 def test_a_variant_that_fails_says_so_in_one_line() -> None:
