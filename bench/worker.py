@@ -67,8 +67,6 @@ def _open(setting: Setting, reference: str | None) -> Subject:
         make_plain()
     elif setting.device == "cpu":
         keep_freed_memory()
-    else:
-        torch.backends.cudnn.benchmark = True  # as a stage that chooses a GPU does
     return open_subject(setting)
 
 

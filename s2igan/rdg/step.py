@@ -89,6 +89,9 @@ class RdgStep:
         # several processes meet within a step.
         accelerated = device.type == "cuda" and acceleration != "off"
         self._captures = accelerated and world() == 1 and self.learning is None
+        if self._captures:
+            # Shapes never change, so trying every algorithm of a convolution once pays.
+            torch.backends.cudnn.benchmark = True
         self._graphs = CapturedSteps(device)
 
     def __call__(self, step: int, batch: Batch) -> dict[str, Tensor]:
