@@ -16,7 +16,7 @@ from s2igan.speech.audio import decode_audio, encode_flac
 from s2igan.speech.espeak import Line, draw_line, say
 from s2igan.speech.mel import LogMel
 
-OURS, PLAIN = 128, 16  # sentences of a step
+OURS, PLAIN = 64, 8  # sentences of a step
 
 
 class PlainLogMel(LogMel):
