@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -10,31 +9,41 @@ import torch
 from bench import train
 from bench.pairs import Variant, take_turns
 from bench.reference import open_reference
-from bench.speech_subject import PlainLogMel
+from bench.speech_subject import PlainLogMel, Speech
 from bench.subjects import Setting
+from bench.synthetic import write_tables
 from s2igan.config import read_params
 from s2igan.speech.mel import LogMel
 
 SMOKE = "presets/smoke.yaml"
 
 
-def test_pairs_are_measured_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pair_is_measured_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "bench.json"
-    arguments = ["--params", SMOKE, "--work", "sample", "tts", "--rounds", "2", "--steps", "1"]
+    arguments = ["--params", SMOKE, "--work", "sample", "--rounds", "2", "--steps", "1"]
     assert train.main([*arguments, "--out", str(out)]) == 0
     report = json.loads(out.read_text(encoding="utf-8"))
-    kinds: dict[str, dict[str, Any]] = {row["work"]: {} for row in report["rows"]}
-    for row in report["rows"]:
-        kinds[row["work"]][row["variant"]] = row
-    rows = kinds["sample, default"]
+    rows = {row["variant"]: row for row in report["rows"]}
     assert set(rows) == {"ours", "plain"}
     assert all(len(row["rounds"]) == 2 for row in rows.values())
     assert rows["plain"]["times_plain"] == 1
     # Folded upsampling leaves fewer products of the same pictures.
     assert 0 < rows["ours"]["gflop_per_image"] <= rows["plain"]["gflop_per_image"]
     assert "| sample, default | ours |" in capsys.readouterr().out
-    # A process for every sentence takes longer than one for many.
-    assert kinds["tts, default"]["ours"]["times_plain"] > 1.5
+
+
+def test_speech_goes_on_where_the_step_before_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tables(tmp_path / "corpus", pictures=8)
+    heard: list[int] = []
+    monkeypatch.setattr(LogMel, "__call__", lambda _, samples: heard.append(len(samples)))
+    speech = Speech(read_params(Path(SMOKE)), tmp_path, plain=True)
+    for _ in range(2):
+        speech.step()
+    assert len(heard) == 2 * speech.images
+    assert min(heard) > 22050  # a sentence lasts more than a second
+    assert next(speech._texts)[0] == 2 * speech.images
 
 
 def test_plain_log_mel_has_the_same_frames() -> None:
