@@ -127,7 +127,6 @@ class _Rdg:
             embed_image=embed,
             encoder=speech.learning,
             device=device,
-            acceleration="off" if setting.plain else "auto",
         )
         self.images, self._number = config.batch_size, 0
         self._batches = self._in_turn() if setting.plain else self._stream.ahead(0, _FAR)

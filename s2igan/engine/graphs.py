@@ -12,6 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from s2igan.engine.distributed import world
+from s2igan.engine.runtime import read_runtime
+
 Run = Callable[[Sequence[Tensor]], Mapping[str, Tensor]]
 
 WARM_UP = 3  # steps that run as they are first, so that optimisers and libraries have set up
@@ -113,3 +116,11 @@ class CapturedSteps:
     def forget(self) -> None:
         """Capture anew, since something that the graphs point at has moved."""
         self._steps = {}
+
+
+def capturable(device: torch.device) -> bool:
+    """Whether a training's steps become graphs: on a GPU, unless the machine's settings say no.
+
+    Several processes meet within a step, which a graph cannot.
+    """
+    return device.type == "cuda" and read_runtime().acceleration != "off" and world() == 1

@@ -14,8 +14,6 @@ from pydantic import Field, ValidationError
 from s2igan.engine.section import Section
 from s2igan.errors import UserError
 
-Acceleration = Literal["auto", "off"]
-
 SETTINGS = (
     "device",
     "processes",
@@ -41,7 +39,7 @@ class Runtime(Section):
     checkpoint_minutes: float = Field(
         10.0, gt=0, description="longest time between two checkpoints of a training"
     )
-    acceleration: Acceleration = Field(
+    acceleration: Literal["auto", "off"] = Field(
         "auto",
         description="on a GPU; auto: a training step is one CUDA graph, with kernels of this "
         "project in it, off: PyTorch's own operations, one by one",

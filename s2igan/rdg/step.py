@@ -18,11 +18,9 @@ from s2igan.engine.distributed import (
     averages,
     gathered,
     spread_from_first,
-    world,
 )
 from s2igan.engine.ema import Ema
-from s2igan.engine.graphs import CapturedSteps
-from s2igan.engine.runtime import Acceleration
+from s2igan.engine.graphs import CapturedSteps, capturable
 from s2igan.engine.seeding import torch_generator
 from s2igan.rdg import losses
 from s2igan.rdg.augment import Drawn, transform
@@ -58,7 +56,6 @@ class RdgStep:
         encoder: where a speech encoder begins that learns with the generator; None where batches
             hold embeddings.
         device: where to compute.
-        acceleration: whether a step on a GPU becomes a CUDA graph.
     """
 
     def __init__(
@@ -69,7 +66,6 @@ class RdgStep:
         embed_image: ImageEmbedding | None,
         encoder: DescriptionEncoder | None = None,
         device: torch.device,
-        acceleration: Acceleration = "auto",
     ) -> None:
         self.config, self.device, self.embed_image = config, device, embed_image
         with torch.random.fork_rng(devices=[]):
@@ -85,10 +81,8 @@ class RdgStep:
         self._adam_g = self._adam(self.generator, config.lr_g)
         self._adam_d = self._adam(nn.ModuleList(self.discriminators), config.lr_d)
         self.learning = None if encoder is None else self._learning(encoder)
-        # Speech that an encoder reads has a new length in every step, and a graph has one shape;
-        # several processes meet within a step.
-        accelerated = device.type == "cuda" and acceleration != "off"
-        self._captures = accelerated and world() == 1 and self.learning is None
+        # Speech that an encoder reads has a new length in every step, and a graph has one shape.
+        self._captures = self.learning is None and capturable(device)
         if self._captures:
             # Shapes never change, so trying every algorithm of a convolution once pays.
             torch.backends.cudnn.benchmark = True

@@ -12,7 +12,6 @@ from torch import Tensor
 from s2igan.engine.distributed import is_first
 from s2igan.engine.keeper import Keeper
 from s2igan.engine.progress import Bar, bar
-from s2igan.engine.runtime import read_runtime
 from s2igan.engine.session import Session
 from s2igan.rdg.artifact import DESCRIPTION, WEIGHTS, save_generator
 from s2igan.rdg.batches import BatchStream
@@ -66,7 +65,6 @@ class RdgTraining:
             embed_image=embed_image,
             encoder=speech.learning,
             device=session.device,
-            acceleration=read_runtime().acceleration,
         )
         if config.standardise_speech:
             mean, deviation = speech.statistics()

@@ -17,14 +17,12 @@ from s2igan.engine.distributed import (
     is_first,
     own_rows,
     spread_from_first,
-    world,
 )
 from s2igan.engine.divergence import fit_past_faults, require_finite
 from s2igan.engine.folders import fresh_folder
-from s2igan.engine.graphs import CapturedSteps
+from s2igan.engine.graphs import CapturedSteps, capturable
 from s2igan.engine.keeper import Keeper
 from s2igan.engine.progress import Bar, bar
-from s2igan.engine.runtime import read_runtime
 from s2igan.engine.session import Session
 from s2igan.sen.artifact import save_sen
 from s2igan.sen.batches import Augmentation, Batch, PairStream
@@ -144,16 +142,14 @@ class SenTraining:
             distinctive=self.distinctive,
         ).to(session.device)
         spread_from_first(self.model)
-        on_gpu = session.device.type == "cuda"
         self.optimizer = torch.optim.Adam(
             self.model.parameters(),
             betas=(config.betas[0], config.betas[1]),
             weight_decay=config.weight_decay,
             fused=True,
-            capturable=on_gpu,
+            capturable=session.device.type == "cuda",
         )
-        accelerated = read_runtime().acceleration != "off"
-        self._captures = on_gpu and accelerated and world() == 1
+        self._captures = capturable(session.device)
         self._graphs = CapturedSteps(session.device)
         self.step = 0
         self.rows: list[dict[str, float]] = []

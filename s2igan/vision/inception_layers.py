@@ -7,6 +7,7 @@ network, which those of all published weight files are.
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -23,11 +24,12 @@ class Unit(nn.Conv2d):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map ``(N, channels, H, W)`` to ``(N, filters, H', W')``."""
-        if kernels.usable(maps) and self.bias is not None and not self.bias.requires_grad:
+        if _kernels_take(maps, self):
             from s2igan.vision.inception_kernels import rectified
 
             plain = F.conv2d(maps, self.weight, None, self.stride, self.padding)
-            return rectified(plain.contiguous(memory_format=torch.channels_last), self.bias)
+            dense = plain.contiguous(memory_format=torch.channels_last)
+            return rectified(dense, cast(Tensor, self.bias))
         return F.relu(super().forward(maps), inplace=True)
 
 
@@ -50,7 +52,7 @@ class PooledUnit(nn.Conv2d):
         """Map ``(N, channels, H, W)`` to ``(N, filters, H, W)``."""
         assert self.bias is not None
         mixed = F.conv2d(maps, self.weight)
-        if kernels.usable(mixed):
+        if _kernels_take(mixed, self):
             from s2igan.vision.inception_kernels import rectified_average
 
             return rectified_average(mixed, self.bias, self.average.count_include_pad)
@@ -71,6 +73,12 @@ class Halving(nn.MaxPool2d):
             return maximum(maps)
         largest: Tensor = super().forward(maps)
         return largest
+
+
+def _kernels_take(maps: Tensor, layer: nn.Conv2d) -> bool:
+    # They give the bias no gradient, which a network that is fine-tuned wants.
+    frozen = layer.bias is not None and not layer.bias.requires_grad
+    return frozen and kernels.usable(maps)
 
 
 class Fork(nn.Module):

@@ -6,7 +6,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from s2igan.engine import kernels
-from s2igan.engine.runtime import Acceleration
 from s2igan.rdg.step import RdgStep
 from tests.rdg.makers import EMBEDDING_DIM, random_batch, rdg_config
 
@@ -22,7 +21,7 @@ def embed_image(images: Tensor) -> Tensor:
     return F.normalize(images.mean(dim=(2, 3)).repeat(1, EMBEDDING_DIM // 3), dim=1)
 
 
-def losses(monkeypatch: pytest.MonkeyPatch, acceleration: Acceleration) -> list[dict[str, float]]:
+def losses(monkeypatch: pytest.MonkeyPatch, acceleration: str) -> list[dict[str, float]]:
     monkeypatch.setenv("S2IGAN_ACCELERATION", acceleration)
     kernels._wanted.cache_clear()
     step = RdgStep(
@@ -30,7 +29,6 @@ def losses(monkeypatch: pytest.MonkeyPatch, acceleration: Acceleration) -> list[
         embedding_dim=EMBEDDING_DIM,
         embed_image=embed_image,
         device=torch.device("cuda"),
-        acceleration=acceleration,
     )
     batches = [random_batch(step.config, seed) for seed in range(STEPS * 2)]
     told = [{k: float(v) for k, v in step(n, b).items()} for n, b in enumerate(batches)]

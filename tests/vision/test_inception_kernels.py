@@ -2,10 +2,12 @@
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from s2igan.engine import kernels
 from s2igan.vision.inception_kernels import maximum, rectified, rectified_average
+from s2igan.vision.inception_layers import PooledUnit, Unit
 from tests.kernels import kernel_device
 
 DEVICE = kernel_device()
@@ -52,3 +54,26 @@ def test_the_rectifier_adds_the_bias() -> None:
     bias = torch.linspace(-1, 1, SHAPES[1][1])
     expected = F.relu(theirs * 2 + bias[:, None, None])
     agree(rectified(mine * 2, bias.to(DEVICE)), expected, mine, theirs)
+
+
+@pytest.mark.parametrize(
+    "layer", [Unit(5, 7, 3), PooledUnit(5, 7, nn.AvgPool2d(3, stride=1, padding=1))]
+)
+def test_a_bias_that_learns_keeps_its_gradient(
+    monkeypatch: pytest.MonkeyPatch, layer: Unit | PooledUnit
+) -> None:
+    # A fine-tuned network learns its biases, to which the kernels give no gradient.
+    monkeypatch.setattr(kernels, "usable", lambda _: True)
+    layer.to(DEVICE, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    mine, _ = maps(SHAPES[0])
+    learning = layer(mine)
+    torch.autograd.backward(learning.sum())
+    assert layer.bias is not None
+    assert layer.bias.grad is not None
+    assert layer.bias.grad.any()
+    layer.requires_grad_(False)
+    frozen = layer(mine)
+    assert frozen.grad_fn is not None
+    assert "Backward" in frozen.grad_fn.name()
+    assert frozen.grad_fn.name().startswith(("_Rectified", "_Average"))
+    torch.testing.assert_close(frozen, learning)
