@@ -39,17 +39,28 @@ def _normalised(layer: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor) -> Tensor:
         x, layer.weight, layer.bias, layer.eps
     )
     if layer.track_running_stats:
-        _follow(layer, mean, variance * (count / (count - 1)))
+        follow(layer, mean, variance, count)
     result: Tensor = normal
     return result
 
 
 @torch.no_grad()
-def _follow(layer: nn.BatchNorm1d | nn.BatchNorm2d, mean: Tensor, unbiased: Tensor) -> None:
+def follow(
+    layer: nn.BatchNorm1d | nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: Tensor
+) -> None:
+    """Let a layer's running statistics follow a batch's.
+
+    Args:
+        layer: which tracks them.
+        mean: ``(C,)``.
+        variance: ``(C,)``, biased.
+        count: number of values behind each of them, a scalar.
+    """
     assert layer.running_mean is not None
     assert layer.running_var is not None
     assert layer.num_batches_tracked is not None
     layer.num_batches_tracked.add_(1)
+    unbiased = variance * (count / (count - 1))
     share: float | Tensor = 1 / layer.num_batches_tracked  # the plain mean over the batches
     if layer.momentum is not None:
         share = layer.momentum
@@ -80,21 +91,33 @@ class _Normalise(torch.autograd.Function):
         unit = (x.to(mean.dtype) - mean.view(shape)) * scale.view(shape)
         # Gradients of weight and bias are of these rows alone: they are averaged with all others.
         own = torch.stack([given.sum(axes), (given * unit).sum(axes)])  # (2, C)
-        total = own.clone()
-        dist.all_reduce(total)
-        of_mean, of_unit = (total / count).unbind()
+        of_mean, of_unit = (summed(own) / count).unbind()
         inner = given - of_mean.view(shape) - unit * of_unit.view(shape)
         of_x = inner * (weight * scale).view(shape)
         return of_x.to(x.dtype), own[1].to(weight.dtype), own[0].to(weight.dtype), None
 
 
 def _global_statistics(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    # Deviations are taken from means, never from zero: a large mean must not eat the variance.
     axes, _ = _layout(x)
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     variance, mean = torch.var_mean(wide, axes, correction=0)
-    count = mean.new_full((1,), x.numel() // x.shape[1])
-    own = torch.cat([mean, variance, count])  # (2 C + 1,)
+    return joined(mean, variance, x.numel() // x.shape[1])
+
+
+def joined(mean: Tensor, variance: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Join the statistics of all processes' rows.
+
+    Deviations are taken from means, never from zero: a large mean must not eat the variance.
+
+    Args:
+        mean: ``(C,)``, of this process's rows.
+        variance: ``(C,)``, biased.
+        count: number of values behind each of them.
+
+    Returns:
+        The same over all processes, the count as a scalar on the device.
+    """
+    own = torch.cat([mean, variance, mean.new_full((1,), count)])  # (2 C + 1,)
     parts = [torch.empty_like(own) for _ in range(world())]
     dist.all_gather(parts, own)
     sizes = [len(mean), len(mean), 1]
@@ -103,6 +126,13 @@ def _global_statistics(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     shares = counts / total  # (world, 1)
     mean = (shares * means).sum(0)
     return mean, (shares * (variances + (means - mean).square())).sum(0), total
+
+
+def summed(own: Tensor) -> Tensor:
+    """Return the sum over all processes; ``own`` stays."""
+    total = own.clone()
+    dist.all_reduce(total)
+    return total
 
 
 def _layout(x: Tensor) -> tuple[list[int], list[int]]:

@@ -13,6 +13,9 @@ import triton
 import triton.language as tl
 from torch import Tensor, nn
 
+from s2igan.engine.distributed import world
+from s2igan.engine.sync_norm import follow, joined, summed
+
 NOTHING, GLU, LEAKY = 0, 1, 2  # what follows the norm
 
 _TILE = 4096  # values of a tile
@@ -55,17 +58,18 @@ def _settle(
     running_var,
     batches,
     mean_out,
-    scale_out,
+    spread_out,
     rows,
     C,
     parts,
     chunk,
     momentum,
     eps,
+    ALONE: tl.constexpr,
     BLOCK_P: tl.constexpr,
     BLOCK_C: tl.constexpr,
 ):
-    """Join the stretches' moments, and let the running statistics follow."""
+    """Join the stretches' moments; alone, turn them into a scale and let the statistics follow."""
     columns = tl.program_id(0) * BLOCK_C + tl.arange(0, BLOCK_C)
     known = columns < C
     mean = tl.zeros([BLOCK_C], tl.float32)
@@ -89,14 +93,17 @@ def _settle(
         mean += step * share
         count += number
     tl.store(mean_out + columns, mean, known)
-    tl.store(scale_out + columns, 1.0 / tl.sqrt(square / count + eps), known)
-    before = tl.load(running_mean + columns, known)
-    tl.store(running_mean + columns, before + momentum * (mean - before), known)
-    before = tl.load(running_var + columns, known)
-    unbiased = square / (count - 1.0)
-    tl.store(running_var + columns, before + momentum * (unbiased - before), known)
-    if tl.program_id(0) == 0:
-        tl.store(batches, tl.load(batches) + 1)
+    if ALONE:
+        tl.store(spread_out + columns, 1.0 / tl.sqrt(square / count + eps), known)
+        before = tl.load(running_mean + columns, known)
+        tl.store(running_mean + columns, before + momentum * (mean - before), known)
+        before = tl.load(running_var + columns, known)
+        unbiased = square / (count - 1.0)
+        tl.store(running_var + columns, before + momentum * (unbiased - before), known)
+        if tl.program_id(0) == 0:
+            tl.store(batches, tl.load(batches) + 1)
+    else:
+        tl.store(spread_out + columns, square / count, known)
 
 
 @triton.jit
@@ -214,11 +221,11 @@ def _sums(
 
 
 @triton.jit
-def _corrected(given, unit, sums, scale, weight, column, rows, C):
+def _corrected(given, unit, sums, scale, weight, column, all_rows, C):
     """Take out of the gradient what the mean and the variance take with them."""
     known = column < C
-    mean = tl.load(sums + column, known, other=0.0) / rows
-    weighed = tl.load(sums + C + column, known, other=0.0) / rows
+    mean = tl.load(sums + column, known, other=0.0) / all_rows
+    weighed = tl.load(sums + C + column, known, other=0.0) / all_rows
     factor = tl.load(weight + column, known, other=0.0) * tl.load(scale + column, known, other=0.0)
     return (given - mean[None, :] - unit * weighed[None, :]) * factor[None, :]
 
@@ -234,6 +241,7 @@ def _back(
     sums,
     out,
     rows,
+    all_rows,
     C,
     width,
     slope,
@@ -241,7 +249,7 @@ def _back(
     BLOCK_M: tl.constexpr,
     BLOCK_C: tl.constexpr,
 ):
-    """Gradient of the map."""
+    """Gradient of the map; ``sums`` are of the rows of all processes."""
     row = tl.program_id(0).to(tl.int64) * BLOCK_M + tl.arange(0, BLOCK_M)
     column = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
     mask = (row < rows)[:, None] & (column < width)[None, :]
@@ -249,10 +257,10 @@ def _back(
         grad, x, mean, scale, weight, bias, row, column, mask, C, width, slope, KIND
     )
     place = out + row[:, None] * C + column[None, :]
-    result = _corrected(given, unit, sums, scale, weight, column, rows, C)
+    result = _corrected(given, unit, sums, scale, weight, column, all_rows, C)
     tl.store(place, result.to(out.dtype.element_ty), mask)
     if KIND == 1:
-        result = _corrected(other, other_unit, sums, scale, weight, column + width, rows, C)
+        result = _corrected(other, other_unit, sums, scale, weight, column + width, all_rows, C)
         tl.store(place + width, result.to(out.dtype.element_ty), mask)
 
 
@@ -302,9 +310,12 @@ class _Normed(torch.autograd.Function):
                 tiles.chunk,
                 norm.momentum,
                 norm.eps,
+                ALONE=world() == 1,
                 BLOCK_P=32,
                 BLOCK_C=32,
             )
+            if world() > 1:
+                moments = _of_all(norm, moments, rows)
             tiles = _Tiles(rows, out_channels)
             _apply[tiles.all](
                 x,
@@ -320,7 +331,7 @@ class _Normed(torch.autograd.Function):
                 **tiles.shape,
             )
         ctx.save_for_backward(x, weight, bias, moments)
-        ctx.kind, ctx.slope = kind, slope
+        ctx.kind, ctx.slope, ctx.world = kind, slope, world()
         return out
 
     @staticmethod
@@ -346,12 +357,14 @@ class _Normed(torch.autograd.Function):
                 KIND=ctx.kind,
                 **tiles.shape,
             )
+            # Of these rows alone, as the gradients of weight and bias are: they are averaged later.
             sums = parts.sum(dim=1)  # (2, C)
             _back[tiles.all](
                 *read,
-                sums,
+                summed(sums) if ctx.world > 1 else sums,
                 out,
                 rows,
+                rows * ctx.world,
                 channels,
                 width,
                 ctx.slope,
@@ -361,8 +374,18 @@ class _Normed(torch.autograd.Function):
         return out, sums[1], sums[0], None, None, None
 
 
+def _of_all(norm: nn.BatchNorm2d, own: Tensor, rows: int) -> Tensor:
+    # From mean and variance of these rows to mean and 1 / standard deviation of all processes'.
+    mean, variance, total = joined(own[0], own[1], rows)
+    follow(norm, mean, variance, total)
+    return torch.stack([mean, torch.rsqrt(variance + norm.eps)])  # (2, C)
+
+
 def normed(norm: nn.BatchNorm2d, x: Tensor, kind: int, slope: float = 0.0) -> Tensor:
     """Normalise in training, and do what follows.
+
+    Several processes, each of which holds as many rows, normalise by the statistics of all of
+    them, with the messages of :class:`~s2igan.engine.sync_norm.SyncBatchNorm2d`.
 
     Args:
         norm: whose running statistics follow; affine, with a momentum.

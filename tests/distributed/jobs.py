@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ from s2igan.sen.data import SenData
 from s2igan.sen.losses import matching_loss
 from s2igan.sen.train import SenTraining
 from tests.correctness.test_rdg_step import FrozenEncoder
+from tests.kernels import kernel_device
 from tests.rdg.makers import EMBEDDING_DIM, rdg_config, speech_description
 from tests.sen.synthetic import sen_config
 
@@ -101,16 +103,34 @@ def gradients(prefix: str, module: nn.Module) -> Tensors:
     return kept(f"gradient.{prefix}", found)
 
 
+class Gated(nn.BatchNorm2d):
+    """Torch's batch norm and a gate behind it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise ``(N, 2C, H, W)``; ``(N, C, H, W)``."""
+        return nn.functional.glu(super().forward(x), dim=1)
+
+
+class FusedGated(Gated):
+    """The same by this project's kernels, whose arithmetic is float32."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise ``(N, 2C, H, W)``; ``(N, C, H, W)``."""
+        from s2igan.rdg.norm_kernels import GLU, normed
+
+        return normed(self, x, GLU) if self.training else super().forward(x)
+
+
 def norm(layer: nn.BatchNorm1d | nn.BatchNorm2d, whole: Tensor, mine: slice) -> Tensors:
     """Two passes in training, one backwards, one in evaluation; a loss that tells rows apart."""
     torch.manual_seed(3)
     for parameter in layer.parameters():
         nn.init.uniform_(parameter, 0.5, 1.5)
-    weights = torch.rand(whole.shape)[mine]
+    weights = torch.rand(whole.shape).to(whole)[mine]
     x = whole[mine].clone().requires_grad_(True)
     layer(x * 2)
     out = layer(x)
-    torch.autograd.backward((out * weights).square().sum())
+    torch.autograd.backward((out * weights[:, : out.shape[1]]).square().sum())
     assert x.grad is not None
     assert layer.weight.grad is not None
     assert layer.bias.grad is not None
@@ -126,13 +146,18 @@ def norm(layer: nn.BatchNorm1d | nn.BatchNorm2d, whole: Tensor, mine: slice) -> 
 
 
 def norms(plain: bool) -> dict[str, Tensors]:
-    """Of maps, and of sequences of which one process has more than the other."""
+    """Of maps, by kernels too, and of sequences of which one process has more than the other."""
     torch.manual_seed(1)
-    maps, rows = torch.rand(6, 3, 4, 4) + 9, torch.rand(7, 5) * 3
+    maps, rows = torch.rand(6, 4, 4, 3) + 9, torch.rand(7, 5) * 3
     uneven = slice(None) if world() == 1 else (slice(0, 5), slice(5, 7))[rank()]
-    two = nn.BatchNorm2d(3) if plain else SyncBatchNorm2d(3)
+    two = nn.BatchNorm2d(4) if plain else SyncBatchNorm2d(4)
     one = nn.BatchNorm1d(5, momentum=None) if plain else SyncBatchNorm1d(5, momentum=None)
-    return {"maps": norm(two, maps, own_rows(6, "maps")), "rows": norm(one, rows, uneven)}
+    mine = own_rows(6, "maps")
+    found = {"maps": norm(two, maps, mine), "rows": norm(one, rows, uneven)}
+    if find_spec("triton") is not None:
+        gated = (Gated if plain else FusedGated)(4).to(kernel_device())
+        found["kernels"] = norm(gated, maps.to(kernel_device()), mine)
+    return found
 
 
 def matched() -> Tensors:
