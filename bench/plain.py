@@ -2,10 +2,10 @@
 
 Layers as a textbook has them (the condition tiled beside the map, pictures upsampled before they
 are convolved, torch's own GLU), contiguous memory, Adam and the average one tensor at a time, no
-graph, no compiler, batches made when they are needed.
+graph, batches made when they are needed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from s2igan.engine import kernels
+from s2igan.engine.adam import Adam
 from s2igan.engine.ema import Ema
 from s2igan.rdg import layers, normed, step
 from s2igan.rdg.generator import FIRST_SIDE, FirstStage
@@ -33,16 +34,20 @@ def make_plain() -> None:
         (Ema, "update", _follow),
         (step, "to_channels_last", _leave),
         (step, "to_scales", _contiguous_scales),
-        (torch.optim, "Adam", _PlainAdam),
+        (Adam, "__init__", _plain_adam),
     ]
     for owner, name, plain in replaced:
         setattr(owner, name, plain)
 
 
-class _PlainAdam(torch.optim.Adam):
-    def __init__(self, parameters: Any, **settings: Any) -> None:
-        plain: Mapping[str, Any] = {"fused": False, "foreach": False, "capturable": False}
-        super().__init__(parameters, **{**settings, **plain})
+def _plain_adam(
+    optimiser: Adam,
+    parameters: Iterable[nn.Parameter],
+    *,
+    device: torch.device,  # noqa: ARG001 - its own kind of step is what is left out
+    **settings: Any,
+) -> None:
+    torch.optim.Adam.__init__(optimiser, parameters, fused=False, foreach=False, **settings)
 
 
 def _glu(x: Tensor) -> Tensor:

@@ -157,14 +157,6 @@ class _Sen:
         )
         self._live, self._number = setting.kind == "sen_live", 0
         self._crop, self._count = params.features.crop, len(data.backbone)
-        if setting.plain:
-            self._training.optimizer = torch.optim.Adam(
-                self._training.model.parameters(),
-                betas=(config.betas[0], config.betas[1]),
-                weight_decay=config.weight_decay,
-                foreach=False,
-                fused=False,
-            )
         if self._live:
             self._pixels = open_pixels(folder / "features", device)
             names, weights = params.features.backbones, folder / "weights"

@@ -38,6 +38,7 @@ def choose_device(request: str | None = None, *, rank: Rank | None = None) -> to
     device = torch.device(f"cuda:{rank.local}" if wanted in ("auto", "cuda") else wanted)
     problem = cuda_problem(device)
     if problem is None:
+        torch.cuda.set_device(device)  # what takes no device means the current one
         return _announce(device, f" ({torch.cuda.get_device_name(device)})")
     if wanted != "auto":
         raise UserError(f"device {wanted!r}", got=problem, expected="a usable CUDA device")

@@ -51,8 +51,6 @@ def together(rank: Rank, device: torch.device) -> Iterator[None]:
         yield
         return
     on_gpu = device.type == "cuda"
-    if on_gpu:
-        torch.cuda.set_device(device)
     try:
         # Objects and flags travel by gloo on GPUs too, so that they wait for no kernel.
         dist.init_process_group(

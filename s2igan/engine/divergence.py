@@ -101,6 +101,7 @@ def fit_past_faults(begin: Callable[[], T], when_not_finite: WhenNotFinite) -> T
             if when_not_finite == "stop" or error.step <= reached:
                 raise
             reached = error.step
+            del training  # or a GPU would have to hold the next one beside it
             sys.stderr.write(f"{error}; trying once more from the last checkpoint\n")
         else:
             return training

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from s2igan.engine.adam import Adam
 from s2igan.engine.distributed import average_gradients, spread_from_first
 from s2igan.engine.ema import Ema
 from s2igan.rdg.speech_source import Sequences
@@ -42,7 +43,7 @@ class LearningEncoder:
         self.encoder = copy.deepcopy(encoder).to(device).requires_grad_(True).train()
         spread_from_first(self.encoder)
         self._ema = Ema(self.encoder, ema_decay)
-        self._adam = torch.optim.Adam(self.encoder.parameters(), lr=lr, betas=betas, fused=True)
+        self._adam = Adam(self.encoder.parameters(), lr=lr, betas=betas, device=device)
 
     def __call__(self, speech: Sequences) -> Tensor:
         """Embed a batch's captions, ``(N, E)`` float32."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from s2igan.engine.adam import Adam
 from s2igan.engine.device import autocast
 from s2igan.engine.distributed import (
     average_gradients,
@@ -129,6 +130,7 @@ class RdgStep:
         self, batch: Placed, shown: list[Tensor], seen: Tensor
     ) -> dict[str, Tensor]:
         config = self.config
+        self._judging(True)
         reals = self._prepared(batch.real, batch.drawn[1])
         wrongs = None if batch.wrong is None else self._prepared(batch.wrong, batch.drawn[2])
         wrong_seen = self._wrong_condition(batch) if config.wrong_pairs == "speech" else None
@@ -185,7 +187,6 @@ class RdgStep:
         self._adam_g.step()
         if self.learning is not None:
             self.learning.update()
-        self._judging(True)
         terms["KL"] = kl.detach()
 
     def _guidance(
@@ -258,13 +259,9 @@ class RdgStep:
             device=self.device,
         )
 
-    def _adam(self, module: nn.Module, rate: float) -> torch.optim.Adam:
+    def _adam(self, module: nn.Module, rate: float) -> Adam:
         betas = (self.config.betas[0], self.config.betas[1])
-        # A captured step may count its updates on the device alone.
-        on_gpu = self.device.type == "cuda"
-        return torch.optim.Adam(
-            module.parameters(), lr=rate, betas=betas, fused=True, capturable=on_gpu
-        )
+        return Adam(module.parameters(), lr=rate, betas=betas, device=self.device)
 
     def standardise_speech(self, mean: Tensor, deviation: float) -> None:
         """See :meth:`ConditioningAugmentation.standardise`."""

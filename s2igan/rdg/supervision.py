@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from s2igan.engine.adam import Adam
 from s2igan.engine.distributed import average_gradients, spread_from_first
 from s2igan.rdg import losses
 from s2igan.rdg.relation import RelationSupervisor
@@ -36,13 +37,7 @@ class Supervision:
     ) -> None:
         self.relation = RelationSupervisor(embedding_dim).to(device)
         spread_from_first(self.relation)
-        self._adam = torch.optim.Adam(
-            self.relation.parameters(),
-            lr=lr,
-            betas=betas,
-            fused=True,
-            capturable=device.type == "cuda",
-        )
+        self._adam = Adam(self.relation.parameters(), lr=lr, betas=betas, device=device)
 
     def update(
         self, fake: Tensor, truth: Tensor, same: Tensor, wrong: Tensor

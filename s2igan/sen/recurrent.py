@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from s2igan.engine import kernels
-from s2igan.engine.distributed import world
+from s2igan.engine.graphs import in_captured_step
 from s2igan.sen.paired_gru import paired_gru
 
 
@@ -29,7 +28,8 @@ class BidirectionalRnn(nn.Module):
 
     Read from its end, a padded sequence would begin with padding, so the backward half of a layer
     reads the real frames reversed: then no real frame ever sees padding. Packed sequences give the
-    same states; on a CPU their backward pass takes two to three times as long.
+    same states; on a CPU their backward pass takes two to three times as long. In a CUDA graph both
+    directions of GRUs run as one recurrence; started frame by frame, it would be slower than cuDNN.
 
     Args:
         features: size of an input frame.
@@ -62,14 +62,10 @@ class BidirectionalRnn(nn.Module):
         """
         for ahead, back in zip(self.forwards, self.backwards, strict=True):
             mirrored = reverse_frames(x, lengths)  # (B, T, features)
-            if self._pairs(x) and isinstance(ahead, nn.GRU) and isinstance(back, nn.GRU):
+            if in_captured_step() and isinstance(ahead, nn.GRU) and isinstance(back, nn.GRU):
                 past, future = paired_gru(ahead, back, x, mirrored)  # (B, T, hidden)
             else:
                 past, _ = ahead(x)  # (B, T, hidden)
                 future, _ = back(mirrored)  # (B, T, hidden)
             x = torch.cat([past, reverse_frames(future, lengths)], dim=-1)  # (B, T, 2 * hidden)
         return x
-
-    def _pairs(self, x: Tensor) -> bool:
-        # Only a captured step gains by it, and the states of a trained model stay cuDNN's.
-        return self.training and torch.is_grad_enabled() and world() == 1 and kernels.usable(x)

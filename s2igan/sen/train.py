@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from s2igan.engine.adam import Adam
 from s2igan.engine.ahead import made_ahead
 from s2igan.engine.device import autocast
 from s2igan.engine.distributed import (
@@ -142,12 +143,12 @@ class SenTraining:
             distinctive=self.distinctive,
         ).to(session.device)
         spread_from_first(self.model)
-        self.optimizer = torch.optim.Adam(
+        self.optimizer = Adam(
             self.model.parameters(),
+            lr=config.lr,
             betas=(config.betas[0], config.betas[1]),
             weight_decay=config.weight_decay,
-            fused=True,
-            capturable=session.device.type == "cuda",
+            device=session.device,
         )
         self._captures = capturable(session.device)
         self._graphs = CapturedSteps(session.device)

@@ -26,13 +26,19 @@ def _share(row, column, H, W, WITH_PADDING: tl.constexpr):
 
 
 @triton.jit
+def _positive(value):
+    """Rectify; what is no number stays none, as everywhere in torch."""
+    return tl.where(value < 0.0, 0.0, value)
+
+
+@triton.jit
 def _rectify(x, bias, size, C, BLOCK: tl.constexpr):
     """Add the bias and rectify, in place."""
     place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     mask = place < size
     value = tl.load(x + place, mask, other=0.0).to(tl.float32)
     value += tl.load(bias + place % C, mask, other=0.0).to(tl.float32)
-    tl.store(x + place, tl.maximum(value, 0.0).to(x.dtype.element_ty), mask)
+    tl.store(x + place, _positive(value).to(x.dtype.element_ty), mask)
 
 
 @triton.jit
@@ -63,7 +69,7 @@ def _average(
     total = total * _share(row, column, H, W, WITH_PADDING)[:, None]
     total += tl.load(bias + channel, channel < C, other=0.0).to(tl.float32)[None, :]
     place = out + pixel[:, None] * C + channel[None, :]
-    tl.store(place, tl.maximum(total, 0.0).to(out.dtype.element_ty), whole)
+    tl.store(place, _positive(total).to(out.dtype.element_ty), whole)
 
 
 @triton.jit
@@ -114,8 +120,9 @@ def _maximum(
         for right in tl.static_range(3):
             place = (first + down * W + right)[:, None] * C + channel[None, :]
             value = tl.load(x + place, whole, other=0.0).to(tl.float32)
-            which = tl.where(value > best, down * 3 + right, which).to(tl.int8)
-            best = tl.maximum(best, value)
+            larger = (value > best) | (value != value)
+            which = tl.where(larger, down * 3 + right, which).to(tl.int8)
+            best = tl.where(larger, value, best)
     place = pixel[:, None] * C + channel[None, :]
     tl.store(out + place, best.to(out.dtype.element_ty), whole)
     tl.store(taken + place, which, whole)

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from s2igan.engine import device, stage
 from s2igan.engine.device import choose_device
@@ -135,5 +136,8 @@ def test_each_process_needs_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(device, "usable_gpus", lambda: 4)
     monkeypatch.setattr(device, "cuda_problem", lambda _: None)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda _: "a GPU")
+    current: list[torch.device] = []
+    monkeypatch.setattr("torch.cuda.set_device", current.append)
     assert str(choose_device("auto", rank=fourth)) == "cuda:3"
+    assert str(current[-1]) == "cuda:3"
     assert str(choose_device("cpu", rank=fourth)) == "cpu"

@@ -32,6 +32,7 @@ def losses(monkeypatch: pytest.MonkeyPatch, acceleration: str) -> list[dict[str,
     )
     batches = [random_batch(step.config, seed) for seed in range(STEPS * 2)]
     told = [{k: float(v) for k, v in step(n, b).items()} for n, b in enumerate(batches)]
+    assert step._graphs.captured() == (0 if acceleration == "off" else 2)  # with guidance, without
     kernels._wanted.cache_clear()
     return told
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+from s2igan.engine.adam import Adam
 from s2igan.engine.arrays import Ragged, open_array
 from s2igan.engine.session import Session, plain_session
 from s2igan.engine.tracking import Tracker
@@ -258,7 +259,7 @@ def test_a_diverged_run_stops_before_it_is_saved(
     training = SenTraining(
         config, SenData(inputs / "corpus", inputs / "features"), session_with(store)
     )
-    monkeypatch.setattr(torch.optim.Adam, "step", lambda *_: _spoil(training))
+    monkeypatch.setattr(Adam, "step", lambda *_: _spoil(training))
     with pytest.raises(UserError, match="loss 'matching' of SEN at step 3; got nan"):
         training.fit()
     assert store.load() is None

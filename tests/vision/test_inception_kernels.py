@@ -56,6 +56,24 @@ def test_the_rectifier_adds_the_bias() -> None:
     agree(rectified(mine * 2, bias.to(DEVICE)), expected, mine, theirs)
 
 
+def test_what_is_no_number_stays_none() -> None:
+    mine, theirs = maps(SHAPES[0])
+    with torch.no_grad():
+        mine[0, 0, 2, 2] = theirs[0, 0, 2, 2] = torch.nan
+        nothing = torch.zeros(SHAPES[0][1])
+        pairs = [
+            (maximum(mine), F.max_pool2d(theirs, 3, stride=2)),
+            (
+                rectified_average(mine, nothing.to(DEVICE), True),
+                F.relu(F.avg_pool2d(theirs, 3, 1, 1)),
+            ),
+            (rectified(mine.clone(), nothing.to(DEVICE)), F.relu(theirs)),
+        ]
+    for got, expected in pairs:
+        assert expected.isnan().any()
+        torch.testing.assert_close(got.cpu(), expected, equal_nan=True)
+
+
 @pytest.mark.parametrize(
     "layer", [Unit(5, 7, 3), PooledUnit(5, 7, nn.AvgPool2d(3, stride=1, padding=1))]
 )
