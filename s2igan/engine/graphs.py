@@ -92,7 +92,7 @@ class CapturedSteps:
         try:
             self._pool = self._pool or torch.cuda.graph_pool_handle()
             graph, stream = torch.cuda.CUDAGraph(), self._side_stream()
-            # Outermost a way back to the current stream, which a failed capture would not leave to.
+            # Outermost a way back to the current stream: a capture that fails stays on its own.
             # Batches are prepared by another thread meanwhile, which has no part in the graph.
             with (
                 torch.cuda.stream(torch.cuda.current_stream(self._device)),
