@@ -1,18 +1,18 @@
 """Whether the files of a recorded corpus are there and hold what they should."""
 
+import math
 import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from s2igan.corpora.defects import Defects, picture_problem
 from s2igan.engine.progress import bar
+from s2igan.engine.sound import UNREADABLE, ForwardSound, rate_problem, unreadable_reason
 from s2igan.engine.workers import parallel_map
 
-_FRAMES = 2**16
-_AUDIBLE = 0.5 / 2**15  # anything less is nothing in 16 bits
+_AUDIBLE = 1 / 2**15  # what never moves by a step of 16 bits is nothing in them
 
 
 def find_file(folder: Path, name: str) -> Path | None:
@@ -62,20 +62,20 @@ def recording_problem(path: Path) -> str | None:
     size = path.stat().st_size
     if size == 0:
         return "an empty file"
-    frames, peak = 0, 0.0
+    low, high = math.inf, -math.inf
     try:
-        with soundfile.SoundFile(path) as file:
-            for block in file.blocks(_FRAMES, dtype="float32", always_2d=True):
+        with ForwardSound(path) as file:
+            rate_hz = int(file.samplerate)
+            for block in file.forward():
                 mono = block.mean(axis=1)  # (frames, channels) -> (frames,)
                 if not np.isfinite(mono).all():
                     return "samples that are not numbers"
-                frames, peak = frames + len(mono), max(peak, float(np.abs(mono).max()))
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        reason = " ".join(str(error).replace(str(path), "").split())
-        return f"{size} bytes that do not decode ({reason})"
-    if frames == 0:
+                low, high = min(low, float(mono.min())), max(high, float(mono.max()))
+    except UNREADABLE as error:
+        return f"{size} bytes that do not decode ({unreadable_reason(error)})"
+    if low > high:
         return "no sample"
-    return "nothing but silence" if peak < _AUDIBLE else None
+    return "nothing but silence" if high - low < _AUDIBLE else rate_problem(rate_hz)
 
 
 def _picture_problem(path: Path) -> str | None:

@@ -13,6 +13,7 @@ from s2igan.corpora import recorded
 from s2igan.corpora.archives import Archives
 from s2igan.corpora.index import Corpus
 from s2igan.errors import UserError
+from tests.sounds import with_length
 
 from .makers import clip, folder_bytes, jpeg, prepare_folder, prepared_rows, write_index
 
@@ -224,6 +225,14 @@ def silent_recording(_: Rows, folder: Path) -> None:
     soundfile.write(folder / "speech_2_1.wav", np.zeros((900, 2)), 8000)
 
 
+def offset_for_a_recording(_: Rows, folder: Path) -> None:
+    soundfile.write(folder / "speech_2_1.wav", np.full(900, 0.3), 8000)
+
+
+def slow_recording(_: Rows, folder: Path) -> None:
+    soundfile.write(folder / "speech_2_1.wav", np.sin(np.arange(900)), 50)
+
+
 def no_sample(_: Rows, folder: Path) -> None:
     soundfile.write(folder / "speech_2_1.wav", np.zeros(0), 8000)
 
@@ -248,6 +257,8 @@ BROKEN = [
     (empty_recording, "speech_2_1.wav: ", "an empty file"),
     (noise_for_a_recording, "speech_2_1.wav: ", "16 bytes that do not decode"),
     (silent_recording, "speech_2_1.wav: ", "nothing but silence"),
+    (offset_for_a_recording, "speech_2_1.wav: ", "nothing but silence"),
+    (slow_recording, "speech_2_1.wav: ", "50 samples a second, not 4000 to 384000"),
     (no_sample, "speech_2_1.wav: ", "no sample"),
 ]
 
@@ -454,6 +465,16 @@ def test_audio_of_every_format_is_taken(
     corpus = build(tmp_path)
     name = f"speech_1_0.{form.lower()}"
     assert corpus.recording_bytes(2) == (folder / name).read_bytes()
+
+
+def test_a_flac_that_a_pipe_got_is_taken(tmp_path: Path) -> None:
+    def rewrite(rows: Rows, folder: Path) -> None:
+        rows[2]["recording"] = "piped.flac"
+        piped = with_length(clip(300, format="FLAC"), 0)
+        (folder / "piped.flac").write_bytes(piped)
+
+    folder = prepare(tmp_path, rewrite)
+    assert build(tmp_path).recording_bytes(2) == (folder / "piped.flac").read_bytes()
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
