@@ -74,6 +74,13 @@ def _training_checks(params: Params) -> tuple[tuple[bool, str], ...]:
             f"features.mel.bands, {params.features.mel.bands}",
         ),
         (
+            params.features.mel.normalise == "none"
+            and params.sen.time_masks + params.sen.band_masks > 0,
+            f"features.mel.normalise: got 'none' with sen.time_masks {params.sen.time_masks} and "
+            f"sen.band_masks {params.sen.band_masks}; expected 'per_band', or 0 masks, since "
+            "these put the mean of a band in",
+        ),
+        (
             not (params.sen.matching_loss or params.sen.distinctive_loss),
             "sen.matching_loss: got false beside sen.distinctive_loss false; expected one true",
         ),

@@ -114,6 +114,18 @@ def test_speech_that_sen_never_aligned_cannot_match_pictures(
     assert problems == []
 
 
+@pytest.mark.parametrize("masks", ["time_masks", "band_masks"])
+def test_masks_need_bands_whose_mean_is_0(tmp_path: Path, default: Values, masks: str) -> None:
+    default["features"]["mel"]["normalise"] = "none"
+    default["sen"] |= {"time_masks": 0, "band_masks": 0}
+    assert combination_problems(Params.model_validate(default)) == []
+    default["sen"][masks] = 1
+    assert (
+        f"features.mel.normalise: got 'none' with sen.time_masks {int(masks == 'time_masks')}"
+        in (problem(tmp_path, default))
+    )
+
+
 def test_what_the_corpus_lacks_is_told(tmp_path: Path, default: Values) -> None:
     default["corpus"]["val_classes"] = 0
     default["sample"]["split"] = "val"

@@ -1,17 +1,12 @@
 """Everything wrong with a corpus, gathered so that it can be told at once."""
 
-import io
-import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from PIL import Image, UnidentifiedImageError
-
+from s2igan.engine.pictures import PictureError, picture_size
 from s2igan.engine.workers import parallel_map
 from s2igan.errors import UserError
-
-_DRAFT = (32, 32)  # the smallest scale of a JPEG decodes several times faster and reads every byte
 
 
 class Defects:
@@ -66,34 +61,11 @@ class Defects:
 
 def picture_problem(data: bytes) -> str | None:
     """Say why a picture file does not decode, or None."""
-    if not data:
-        return "an empty file"
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.draft(None, _DRAFT)
-            image.load()
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        OSError,
-        ValueError,
-        SyntaxError,
-        zlib.error,
-    ) as error:
-        reason = "not a picture" if isinstance(error, UnidentifiedImageError) else error
-        return f"{len(data)} bytes that do not decode ({reason})"
+        picture_size(data)
+    except PictureError as error:
+        return str(error)
     return None
-
-
-def picture_defect(picture: tuple[str, bytes]) -> str | None:
-    """Say which picture file does not decode and why, or None.
-
-    Args:
-        picture: name and content of the file.
-    """
-    name, data = picture
-    problem = picture_problem(data)
-    return None if problem is None else f"{name}: {problem}"
 
 
 def checked(

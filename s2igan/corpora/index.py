@@ -86,13 +86,19 @@ class Corpus:
         """Whether at least one description is written."""
         return bool(self.descriptions["text"].notna().any())
 
+    @property
+    def upright(self) -> bool:
+        """Whether pictures are turned as their cameras noted; else they lie as stored."""
+        return bool(self.info.get("upright", False))
+
     def picture_bytes(self, image: int) -> bytes:
         """Return the picture file of row ``image`` of the index, as published."""
         return bytes(self._pictures[image].data)
 
     def picture(self, image: int) -> Picture:
         """Decode the picture of row ``image`` into ``(H, W, 3)`` uint8 RGB."""
-        return decode_picture(self.picture_bytes(image), str(self.images["name"].iloc[image]))
+        name = str(self.images["name"].iloc[image])
+        return decode_picture(self.picture_bytes(image), name, upright=self.upright)
 
     def recording_bytes(self, recording: int) -> bytes:
         """Return the audio file in row ``recording`` of the recordings.
@@ -129,8 +135,8 @@ def write_corpus(
         descriptions: columns of :data:`DESCRIPTION_SCHEMA`; an absent column is null throughout.
         recordings: encoded audio files, in the order that ``descriptions["recording"]`` numbers.
         info: ``kind``, ``edition`` and what else the corpus wants to say of itself, such as
-            ``has_classes: false``; the number of classes, where there are any, and of images and
-            utterances (captions, without swaps) per split are added.
+            ``has_classes: false`` or ``upright: true``; the number of classes, where there are any,
+            and of images and utterances (captions, without swaps) per split are added.
 
     Raises:
         UserError: if pictures, recordings and tables do not fit together.

@@ -70,12 +70,16 @@ def check_labels(pictures: Iterable[ListedPicture], classes: int, defects: Defec
             defects.add(f"{picture.name}: label {picture.class_number} outside 1 to {classes}")
 
 
-def check_class_sizes(
-    pictures: Iterable[ListedPicture], left: Iterable[ListedPicture], defects: Defects
-) -> None:
-    """Note classes of which fewer than two pictures are left."""
-    sizes = Counter(picture.class_name for picture in left)
-    for name in sorted({picture.class_name for picture in pictures}):
+def check_class_sizes(listed: Iterable[str], left: Iterable[str], defects: Defects) -> None:
+    """Note classes of which fewer than two pictures are left.
+
+    Args:
+        listed: the class of every picture.
+        left: the class of every picture that is left.
+        defects: where to note them.
+    """
+    sizes = Counter(left)
+    for name in sorted(set(listed)):
         if sizes[name] < 2:
             defects.add(
                 f"class {name}: {sizes[name]} picture{'s' * (sizes[name] != 1)} left; at least 2 "

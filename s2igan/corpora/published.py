@@ -161,7 +161,7 @@ def _sound(
     left = [picture for picture in pictures if picture.name not in skipped]
     check_labels(pictures, facts.counts.classes, defects)
     check_counts(pictures, numbers, facts.test_classes, facts.counts, defects)
-    check_class_sizes(pictures, left, defects)
+    check_class_sizes((p.class_name for p in pictures), (p.class_name for p in left), defects)
     defects.raise_any()
     return left
 

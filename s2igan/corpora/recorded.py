@@ -19,8 +19,9 @@ from s2igan.corpora.archives import Archives
 from s2igan.corpora.defects import Defects
 from s2igan.corpora.fetching.space import require_space
 from s2igan.corpora.index import write_corpus
+from s2igan.corpora.listing import check_class_sizes
 from s2igan.corpora.manifest import digest
-from s2igan.corpora.recorded_csv import ListedPicture, read_index
+from s2igan.corpora.recorded_csv import ListedPicture, read_index, shortened
 from s2igan.corpora.recorded_files import check_pictures, check_recordings, find_file
 from s2igan.corpora.splits import draw_test, split_of_classes
 from s2igan.errors import UserError
@@ -74,12 +75,19 @@ def build(
     if not defects.found:  # what is drawn from a faulty index would mean nothing
         splits = _splits(listed, test_share, val_classes, seed)
         _check_leaks(listed, splits, defects)
-    check_pictures(folder, {picture.image: picture.line for picture in listed}, defects, workers)
+    check_pictures(folder, listed, defects, workers)
     check_recordings(folder, _recordings(listed), defects, workers)
     defects.raise_any()
     pictures = _leave_out(listed, defects)
+    check_class_sizes(_class_names(listed), _class_names(pictures), defects)
+    defects.raise_any()
     _check_left(pictures, splits)
-    info = {"kind": KIND, "edition": edition, "index_sha256": digest(index, "sha256")}
+    info = {
+        "kind": KIND,
+        "edition": edition,
+        "upright": True,
+        "index_sha256": digest(index, "sha256"),
+    }
     _write(out, folder, pictures, splits, info, defects.skipped)
 
 
@@ -130,10 +138,10 @@ def _find_index(edition: str, archives: Archives) -> Path:
 def _check_presence(folder: Path, pictures: Sequence[ListedPicture], defects: Defects) -> None:
     for picture in pictures:
         if find_file(folder, picture.image) is None:
-            defects.add(f"line {picture.line}: no such picture as {picture.image}")
+            defects.add(f"line {picture.line}: no such picture as {shortened(picture.image)}")
     for name, line in _recordings(pictures).items():
         if find_file(folder, name) is None:
-            defects.add(f"line {line}: no such recording as {name}")
+            defects.add(f"line {line}: no such recording as {shortened(name)}")
 
 
 def _check_classes(pictures: Sequence[ListedPicture], defects: Defects) -> None:
@@ -260,6 +268,10 @@ def _recordings(pictures: Sequence[ListedPicture]) -> dict[str, int]:
             if said.recording is not None:
                 lines.setdefault(said.recording, said.line)
     return lines
+
+
+def _class_names(pictures: Sequence[ListedPicture]) -> list[str]:
+    return [picture.class_name for picture in pictures if picture.class_name is not None]
 
 
 def _has_classes(pictures: Sequence[ListedPicture]) -> bool:

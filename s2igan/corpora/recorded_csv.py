@@ -8,6 +8,7 @@ import csv
 import io
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -22,6 +23,7 @@ COLUMNS = ("image", "recording", "class", "split", "text", "box")
 SPLITS = ("train", "val", "test")
 
 _DRIVE = re.compile(r"^[A-Za-z]:")  # C:/pictures is a place of one machine
+_LONGEST_SHOWN = 80
 
 Box = tuple[float, float, float, float]
 Row = Mapping[str, str]
@@ -150,11 +152,12 @@ def _read_row(line: int, row: Row, defects: Defects) -> ListedPicture | None:
         try:
             return parse(value) if value else None
         except ValueError as error:
-            wrong.append(f"{column} {value!r} {error}")
+            wrong.append(f"{column} {shown(value)} {error}")
             return None
 
     image, recording = read("image", _inner_path), read("recording", _inner_path)
-    text, split, box = read("text", _text), read("split", _split), read("box", _box)
+    class_name, text = read("class", _one_spelling), read("text", _text)
+    split, box = read("split", _split), read("box", _box)
     if not row["image"]:
         wrong.append("no image")
     if not row.get("recording") and not row.get("text"):
@@ -164,7 +167,7 @@ def _read_row(line: int, row: Row, defects: Defects) -> ListedPicture | None:
     if wrong or image is None:
         return None
     said = [Description(recording, text, line)]
-    return ListedPicture(image, line, row.get("class") or None, split, box, said)
+    return ListedPicture(image, line, class_name, split, box, said)
 
 
 def _join(known: ListedPicture, again: ListedPicture, defects: Defects) -> None:
@@ -178,8 +181,8 @@ def _join(known: ListedPicture, again: ListedPicture, defects: Defects) -> None:
     ):
         if before != now:
             defects.add(
-                f"line {again.line}: {again.image} has {name} {_shown(now)}, "
-                f"but {_shown(before)} on line {known.line}"
+                f"line {again.line}: {again.image} has {name} {shown(now)}, "
+                f"but {shown(before)} on line {known.line}"
             )
     if again.descriptions[0] in known.descriptions:
         defects.add(f"line {again.line}: the same description of {again.image} a second time")
@@ -193,8 +196,13 @@ def _check_all_or_none(column: str, values: list[tuple[int, str | None]], defect
         defects.add(f"line {without[0]}{more}: no {column}, though other pictures have one")
 
 
+def _one_spelling(value: str) -> str:
+    # Some systems store é as one character and others as two; a name is the same in both.
+    return unicodedata.normalize("NFC", value)
+
+
 def _inner_path(value: str) -> str:
-    path = PurePosixPath(value.replace("\\", "/"))
+    path = PurePosixPath(_one_spelling(value).replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or _DRIVE.match(value) or not path.parts:
         raise ValueError("is no path inside the folder")
     return str(path)
@@ -222,7 +230,15 @@ def _box(value: str) -> Box:
     return x, y, width, height
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Quote what a cell says, a long one in part."""
     if isinstance(value, tuple):
         return "'" + " ".join(f"{part:g}" for part in value) + "'"
-    return "none" if value is None else repr(value)
+    if value is None:
+        return "none"
+    return repr(shortened(str(value)))
+
+
+def shortened(text: str) -> str:
+    """Return a text, or the beginning of a long one."""
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"

@@ -1,18 +1,20 @@
 """Whether the files of a recorded corpus are there and hold what they should."""
 
+import math
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from s2igan.corpora.defects import Defects, picture_problem
+from s2igan.corpora.defects import Defects
+from s2igan.corpora.recorded_csv import Box, ListedPicture, shown
+from s2igan.engine.pictures import PictureError, picture_size
 from s2igan.engine.progress import bar
+from s2igan.engine.sound import UNREADABLE, ForwardSound, rate_problem, unreadable_reason
 from s2igan.engine.workers import parallel_map
 
-_FRAMES = 2**16
-_AUDIBLE = 0.5 / 2**15  # anything less is nothing in 16 bits
+_AUDIBLE = 1 / 2**15  # what never moves by a step of 16 bits is nothing in them
 
 
 def find_file(folder: Path, name: str) -> Path | None:
@@ -22,20 +24,39 @@ def find_file(folder: Path, name: str) -> Path | None:
     different ones.
     """
     forms = (name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))
-    return next((path for form in forms if (path := folder / form).is_file()), None)
+    return next((path for form in forms if _is_file(path := folder / form)), None)
 
 
-def check_pictures(folder: Path, lines: Mapping[str, int], defects: Defects, workers: int) -> None:
-    """Decode pictures, noting those that do not decode.
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a whole sentence is longer than a name may be
+        return False
+
+
+def check_pictures(
+    folder: Path, pictures: Sequence[ListedPicture], defects: Defects, workers: int
+) -> None:
+    """Decode pictures, noting those that do not decode and boxes that lie elsewhere.
 
     Args:
         folder: where they lie.
-        lines: by their paths inside the folder, the lines that name them; those that are not there
-            are passed over.
+        pictures: what is listed; those that are not there are passed over.
         defects: where to note them.
         workers: processes that decode; no influence on the result.
     """
-    _check(_picture_problem, folder, lines, defects, workers, "recorded pictures")
+    found = _found(folder, [picture.image for picture in pictures])
+    listed = {picture.image: picture for picture in pictures}
+    told = parallel_map(_look, bar(found.values(), "recorded pictures"), workers)
+    for name, seen in zip(found, told, strict=True):
+        picture = listed[name]
+        if isinstance(seen, str):
+            defects.add_picture(name, f"{seen} (line {picture.line})")
+        elif picture.box is not None and _lies_elsewhere(picture.box, *seen):
+            defects.add(
+                f"line {picture.line}: box {shown(picture.box)} has its centre outside of {name}, "
+                f"{seen[0]} × {seen[1]} pixels as it is shown"
+            )
 
 
 def check_recordings(
@@ -50,7 +71,11 @@ def check_recordings(
         defects: where to note them.
         workers: processes that decode; no influence on the result.
     """
-    _check(recording_problem, folder, lines, defects, workers, "recordings")
+    found = _found(folder, lines)
+    told = parallel_map(recording_problem, bar(found.values(), "recordings"), workers)
+    for name, problem in zip(found, told, strict=True):
+        if problem is not None:
+            defects.add_picture(name, f"{problem} (line {lines[name]})")
 
 
 def recording_problem(path: Path) -> str | None:
@@ -62,36 +87,35 @@ def recording_problem(path: Path) -> str | None:
     size = path.stat().st_size
     if size == 0:
         return "an empty file"
-    frames, peak = 0, 0.0
+    low, high = math.inf, -math.inf
     try:
-        with soundfile.SoundFile(path) as file:
-            for block in file.blocks(_FRAMES, dtype="float32", always_2d=True):
+        with ForwardSound(path) as file:
+            rate_hz = int(file.samplerate)
+            for block in file.forward():
                 mono = block.mean(axis=1)  # (frames, channels) -> (frames,)
                 if not np.isfinite(mono).all():
                     return "samples that are not numbers"
-                frames, peak = frames + len(mono), max(peak, float(np.abs(mono).max()))
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        reason = " ".join(str(error).replace(str(path), "").split())
-        return f"{size} bytes that do not decode ({reason})"
-    if frames == 0:
+                low, high = min(low, float(mono.min())), max(high, float(mono.max()))
+    except UNREADABLE as error:
+        return f"{size} bytes that do not decode ({unreadable_reason(error)})"
+    if low > high:
         return "no sample"
-    return "nothing but silence" if peak < _AUDIBLE else None
+    return "nothing but silence" if high - low < _AUDIBLE else rate_problem(rate_hz)
 
 
-def _picture_problem(path: Path) -> str | None:
-    return picture_problem(path.read_bytes())
+def _look(path: Path) -> tuple[int, int] | str:
+    """Return width and height of a picture as it is shown, or why there is none."""
+    try:
+        return picture_size(path.read_bytes(), upright=True)
+    except PictureError as error:
+        return str(error)
 
 
-def _check(
-    problem: Callable[[Path], str | None],
-    folder: Path,
-    lines: Mapping[str, int],
-    defects: Defects,
-    workers: int,
-    what: str,
-) -> None:
-    found = [(name, path) for name in lines if (path := find_file(folder, name)) is not None]
-    told = parallel_map(problem, (path for _, path in bar(found, what)), workers)
-    for (name, _), wrong in zip(found, told, strict=True):
-        if wrong is not None:
-            defects.add_picture(name, f"{wrong} (line {lines[name]})")
+def _lies_elsewhere(box: Box, width: int, height: int) -> bool:
+    left, top, box_width, box_height = box
+    across, down = left + box_width / 2, top + box_height / 2
+    return not (0 <= across < width and 0 <= down < height)
+
+
+def _found(folder: Path, names: Iterable[str]) -> dict[str, Path]:
+    return {name: path for name in names if (path := find_file(folder, name)) is not None}

@@ -51,6 +51,7 @@ def retrieval_figures(
     *,
     noun: str = "species",
     cutoffs: tuple[int, ...] = (),
+    each_other: bool = False,
 ) -> dict[str, Figure]:
     """Take mAP and precision@k of a search.
 
@@ -64,22 +65,24 @@ def retrieval_figures(
         protocol: of the figures.
         noun: what classes are called.
         cutoffs: the k, as far as there are so many pictures.
+        each_other: whether the queries are the pictures, as in :func:`search_others`.
     """
     relevant = gallery_classes[order] == query_classes[:, None]  # (Q, G)
     answerable = relevant.any(axis=1)
     if not answerable.any():
         return {"mAP": absent(f"nothing to find is of the same {noun} as a query")}
-    order, classes, ranked = order[answerable], query_classes[answerable], relevant[answerable]
+    asked = np.arange(len(order)) if each_other else np.flatnonzero(answerable)
+    classes, ranked = query_classes[answerable], relevant[answerable]
     precisions = {
         f"precision@{k}": partial(ranked_precisions, k=k) for k in cutoffs if k <= order.shape[1]
     }
     measures: dict[str, RankedMeasure] = {"mAP": ranked_average_precisions, **precisions}
     chance = chance_by_permutation(
-        order,
-        classes,
+        order[asked],
+        query_classes[asked],
         gallery_classes,
         measures,
-        permute="gallery",
+        permute="both" if each_other else "gallery",
         permutations=resampling.permutations,
         seed=resampling.seed,
     )

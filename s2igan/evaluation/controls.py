@@ -165,9 +165,12 @@ class _Table:
             self._resampling,
             judged.protocol(f"each {self._real} searches the others"),
             noun=noun_of(material.corpus),
+            each_other=True,
         )["mAP"]
 
     def _fid(self, compared: Seen, what: str) -> Figure:
+        if min(len(compared), len(self._reference)) < 2:
+            return absent("a distance is between two pictures or more on either side")
         reference = self._judged.compared.real.take(self._reference)
         return figure(
             frechet_distance(compared, reference),

@@ -31,7 +31,7 @@ def format_report(metrics: Path) -> str:
         Lines, the last one ended.
 
     Raises:
-        UserError: if both are missing.
+        UserError: if both are missing, or one holds something else.
     """
     found = [metrics / name for name in FILES if (metrics / name).is_file()]
     if not found:
@@ -43,7 +43,15 @@ def format_report(metrics: Path) -> str:
         )
     lines: list[str] = []
     for path in found:
-        lines += _file(FILES[path.name], json.loads(path.read_text(encoding="utf-8")))
+        try:
+            lines += _file(FILES[path.name], json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"figures in {str(path)!r}",
+                got=f"no figures that can be read ({type(error).__name__}: {error})",
+                expected="what the stages embed and evaluate write",
+                fix="end the merge that left marks in it, or run `dvc repro`",
+            ) from error
     return "\n".join(lines) + "\n"
 
 

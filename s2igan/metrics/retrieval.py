@@ -120,7 +120,7 @@ def chance_by_permutation(
     gallery_classes: Integers,
     measures: Mapping[str, RankedMeasure],
     *,
-    permute: Literal["queries", "gallery"],
+    permute: Literal["queries", "gallery", "both"],
     permutations: int,
     seed: int,
 ) -> dict[str, float]:
@@ -129,9 +129,11 @@ def chance_by_permutation(
     Args:
         order: ``(Q, G)``, from :func:`rank`.
         query_classes: ``(Q,)``; an item is relevant to a query of its class.
-        gallery_classes: ``(G,)``.
+        gallery_classes: ``(G,)``; more than ``order`` ranks where no query ranks itself.
         measures: by name.
-        permute: which side the descriptions are on.
+        permute: which side the descriptions are on; both, by one permutation, where the items
+            search each other: of the n of a class each then finds n - 1, and those that are alone
+            are left out.
         permutations: number of random permutations.
         seed: of the permutations.
 
@@ -146,7 +148,11 @@ def chance_by_permutation(
             queries = rng.permutation(queries)
         else:
             gallery = rng.permutation(gallery)
+        if permute == "both":
+            queries = gallery
         ranked = gallery[order] == queries[:, None]  # (Q, G)
+        if permute == "both":
+            ranked = ranked[ranked.any(axis=1)]
         for name, measure in measures.items():
             totals[name] += float(measure(ranked).mean())
     return {name: total / permutations for name, total in totals.items()}

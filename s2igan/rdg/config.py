@@ -146,5 +146,5 @@ class SampleConfig(Section):
     draws: int = Field(ge=2, description="draws of each sentence of the diversity figures")
     diversity_sentences: int = Field(ge=1, description="test sentences drawn several times")
     mismatched: int = Field(
-        ge=1, description="most test utterances drawn from another class's speech, as a control"
+        ge=2, description="most test utterances drawn from another class's speech, as a control"
     )

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from s2igan.serving.recording import Recording
 from s2igan.speech.audio import Samples, from_pcm, resample, to_pcm
 from s2igan.speech.config import RecordingsConfig
 from s2igan.speech.mel import LogMel
-from s2igan.speech.recordings import FRAME_MS, level, trim_silence
+from s2igan.speech.recordings import FRAME_MS, centred, level, trim_silence
 
 SYNTHETIC = RecordingsConfig(trim_db=40.0, keep_ms=100.0, level_dbfs=None)
 """How silence is cut for a model that learnt from a synthetic voice, which knows hardly any.
@@ -29,8 +28,11 @@ Those of MiniBirds lie between -23.2 and -17.7. What lies beyond is brought to t
 a quiet recording, the floor of the logarithm would drown the bands that matter.
 """
 
-# Exact for every usual rate; the window of an unusual one would fill gigabytes.
-_LARGEST_RATIO = 2560
+SYNTHETIC_OFFSET = 1 / 64
+"""The largest constant offset that such a voice has, in root mean squares of an utterance.
+
+espeak-ng's own reach 1 / 80, and training heard them. What lies beyond comes from a microphone.
+"""
 
 
 class Hearing:
@@ -62,13 +64,13 @@ class Hearing:
         return frames
 
     def prepared(self, recording: Recording) -> Samples:
-        """Return ``(n,)`` float32 at the model's rate, of 16 bits, trimmed and levelled.
+        """Return ``(n,)`` float32 at the model's rate, of 16 bits, centred, trimmed and levelled.
 
         Raises:
             UserError: if all of it lies above what that rate can carry.
         """
-        ratio = Fraction(self.sample_rate_hz, recording.rate_hz).limit_denominator(_LARGEST_RATIO)
-        samples = resample(recording.samples, ratio.denominator, ratio.numerator)
+        samples = self._centred(recording.samples)
+        samples = resample(samples, recording.rate_hz, self.sample_rate_hz)
         if not to_pcm(samples).any():
             raise _nothing_heard(f"silence at {self.sample_rate_hz} Hz")
         if self._trim.trim_db is not None:
@@ -79,6 +81,12 @@ class Hearing:
                 keep=round(self._trim.keep_ms / 1000 * self.sample_rate_hz),
             )
         return from_pcm(to_pcm(self._levelled(samples)))
+
+    def _centred(self, samples: Samples) -> Samples:
+        offset = abs(float(samples.mean(dtype=np.float64)))
+        rms = math.sqrt(float(np.square(samples, dtype=np.float64).mean()))
+        own = self._recordings is None and offset <= SYNTHETIC_OFFSET * rms
+        return samples if own else centred(samples)
 
     def _levelled(self, samples: Samples) -> Samples:
         if self._recordings is not None:

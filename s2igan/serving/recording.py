@@ -6,14 +6,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
+from s2igan.engine.sound import UNREADABLE, ForwardSound, rate_problem
 from s2igan.errors import UserError
 from s2igan.serving.limits import LONGEST_S, SHORTEST_S
 from s2igan.speech.audio import Samples
-
-RATES_HZ = (4000, 384000)
-"""Sampling rates that are taken, lowest and highest, Hz."""
 
 SILENT_DBFS = -60.0
 """A recording whose loudest frame lies below is silent, dB of full scale."""
@@ -56,7 +53,7 @@ def read_recording(path: Path, name: str | None = None) -> Recording:
         found = "a folder" if path.is_dir() else "no such file"
         raise UserError(_named(name), got=found, expected=_KINDS)
     try:
-        with soundfile.SoundFile(path) as file:
+        with ForwardSound(path) as file:
             _check_header(file, name)
             # What the header says may be wrong; nothing beyond the longest is read in any case.
             limit = int(LONGEST_S * file.samplerate) + 1
@@ -64,10 +61,12 @@ def read_recording(path: Path, name: str | None = None) -> Recording:
             rate_hz = int(file.samplerate)
     except OSError as error:
         raise UserError(_named(name), got=error.strerror, expected=_KINDS) from error
-    except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
+    except UNREADABLE as error:
         size = path.stat().st_size
         got = f"{size} bytes that do not decode" if size else "an empty file"
         raise UserError(_named(name), got=got, expected=_KINDS) from error
+    if len(samples) == limit:
+        raise _too_long(f"more than {LONGEST_S:.0f} s", name)
     return check_recording(samples, rate_hz, name)
 
 
@@ -102,19 +101,16 @@ def check_recording(samples: npt.NDArray[Any], rate_hz: int, name: str) -> Recor
     return Recording(mono, rate_hz)
 
 
-def _check_header(file: soundfile.SoundFile, name: str) -> None:
+def _check_header(file: ForwardSound, name: str) -> None:
     _check_rate(int(file.samplerate), name)
     _check_channels(file.channels, name)
-    if file.frames > LONGEST_S * file.samplerate:
+    if file.says_length and file.frames > LONGEST_S * file.samplerate:
         _check_length(file.frames / file.samplerate, name)
 
 
 def _check_rate(rate_hz: int, name: str) -> None:
-    low, high = RATES_HZ
-    if not low <= rate_hz <= high:
-        raise UserError(
-            _named(name), got=f"{rate_hz} samples a second", expected=f"{low} to {high}"
-        )
+    if problem := rate_problem(rate_hz):
+        raise UserError(_named(name), got=problem)
 
 
 def _check_channels(channels: int, name: str) -> None:
@@ -131,12 +127,16 @@ def _check_length(seconds: float, name: str) -> None:
             fix="say a whole sentence",
         )
     if seconds > LONGEST_S:
-        raise UserError(
-            _named(name),
-            got=f"{seconds:,.0f} s",
-            expected=f"at most {LONGEST_S:.0f} s, the description of one picture",
-            fix="cut the part out that describes it",
-        )
+        raise _too_long(f"{seconds:,.0f} s", name)
+
+
+def _too_long(got: str, name: str) -> UserError:
+    return UserError(
+        _named(name),
+        got=got,
+        expected=f"at most {LONGEST_S:.0f} s, the description of one picture",
+        fix="cut the part out that describes it",
+    )
 
 
 def _mono(samples: npt.NDArray[Any], name: str) -> Samples:

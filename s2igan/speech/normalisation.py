@@ -154,5 +154,5 @@ def _fraction(upper: str, lower: str) -> str:
 def _number(digits: str, *, ordinal: bool = False) -> str:
     try:
         return str(num2words(digits, ordinal=ordinal))
-    except OverflowError:  # beyond the names of numbers they are read one by one
+    except (OverflowError, TypeError):  # beyond the names of numbers they are read one by one
         return " ".join(num2words(digit) for digit in digits if digit != ".")

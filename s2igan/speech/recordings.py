@@ -1,9 +1,10 @@
 """The engine ``recorded``: descriptions that somebody spoke, taken as they are, without any text.
 
-The order matters. Channels are mixed and the rate is changed first, so that silence and loudness
-are judged by what the log-mel will hear, not by hiss above its Nyquist frequency. Silence is cut
-before the level is measured: else a short word in a long recording would come out the loudest. The
-level comes last, since only then do the samples hold still and none can be pushed over full scale.
+The order matters. Channels are mixed, a constant offset is taken away and the rate is changed
+first, so that silence and loudness are judged by what the log-mel will hear, not by hiss above its
+Nyquist frequency nor by what a microphone adds and nobody hears. Silence is cut before the level is
+measured: else a short word in a long recording would come out the loudest. The level comes last,
+since only then do the samples hold still and none can be pushed over full scale.
 """
 
 import numpy as np
@@ -34,7 +35,7 @@ def take_recording(data: bytes, rate_hz: int, name: str, config: RecordingsConfi
         UserError: if the recording does not decode or is silent throughout; it carries ``name``.
     """
     samples, recorded_hz = decode_audio(data, name)
-    samples = resample(samples, recorded_hz, rate_hz)
+    samples = resample(centred(samples), recorded_hz, rate_hz)
     if not to_pcm(samples).any():
         raise UserError(
             f"recording of {name}",
@@ -52,6 +53,11 @@ def take_recording(data: bytes, rate_hz: int, name: str, config: RecordingsConfi
     if config.level_dbfs is not None:
         samples = level(samples, config.level_dbfs)
     return to_pcm(samples)
+
+
+def centred(samples: Samples) -> Samples:
+    """Take the constant offset out of ``(n,)`` samples."""
+    return samples - np.float32(samples.mean(dtype=np.float64))
 
 
 def trim_silence(samples: Samples, below_db: float, *, frame: int, keep: int) -> Samples:

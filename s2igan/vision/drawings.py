@@ -4,6 +4,7 @@ A drawing of 256 px goes through the JPEG file of the corpus and the resize of t
 so a reader meets no other filter, sharpness or compression later than it was trained with.
 """
 
+import hashlib
 import io
 from collections.abc import Iterator
 from functools import partial
@@ -15,7 +16,9 @@ from PIL import Image
 
 from s2igan.corpora.attributes import ATTRIBUTES, VALUES
 from s2igan.corpora.minibirds.painter import draw
-from s2igan.engine.arrays import ArrayWriter, open_array, write_array
+from s2igan.engine.arrays import ArrayWriter, open_array
+from s2igan.engine.checkpoint import checkpoint_key
+from s2igan.engine.closure import import_closure
 from s2igan.engine.pictures import Picture, decode_picture
 from s2igan.engine.progress import bar
 from s2igan.engine.seeding import numpy_generator
@@ -60,12 +63,22 @@ def _draw_chunk(labels: Labels, seed: int, rows: range) -> list[Picture]:
 def cached_drawings(
     folder: Path, name: str, labels: Labels, seed: int, workers: int
 ) -> npt.NDArray[np.uint8]:
-    """Draw ``labels`` once and keep the drawings as ``<folder>/<name>.npy``, ``(n, 76, 76, 3)``."""
-    pixels, drawn = folder / f"{name}.npy", folder / f"{name}.labels.npy"
-    if not drawn.is_file() or not np.array_equal(open_array(drawn), labels):
+    """Draw ``labels`` once and keep the drawings as ``<folder>/<name>.npy``, ``(n, 76, 76, 3)``.
+
+    They are drawn anew where labels, seed or a source file of the painter is another than then.
+    """
+    pixels, drawn = folder / f"{name}.npy", folder / f"{name}.key"
+    key = _key(labels, seed)
+    if not (pixels.is_file() and drawn.is_file() and drawn.read_text("utf-8") == key):
         folder.mkdir(parents=True, exist_ok=True)
         with ArrayWriter(pixels, np.uint8, (SIDE, SIDE, 3)) as writer:
             for drawing in bar(draw_all(labels, seed, workers), f"draw {name}", total=len(labels)):
                 writer.append(drawing[None])
-        write_array(drawn, labels)
+        drawn.write_text(key, "utf-8")
     return open_array(pixels)
+
+
+def _key(labels: Labels, seed: int) -> str:
+    root = Path(__file__).parents[2]
+    sources = [root / path for path in import_closure(__name__, root)]
+    return checkpoint_key(f"{seed} {hashlib.sha256(labels.tobytes()).hexdigest()}", [], sources)

@@ -110,6 +110,7 @@ def _sources(
         yield Source(
             data=pictures.picture_bytes(int(row)),
             name=names[row],
+            upright=pictures.upright,
             box=None if box is None else tuple(float(value) for value in box),
             views=(CENTRE, *random),
         )

@@ -27,10 +27,19 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Source:
-    """A picture to prepare: its file, how errors name it, its box and the views to take of it."""
+    """A picture to prepare.
+
+    Args:
+        data: its file.
+        name: how errors name it.
+        upright: whether it is turned as its camera noted.
+        box: x, y, width and height in px of the picture so turned, or None.
+        views: to take of it.
+    """
 
     data: bytes
     name: str
+    upright: bool
     box: tuple[float, ...] | None
     views: tuple[View, ...]
 
@@ -54,7 +63,8 @@ def prepare(geometry: Geometry, source: Source) -> Prepared:
     Raises:
         UserError: if the file does not decode.
     """
-    picture = crop_box(decode_picture(source.data, source.name), source.box, geometry.box_scale)
+    picture = decode_picture(source.data, source.name, upright=source.upright)
+    picture = crop_box(picture, source.box, geometry.box_scale)
     squares = tuple(
         np.stack([square_view(picture, view, geometry.share, size) for view in source.views])
         for size in geometry.squares

@@ -26,6 +26,7 @@ from s2igan.corpora.minibirds.species import read_species
 from s2igan.engine.progress import bar
 from s2igan.engine.seeding import numpy_generator
 from s2igan.engine.weights import write_weights
+from s2igan.errors import EXIT_USER_ERROR, UserError
 from s2igan.vision.attribute_networks import (
     CompactNetwork,
     ReaderNetwork,
@@ -154,8 +155,49 @@ def save(network: nn.Module, path: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Draw, train, fold, report and save."""
-    parser = argparse.ArgumentParser(description="Rebuild the weights of compact or reader.")
+    """Draw, train, fold, report and save; bad input is told in one line, with code 2."""
+    options = _parser().parse_args(arguments)
+    try:
+        _run(options)
+    except UserError as error:
+        sys.stderr.write(f"train_attribute_reader: {' '.join(str(error).split())}\n")
+        return EXIT_USER_ERROR
+    return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    recipe: Recipe = RECIPES[options.name]
+    epochs = recipe.epochs if options.epochs is None else options.epochs
+    out: Path = options.out or SHIPPED_WEIGHTS / f"{options.name}.safetensors"
+    for option, value in (("--epochs", epochs), ("--workers", options.workers)):
+        if value < 1:
+            raise UserError(option, got=value, expected="at least 1")
+    if not out.parent.is_dir():
+        raise UserError("--out", got=f"no folder {str(out.parent)!r}")
+    torch.set_num_threads(1)
+    species = test_species_labels(options.manifest)
+    labels = random_labels(_DRAWINGS, recipe.seed)
+    drawings = cached_drawings(options.drawings, options.name, labels, recipe.seed, options.workers)
+    if not recipe.sees_test_species:
+        unseen = ~is_among(labels, species)
+        drawings, labels = drawings[unseen], labels[unseen]
+    network = initialised(recipe.network, recipe.seed)
+    fit(network, drawings, labels, epochs=epochs, seed=recipe.seed)
+    fold_normalisation(network)
+    save(network, out)
+    test_labels = species.repeat(_PER_TEST_SPECIES, axis=0)
+    test = cached_drawings(options.drawings, "test", test_labels, _TEST_SEED, options.workers)
+    for side in (64, 32):
+        figures = accuracy(network, test, test_labels, side)
+        shown = ", ".join(f"{name} {figure:.3f}" for name, figure in figures.items())
+        sys.stderr.write(f"{options.name} at {side} px on test species: {shown}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m s2igan.vision.train_attribute_reader",
+        description="Rebuild the weights of compact or reader.",
+    )
     parser.add_argument("name", choices=RECIPES)
     parser.add_argument("--out", type=Path, help="file to write; the shipped one by default")
     parser.add_argument("--manifest", type=Path, default=Path("data/minibirds.yaml"))
@@ -164,26 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--workers", type=int, default=2, help="processes that draw")
     parser.add_argument("--epochs", type=int, help="other than the recipe's")
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    recipe: Recipe = RECIPES[options.name]
-    species = test_species_labels(options.manifest)
-    labels = random_labels(_DRAWINGS, recipe.seed)
-    drawings = cached_drawings(options.drawings, options.name, labels, recipe.seed, options.workers)
-    if not recipe.sees_test_species:
-        unseen = ~is_among(labels, species)
-        drawings, labels = drawings[unseen], labels[unseen]
-    network = initialised(recipe.network, recipe.seed)
-    fit(network, drawings, labels, epochs=options.epochs or recipe.epochs, seed=recipe.seed)
-    fold_normalisation(network)
-    save(network, options.out or SHIPPED_WEIGHTS / f"{options.name}.safetensors")
-    test_labels = species.repeat(_PER_TEST_SPECIES, axis=0)
-    test = cached_drawings(options.drawings, "test", test_labels, _TEST_SEED, options.workers)
-    for side in (64, 32):
-        figures = accuracy(network, test, test_labels, side)
-        shown = ", ".join(f"{name} {figure:.3f}" for name, figure in figures.items())
-        sys.stderr.write(f"{options.name} at {side} px on test species: {shown}\n")
-    return 0
+    return parser
 
 
 if __name__ == "__main__":

@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from PIL import ExifTags, Image
 
 from s2igan.corpora import recorded
 from s2igan.corpora.archives import Archives
 from s2igan.corpora.index import Corpus
+from s2igan.engine.pictures import decode_picture
 from s2igan.errors import UserError
+from tests.sounds import with_length
 
 from .makers import clip, folder_bytes, jpeg, prepare_folder, prepared_rows, write_index
 
@@ -125,6 +128,79 @@ def test_a_name_is_found_however_its_letters_are_composed(tmp_path: Path) -> Non
     assert build(tmp_path).picture_bytes(0) == jpeg(0)
 
 
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ("image", "line 21: né.jpg has class 'species 4', but 'species 0' on line 2"),
+        ("recording", "line 21: né.wav describes a picture of the split test"),
+    ],
+)
+def test_one_name_in_two_spellings_is_one_file(tmp_path: Path, column: str, told: str) -> None:
+    def spell(rows: Rows, folder: Path) -> None:
+        name = f"né{Path(rows[0][column]).suffix}"
+        (folder / rows[0][column]).rename(folder / unicodedata.normalize("NFC", name))
+        rows[0][column] = unicodedata.normalize("NFC", name)
+        rows[19][column] = unicodedata.normalize("NFD", name)
+
+    prepare(tmp_path, spell)
+    with pytest.raises(UserError, match=told):
+        build(tmp_path)
+
+
+def test_one_class_in_two_spellings_is_one_class(tmp_path: Path) -> None:
+    def spell(rows: Rows, _: Path) -> None:
+        for row, form in zip(rows[:4], ("NFC", "NFC", "NFD", "NFD"), strict=True):
+            row["class"] = unicodedata.normalize(form, "bécasse")  # type: ignore[arg-type]
+
+    prepare(tmp_path, spell)
+    assert build(tmp_path).info["classes"] == 5
+
+
+def turned(number: int, orientation: int) -> bytes:
+    """The picture that :func:`jpeg` gives, with a camera's note of how it was held."""
+    file, note = io.BytesIO(), Image.Exif()
+    note[ExifTags.Base.Orientation] = orientation
+    Image.open(io.BytesIO(jpeg(number))).save(file, "JPEG", exif=note)
+    return file.getvalue()
+
+
+def test_pictures_are_turned_as_the_camera_noted(tmp_path: Path) -> None:
+    folder = prepare_folder(tmp_path)
+    (folder / "picture_0.jpg").write_bytes(turned(0, orientation=6))
+    corpus = build(tmp_path)
+    stored = decode_picture(turned(0, orientation=6), "as stored")
+    np.testing.assert_array_equal(corpus.picture(0), np.rot90(stored, -1))
+    np.testing.assert_array_equal(corpus.picture(1), decode_picture(jpeg(1), "as stored"))
+
+
+@pytest.mark.parametrize(
+    ("orientation", "box", "told"),
+    [
+        (1, "20 4 8 8", None),
+        (1, "4 20 8 8", "box '4 20 8 8' has its centre outside of picture_2.jpg, 28 × 24 pixels"),
+        (6, "4 20 8 8", None),  # 24 wide and 28 high once it is turned
+        (6, "20 4 8 8", "box '20 4 8 8' has its centre outside of picture_2.jpg, 24 × 28 pixels"),
+        (1, "-9 3 10 10", "box '-9 3 10 10' has its centre outside of picture_2.jpg"),
+        (1, "300 200 90 80", "line 6: box '300 200 90 80' has its centre outside of picture_2"),
+    ],
+)
+@pytest.mark.parametrize("on_broken", ["stop", "skip"])
+def test_a_box_lies_on_the_picture_as_it_is_shown(
+    tmp_path: Path, orientation: int, box: str, told: str | None, on_broken: str
+) -> None:
+    def mark(rows: Rows, folder: Path) -> None:
+        (folder / "picture_2.jpg").write_bytes(turned(2, orientation))
+        for row in rows:
+            row["box"] = box if row["image"] == "picture_2.jpg" else ""
+
+    prepare(tmp_path, mark)
+    if told is None:
+        assert build(tmp_path, on_broken=on_broken).images["box"][2] is not None
+    else:
+        with pytest.raises(UserError, match=told):
+            build(tmp_path, on_broken=on_broken)
+
+
 def test_a_split_is_drawn_by_class_where_none_is_named(tmp_path: Path) -> None:
     prepare(tmp_path, without("split"))
     corpus = build(tmp_path)
@@ -224,8 +300,20 @@ def silent_recording(_: Rows, folder: Path) -> None:
     soundfile.write(folder / "speech_2_1.wav", np.zeros((900, 2)), 8000)
 
 
+def offset_for_a_recording(_: Rows, folder: Path) -> None:
+    soundfile.write(folder / "speech_2_1.wav", np.full(900, 0.3), 8000)
+
+
+def slow_recording(_: Rows, folder: Path) -> None:
+    soundfile.write(folder / "speech_2_1.wav", np.sin(np.arange(900)), 50)
+
+
 def no_sample(_: Rows, folder: Path) -> None:
     soundfile.write(folder / "speech_2_1.wav", np.zeros(0), 8000)
+
+
+def float_picture(_: Rows, folder: Path) -> None:
+    Image.new("F", (20, 20), 0.5).save(folder / "picture_2.jpg", "TIFF")
 
 
 def cell(column: str, value: str, row: int = 4) -> Callable[[Rows, Path], None]:
@@ -245,9 +333,12 @@ def heard_in_both(rows: Rows, _: Path) -> None:
 
 BROKEN = [
     (cut_picture, "picture_2.jpg: ", "that do not decode"),
+    (float_picture, "picture_2.jpg: ", "pixels of mode F, whose values have no range"),
     (empty_recording, "speech_2_1.wav: ", "an empty file"),
     (noise_for_a_recording, "speech_2_1.wav: ", "16 bytes that do not decode"),
     (silent_recording, "speech_2_1.wav: ", "nothing but silence"),
+    (offset_for_a_recording, "speech_2_1.wav: ", "nothing but silence"),
+    (slow_recording, "speech_2_1.wav: ", "50 samples a second, not 4000 to 384000"),
     (no_sample, "speech_2_1.wav: ", "no sample"),
 ]
 
@@ -263,6 +354,8 @@ BROKEN = [
         (cell("recording", "C:\\a.wav"), "line 6: recording 'C:\\\\a.wav' is no path inside"),
         (cell("recording", "..\\a.wav"), "line 6: recording '..\\\\a.wav' is no path inside"),
         (cell("recording", ""), "line 6: no recording"),
+        (cell("recording", "a bird " * 50), "line 6: no such recording as a bird a bird"),
+        (cell("image", "bird" * 90), "line 6: no such picture as birdbird"),
         (cell("split", "test", 6), "line 9: picture_3.jpg has split 'train', but 'test' on line 8"),
         (cell("split", "validation"), "line 6: split 'validation' is none of train, val, test"),
         (
@@ -338,6 +431,11 @@ def test_defects_of_index_and_files_are_told_at_once(tmp_path: Path) -> None:
         assert told in str(error.value)
 
 
+def a_class_of_four(rows: Rows, _: Path) -> None:
+    for row in rows[4:12]:
+        row["class"] = "species 1"
+
+
 @pytest.mark.parametrize(("spoil", "name", "problem"), BROKEN)
 def test_what_is_broken_may_be_left_out_and_is_listed(
     tmp_path: Path,
@@ -346,7 +444,11 @@ def test_what_is_broken_may_be_left_out_and_is_listed(
     problem: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    prepare(tmp_path, spoil)
+    def spoil_one_of_four(rows: Rows, folder: Path) -> None:
+        a_class_of_four(rows, folder)
+        spoil(rows, folder)
+
+    prepare(tmp_path, spoil_one_of_four)
     corpus = build(tmp_path, on_broken="skip")
     broken = name.removesuffix(": ")
     assert list(corpus.info["skipped"]) == [broken]
@@ -363,7 +465,8 @@ def test_what_is_broken_may_be_left_out_and_is_listed(
 
 
 def test_a_picture_whose_recordings_are_all_broken_goes_too(tmp_path: Path) -> None:
-    def silence(_: Rows, folder: Path) -> None:
+    def silence(rows: Rows, folder: Path) -> None:
+        a_class_of_four(rows, folder)
         for take in range(2):
             (folder / f"speech_4_{take}.wav").write_bytes(b"")
 
@@ -371,7 +474,14 @@ def test_a_picture_whose_recordings_are_all_broken_goes_too(tmp_path: Path) -> N
     corpus = build(tmp_path, on_broken="skip")
     assert list(corpus.info["skipped"]) == ["picture_4.jpg", "speech_4_0.wav", "speech_4_1.wav"]
     assert "picture_4.jpg" not in set(corpus.images["name"])
-    assert corpus.images["class_id"].nunique() == 5  # its class has another picture
+    assert corpus.images["class_id"].nunique() == 4  # its class has other pictures
+
+
+def test_what_is_left_of_a_class_is_at_least_two_pictures(tmp_path: Path) -> None:
+    prepare(tmp_path, cut_picture)
+    with pytest.raises(UserError, match="class species 1: 1 picture left; at least 2"):
+        build(tmp_path, on_broken="skip")
+    assert not (tmp_path / "corpus").exists()
 
 
 def test_a_file_that_is_not_there_stops_even_where_broken_ones_are_skipped(tmp_path: Path) -> None:
@@ -454,6 +564,16 @@ def test_audio_of_every_format_is_taken(
     corpus = build(tmp_path)
     name = f"speech_1_0.{form.lower()}"
     assert corpus.recording_bytes(2) == (folder / name).read_bytes()
+
+
+def test_a_flac_that_a_pipe_got_is_taken(tmp_path: Path) -> None:
+    def rewrite(rows: Rows, folder: Path) -> None:
+        rows[2]["recording"] = "piped.flac"
+        piped = with_length(clip(300, format="FLAC"), 0)
+        (folder / "piped.flac").write_bytes(piped)
+
+    folder = prepare(tmp_path, rewrite)
+    assert build(tmp_path).recording_bytes(2) == (folder / "piped.flac").read_bytes()
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:

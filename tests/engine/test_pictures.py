@@ -1,11 +1,15 @@
 import io
+import struct
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps, features
 
-from s2igan.engine.pictures import decode_picture, save_png, tile
+from s2igan.corpora.defects import picture_problem
+from s2igan.engine.pictures import decode_picture, picture_size, save_png, tile
 from s2igan.errors import UserError
 
 
@@ -22,6 +26,61 @@ def test_every_kind_of_picture_becomes_rgb(mode: str, fmt: str) -> None:
     picture = decode_picture(encoded(mode, fmt), "x")
     assert picture.shape == (4, 5, 3)
     assert picture.dtype == np.uint8
+
+
+@pytest.mark.parametrize("fmt", ["PNG", "TIFF", "PPM"])
+def test_16_bits_become_8(fmt: str) -> None:
+    values = np.array([[0, 128, 129, 257, 32768, 65406, 65407, 65535]], np.uint16)
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, fmt)
+    picture = decode_picture(file.getvalue(), "x")
+    assert picture[0].tolist() == [[v] * 3 for v in (0, 0, 1, 1, 128, 254, 255, 255)]
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_values_without_a_range_are_refused(mode: str) -> None:
+    with pytest.raises(UserError, match=f"got pixels of mode {mode}, whose values have no range"):
+        decode_picture(encoded(mode, "TIFF"), "x")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_is_turned_as_pillow_would_and_only_where_that_is_asked(orientation: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+    file, note = io.BytesIO(), Image.Exif()
+    note[ExifTags.Base.Orientation] = orientation
+    Image.fromarray(pixels).save(file, "PNG", exif=note)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(file)))
+    upright = decode_picture(file.getvalue(), "x", upright=True)
+    np.testing.assert_array_equal(upright, expected)
+    np.testing.assert_array_equal(decode_picture(file.getvalue(), "x"), pixels)
+    assert picture_size(file.getvalue(), upright=True) == upright.shape[1::-1]
+
+
+def damaged_avif() -> bytes:
+    if not features.check("avif"):
+        pytest.skip("this Pillow reads no AVIF")
+    data = bytearray(encoded("RGB", "AVIF"))
+    data[-40:] = bytes(40)
+    return bytes(data)
+
+
+def bomb() -> bytes:
+    """A picture of 1 Gpx, all of one colour."""
+    rows = zlib.compress(bytes(2**15 // 8 + 1) * 16)
+    size = struct.pack(">2I5B", 2**15, 2**15, 1, 0, 0, 0, 0)
+    chunks = [(b"IHDR", size), (b"IDAT", rows), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks
+    )
+
+
+@pytest.mark.parametrize("make", [damaged_avif, bomb])
+def test_whatever_pillow_raises_is_one_line(make: Callable[[], bytes]) -> None:
+    with pytest.raises(UserError, match=r"picture 'x'; got \d+ bytes that do not decode") as caught:
+        decode_picture(make(), "x")
+    assert "\n" not in str(caught.value)
+    assert str(picture_problem(make())) in str(caught.value)
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", encoded("RGB", "PNG")[:40]])

@@ -36,6 +36,21 @@ def test_a_picture_does_not_find_itself() -> None:
         assert sorted([picture, *others.tolist()]) == list(range(6))
 
 
+def test_random_pictures_find_each_other_as_often_as_chance_says() -> None:
+    classes = np.append(np.repeat(np.arange(20), 2), 99)  # and one picture that is alone
+    figures = []
+    for seed in range(60):
+        features = np.random.default_rng(seed).normal(size=(41, 16)).astype(np.float32)
+        order = search_others(features)
+        found = retrieval_figures(order, classes, classes, RESAMPLING, [], each_other=True)
+        figures.append((found["mAP"]["value"], found["mAP"]["chance"]))
+    value, chance = np.mean(np.array(figures, np.float64), axis=0)
+    # The only other picture of a class stands at any of 40 ranks.
+    exact = np.mean(1 / np.arange(1, 41))
+    assert chance == pytest.approx(exact, abs=0.002)
+    assert value == pytest.approx(exact, abs=0.01)
+
+
 def test_mean_average_precision_by_hand() -> None:
     order = np.array([[0, 1, 2, 3], [2, 0, 1, 3]], np.int32)
     figure = mean_precision(order, np.array([0, 1]), np.array([0, 1, 0, 1]))

@@ -1,3 +1,4 @@
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -42,17 +43,34 @@ def test_retrieval_takes_the_nearest_training_picture(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, heard)
 
 
-def test_every_row_is_judged_on_the_same_utterances(tmp_path: Path) -> None:
-    world = full(tmp_path)
+def test_a_real_picture_is_not_among_those_that_chance_lets_it_find(tmp_path: Path) -> None:
+    chance = controls(tmp_path)["real"]["mAP"]["chance"]
+    # Twelve pictures, three of each species: two of the eleven others are relevant.
+    places = np.array([*combinations(range(1, 12), 2)])
+    exact = ((1 / places[:, 0] + 2 / places[:, 1]) / 2).mean()
+    assert chance == pytest.approx(exact, abs=0.03)
+
+
+def with_mismatched(folder: Path, count: int) -> dict[str, Any]:
+    """Judge a world with fewer utterances that were drawn from another's speech."""
+    world = full(folder)
     mismatched = [row for row, one in enumerate(world.samples) if one["set"] == "mismatched"]
-    for row in reversed(mismatched[10:]):
+    for row in reversed(mismatched[count:]):
         del world.samples[row], world.drawn[row]
     world.write()
     judged = world.judged()
     attributes = Attributes.of(judged.material.corpus)
-    figures: dict[str, Any] = control_figures(
-        judged, attributes, None, tmp_path / "embeddings", RESAMPLING
-    )
+    return control_figures(judged, attributes, None, folder / "embeddings", RESAMPLING)
+
+
+def test_one_picture_alone_has_no_distance(tmp_path: Path) -> None:
+    figures = with_mismatched(tmp_path, 1)
+    assert [list(row["FID"]) for row in figures.values()] == [["absent"]] * 4
+    assert "value" in figures["mismatched_speech"]["mAP"]
+
+
+def test_every_row_is_judged_on_the_same_utterances(tmp_path: Path) -> None:
+    figures = with_mismatched(tmp_path, 10)
     for row in figures.values():
         assert row["keywords"]["all"]["protocol"][0] == "20 mentions"
         assert row["FID"]["protocol"][0].startswith("10 ")

@@ -49,6 +49,18 @@ def test_both_files_are_shown_and_one_may_be_missing(tmp_path: Path) -> None:
     assert text.index("R@1") < text.index("consistency")
 
 
+@pytest.mark.parametrize(
+    "content",
+    ['<<<<<<< HEAD\n{"a": 1}', '{"a": 1}', "[1]", '{"a": {"value": "x", "protocol": []}}', "\xff"],
+)
+def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "generation.json"
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(UserError) as caught:
+        format_report(tmp_path)
+    assert str(caught.value).startswith(f"figures in {str(path)!r}; got no figures")
+
+
 def test_flattening_keeps_values_alone() -> None:
     assert flatten(GENERATION) == {
         "consistency/mAP": 0.5,

@@ -108,6 +108,29 @@ def test_chance_is_the_mean_over_all_permutations() -> None:
     assert chance["mAP"] == pytest.approx(exact, abs=0.02)
 
 
+def test_chance_of_items_that_search_each_other_is_the_mean_over_all_permutations() -> None:
+    similarity = np.random.default_rng(2).normal(size=(6, 6))
+    np.fill_diagonal(similarity, -np.inf)
+    order = rank(similarity)[:, :-1]
+    classes = np.array([0, 0, 1, 1, 1, 2])  # the last finds nothing
+    exact = []
+    for dealt in permutations(classes.tolist()):
+        found = [[dealt[item] == dealt[query] for item in order[query]] for query in range(6)]
+        places = [float(-place) for place in range(5)]
+        exact += [brute_force_average_precision(places, row) for row in found if any(row)]
+    chance = chance_by_permutation(
+        order,
+        classes,
+        classes,
+        {"mAP": ranked_average_precisions},
+        permute="both",
+        permutations=4000,
+        seed=0,
+    )
+    assert len(exact) == 720 * 5
+    assert chance["mAP"] == pytest.approx(np.mean(exact), abs=0.005)
+
+
 def test_chance_of_a_hit_is_the_share_of_the_class() -> None:
     rng = np.random.default_rng(2)
     queries, gallery = rng.integers(0, 5, 400), np.repeat(np.arange(5), 20)

@@ -9,10 +9,14 @@ import pytest
 import yaml
 from PIL import Image
 
+from s2igan.cli import main
 from s2igan.config import Params, combination_problems
 from s2igan.corpora.index import Corpus
 from s2igan.engine.session import plain_session
 from s2igan.engine.tables import read_table
+from s2igan.serving.locate import find_model
+from s2igan.serving.model import SpeechToImage
+from s2igan.serving.recording import read_recording
 from stages import download, embed, evaluate, features, sample, train_rdg, train_sen, tts
 from tests.pipeline.field_recordings import record, write_index
 
@@ -110,19 +114,22 @@ def test_what_needs_text_or_classes_is_absent_with_a_reason(river: Path) -> None
     assert (river / "plots" / "samples_grid.png").stat().st_size > 0
 
 
-def test_the_example_of_the_documentation_draws_a_picture(
-    river: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_recording_is_heard_in_the_repository_as_it_was_in_training(
+    river: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = (ROOT / "docs" / "your-own-corpus.md").read_text("utf-8")
-    example = page.rpartition("```python\n")[2].partition("```")[0]
-    clip = river / "archives" / "recorded" / "river" / "00_a.wav"
-    (river / "clip.wav").write_bytes(clip.read_bytes())
+    command = page.partition("## 7.")[2].partition("$ s2igan ")[2].partition("\n")[0]
+    recorded = river / "archives" / "recorded" / "river" / "00_a.wav"
+    (river / "clip.wav").write_bytes(recorded.read_bytes())
+    (river / "params.yaml").write_text(yaml.safe_dump(own_params().model_dump()), "utf-8")
     monkeypatch.chdir(river)
-    spoken: dict[str, Any] = {}
-    exec(compile(example, "your-own-corpus.md", "exec"), spoken)
+    monkeypatch.setenv("DVC_ROOT", str(river))
+    assert main(command.split()) == 0
+    assert capsys.readouterr().out.startswith("drawn.png: a picture of ")
     assert (river / "drawn.png").stat().st_size > 0
+    heard = SpeechToImage.load(find_model(None)).embed([read_recording(Path("clip.wav"))])
     embeddings = np.load(river / "artifacts" / "embeddings" / "speech.npy")
-    np.testing.assert_allclose(spoken["speech"][0], embeddings[0], atol=1e-3)
+    np.testing.assert_allclose(heard[0], embeddings[0], atol=1e-3)
 
 
 def test_the_parameters_of_the_documentation_are_keys_of_every_preset() -> None:

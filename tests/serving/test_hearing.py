@@ -15,7 +15,7 @@ from s2igan.serving.recording import Recording
 from s2igan.speech.audio import from_pcm, resample, to_pcm
 from s2igan.speech.config import RecordingsConfig
 from s2igan.speech.mel import LogMel
-from s2igan.speech.recordings import take_recording
+from s2igan.speech.recordings import centred, take_recording
 from tests.serving.makers import MEL, RATE, babble
 
 SPOKEN = from_pcm(to_pcm(babble(3)))
@@ -54,9 +54,20 @@ def test_silence_at_both_ends_is_cut() -> None:
     assert len(hear(surrounded)) == pytest.approx(len(hear(babble(3))) + 20, abs=3)
 
 
+@pytest.mark.parametrize("level_dbfs", [None, -26.0], ids=["synthetic voice", "recorded"])
+def test_a_microphones_constant_offset_is_not_heard(level_dbfs: float | None) -> None:
+    quiet = np.concatenate([np.zeros(RATE, np.float32), babble(3, dbfs=-40.0)])
+    recorded: dict[str, Any] = {}
+    if level_dbfs is not None:
+        recorded = {"trim_db": 40.0, "keep_ms": 100.0, "level_dbfs": level_dbfs}
+    heard, reference = hear(quiet + np.float32(0.1), **recorded), hear(quiet, **recorded)
+    assert len(heard) == len(reference)
+    assert np.abs(heard - reference).mean() < 0.02
+
+
 def test_recordings_are_heard_as_those_of_the_corpus_were() -> None:
     file = io.BytesIO()
-    samples = np.concatenate([np.zeros(RATE // 2, np.float32), babble(4)])
+    samples = np.concatenate([np.zeros(RATE // 2, np.float32), babble(4)]) + np.float32(0.05)
     soundfile.write(file, samples, RATE, format="WAV", subtype="FLOAT")
     config = RecordingsConfig(trim_db=40.0, keep_ms=100.0, level_dbfs=-26.0)
     pcm = take_recording(file.getvalue(), RATE, "clip", config)
@@ -67,7 +78,7 @@ def test_recordings_are_heard_as_those_of_the_corpus_were() -> None:
 def test_recordings_stay_as_they_are_where_those_of_the_corpus_did() -> None:
     samples = np.concatenate([np.zeros(RATE // 2, np.float32), babble(4, dbfs=-50.0)])
     untouched: dict[str, Any] = {"trim_db": None, "keep_ms": 0.0, "level_dbfs": None}
-    expected = LogMel(**MEL)(from_pcm(to_pcm(samples))).numpy()
+    expected = LogMel(**MEL)(from_pcm(to_pcm(centred(samples)))).numpy()
     np.testing.assert_allclose(hear(samples, **untouched), expected, atol=2e-2)
 
 

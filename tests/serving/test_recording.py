@@ -12,6 +12,7 @@ import soundfile
 from s2igan.errors import UserError
 from s2igan.serving.limits import LONGEST_S
 from s2igan.serving.recording import check_recording, read_recording
+from tests.sounds import with_length
 
 RATE = 16000
 
@@ -46,6 +47,17 @@ def test_every_kind_of_file_is_read(
         assert power == pytest.approx(np.square(samples).mean(), rel=0.1)
     else:
         np.testing.assert_allclose(recording.samples, samples, atol=tolerance)
+
+
+def test_a_flac_that_a_pipe_got_is_read_and_a_long_one_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, tone(), RATE)
+    path.write_bytes(with_length(path.read_bytes(), 0))
+    np.testing.assert_allclose(read_recording(path).samples, tone(), atol=1e-4)
+    soundfile.write(path, tone(seconds=LONGEST_S + 1), RATE)
+    path.write_bytes(with_length(path.read_bytes(), 0))
+    with pytest.raises(UserError, match="got more than 30 s; expected at most 30 s"):
+        read_recording(path)
 
 
 def test_stereo_is_mixed(tmp_path: Path) -> None:

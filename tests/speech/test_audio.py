@@ -1,4 +1,5 @@
 import io
+import time
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import soundfile
 
 from s2igan.errors import UserError
 from s2igan.speech.audio import decode_audio, encode_flac, from_pcm, resample, to_pcm
+from tests.sounds import with_length
 
 RATE = 16000
 
@@ -49,6 +51,7 @@ def test_mixes_channels_to_mono() -> None:
         (b"not audio at all", "16 bytes that do not decode"),
         (b"", "0 bytes that do not decode"),
         (_file(np.zeros(0, np.float32), RATE, "WAV"), "a file without a sample"),
+        (_file(_tone(440), 20, "WAV"), "20 samples a second, not 4000 to 384000"),
     ],
 )
 def test_names_what_does_not_decode(data: bytes, got: str) -> None:
@@ -76,9 +79,27 @@ def test_resampling_removes_what_the_lower_rate_cannot_hold() -> None:
     assert np.abs(resample(_tone(15000, 48000), 48000, 22050)[500:-500]).max() < 1e-3
 
 
+@pytest.mark.parametrize("rate", [44056, 11026])
+def test_an_odd_rate_takes_neither_long_nor_gigabytes(rate: int) -> None:
+    began = time.monotonic()
+    resampled = resample(_tone(440, rate), rate, 22050)
+    assert time.monotonic() - began < 2
+    expected = _tone(440, 22050)
+    assert len(resampled) == pytest.approx(len(expected), abs=1)
+    inner = slice(500, 4000)
+    np.testing.assert_allclose(resampled[inner], expected[inner], atol=0.03)  # 0.01 % off the pitch
+
+
 def test_16_bits_round_and_clip() -> None:
     samples = np.array([0.0, 0.5, -1.0, 1.0, 2.0, -2.0, 0.6 / 32768], np.float32)
     assert to_pcm(samples).tolist() == [0, 16384, -32768, 32767, 32767, -32768, 1]
+
+
+@pytest.mark.parametrize("length", [0, 2**36 - 1], ids=["unsaid", "far too long"])
+def test_a_flac_is_read_whatever_length_its_header_says(length: int) -> None:
+    pcm = np.random.default_rng(0).integers(-32768, 32767, 70000).astype(np.int16)
+    samples, _ = decode_audio(with_length(encode_flac(pcm, 22050), length), "clip")
+    np.testing.assert_array_equal(samples, from_pcm(pcm))
 
 
 def test_flac_gives_the_samples_back_and_the_same_bytes_twice() -> None:

@@ -51,7 +51,9 @@ def test_known_texts(text: str, said: str) -> None:
 
 
 def test_a_number_beyond_all_names_is_read_digit_by_digit() -> None:
-    assert normalise("9" * 400) == f"{' '.join(['nine'] * 400)}."
+    digits = " ".join(["nine"] * 400)
+    assert normalise("9" * 400) == f"{digits}."
+    assert normalise("9" * 400 + "th") == f"{digits}."
 
 
 @given(

@@ -124,6 +124,14 @@ def test_silence_is_cut_before_the_level_is_measured() -> None:
     np.testing.assert_allclose(surrounded, alone, atol=1)
 
 
+def test_a_constant_offset_is_no_sound() -> None:
+    spoken = np.concatenate([silence(0.6), tone(0.4, 0.2), silence(0.5)])
+    settings = config(trim_db=40.0, level_dbfs=-26.0)
+    as_spoken = take_recording(encoded(spoken), RATE, "clip", settings)
+    with_offset = take_recording(encoded(spoken + np.float32(0.3)), RATE, "clip", settings)
+    np.testing.assert_allclose(with_offset, as_spoken, atol=1)
+
+
 def test_hiss_that_the_wanted_rate_cannot_hold_is_no_speech() -> None:
     hiss = tone(0.5, 0.5, 48000, 20000)
     samples = np.concatenate([hiss, tone(0.4, 0.5, 48000), hiss])
@@ -134,8 +142,13 @@ def test_hiss_that_the_wanted_rate_cannot_hold_is_no_speech() -> None:
 
 @pytest.mark.parametrize(
     "samples",
-    [silence(0.3), 1e-5 * tone(0.3), np.stack([tone(0.3), -tone(0.3)], axis=1)],
-    ids=["zeros", "below 16 bits", "channels that cancel"],
+    [
+        silence(0.3),
+        silence(0.3) + np.float32(0.3),
+        1e-5 * tone(0.3),
+        np.stack([tone(0.3), -tone(0.3)], axis=1),
+    ],
+    ids=["zeros", "an offset", "below 16 bits", "channels that cancel"],
 )
 def test_a_silent_recording_is_an_error(samples: npt.NDArray[np.float32]) -> None:
     for settings in (config(), config(trim_db=40.0, level_dbfs=-26.0)):

@@ -9,6 +9,7 @@ from PIL import Image
 from s2igan.corpora.attributes import ATTRIBUTES, COLOUR_PARTS, VALUES
 from s2igan.corpora.minibirds.painter import draw
 from s2igan.engine.seeding import numpy_generator
+from s2igan.vision import drawings
 from s2igan.vision import train_attribute_reader as training
 from s2igan.vision.attribute_networks import LOGITS, CompactNetwork, fold_normalisation
 from s2igan.vision.augmentation import as_images, degrade, random_crops, through_resolution
@@ -53,13 +54,45 @@ def test_a_drawing_is_what_the_features_stage_packs() -> None:
     assert np.array_equal(draw_labelled(labels, numpy_generator(4, 0)), expected)
 
 
-def test_drawings_are_kept_until_the_labels_change(tmp_path: Path) -> None:
+def test_drawings_are_kept_until_labels_or_painter_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = cached_drawings(tmp_path, "birds", random_labels(2, 0), seed=0, workers=1)
     written = (tmp_path / "birds.npy").stat().st_mtime_ns
     again = cached_drawings(tmp_path, "birds", random_labels(2, 0), seed=0, workers=1)
     assert (tmp_path / "birds.npy").stat().st_mtime_ns == written
     assert np.array_equal(first, again)
     assert len(cached_drawings(tmp_path, "birds", random_labels(3, 1), seed=0, workers=1)) == 3
+    written = (tmp_path / "birds.npy").stat().st_mtime_ns
+    (tmp_path / "painter.py").write_text("draws everything another way")
+    monkeypatch.setattr(drawings, "import_closure", lambda *_: [tmp_path / "painter.py"])
+    cached_drawings(tmp_path, "birds", random_labels(3, 1), seed=0, workers=1)
+    assert (tmp_path / "birds.npy").stat().st_mtime_ns != written
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--manifest={folder}/nope.yaml"], "nope.yaml"),
+        (["--epochs=0"], "--epochs; got 0; expected at least 1"),
+        (["--workers=0"], "--workers; got 0; expected at least 1"),
+        (["--out={folder}/nowhere/compact.safetensors"], "--out; got no folder"),
+    ],
+)
+def test_bad_options_are_told_before_anything_is_drawn(
+    options: list[str],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delattr(training, "cached_drawings")
+    options = [option.format(folder=tmp_path) for option in options]
+    assert training.main(["compact", f"--out={tmp_path / 'c.safetensors'}", *options]) == 2
+    line = capsys.readouterr().err
+    assert line.startswith("train_attribute_reader: ")
+    assert told in line
+    assert line.count("\n") == 1
 
 
 def test_compact_never_sees_a_combination_of_a_test_species(species: Labels) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from s2igan.corpora.index import write_corpus
 from s2igan.errors import UserError
@@ -34,7 +34,7 @@ def jpeg(index: int) -> bytes:
     return file.getvalue()
 
 
-def make_corpus(folder: Path, files: list[bytes], splits: list[str]) -> Path:
+def make_corpus(folder: Path, files: list[bytes], splits: list[str], **info: Any) -> Path:
     images = pd.DataFrame(
         {
             "name": [f"picture_{index}.png" for index in range(len(files))],
@@ -45,7 +45,7 @@ def make_corpus(folder: Path, files: list[bytes], splits: list[str]) -> Path:
         }
     )
     descriptions = pd.DataFrame({"image": [0], "position": [0], "text": ["a"], "role": ["caption"]})
-    write_corpus(folder, images, files, descriptions, info={"kind": "test"})
+    write_corpus(folder, images, files, descriptions, info={"kind": "test", **info})
     return folder
 
 
@@ -86,6 +86,18 @@ def test_pixels_are_cut_and_resized(written: Path) -> None:
     assert [min(pixels[index].shape[:2]) for index in range(5)] == [76] * 5
     assert pixels[0].shape == (76, 101, 3)
     assert pixels[2].shape == (76, 76, 3)  # the square around its box
+
+
+@pytest.mark.parametrize(("upright", "shape"), [(True, (101, 76, 3)), (False, (76, 101, 3))])
+def test_pictures_are_turned_where_the_corpus_says_so(
+    upright: bool, shape: tuple[int, ...], weights: Path, tmp_path: Path
+) -> None:
+    file, note = io.BytesIO(), Image.Exif()
+    note[ExifTags.Base.Orientation] = 6
+    Image.open(io.BytesIO(jpeg(0))).save(file, "PNG", exif=note)
+    corpus = make_corpus(tmp_path / "corpus", [file.getvalue()], ["train"], upright=upright)
+    config = settings(backbones=["compact"], views=1)
+    assert PackedPixels(run(config, corpus, weights, tmp_path / "out"))[0].shape == shape
 
 
 def test_features_are_standardised_over_training_views(written: Path) -> None:
