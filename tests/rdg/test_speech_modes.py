@@ -252,7 +252,7 @@ def test_the_encoder_that_is_kept_is_the_one_that_the_generator_heard(
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_resumed_run_equals_an_uninterrupted_one(
-    inputs: dict[str, Path], tmp_path: Path, mode: str
+    inputs: dict[str, Path], tmp_path: Path, taken: list[int], mode: str
 ) -> None:
     options: dict[str, Any] = {
         "log_every": 3,
@@ -267,8 +267,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     with pytest.raises(KeyboardInterrupt):
         train(inputs, tmp_path / "resumed", interrupted, **options)
     assert store.load() is not None
+    taken.clear()
     resumed = Session(CPU, 1, Tracker(), store, progress=False)
     assert contents(train(inputs, tmp_path / "resumed", resumed, **options)) == whole
+    assert taken == [5, 6]
 
 
 @pytest.mark.parametrize("mode", MODES)
