@@ -254,8 +254,8 @@ def prepared(values: dict[str, Any], folder: Path) -> dict[str, Run]:
     return {stage: runs[stage] for stage in TRAININGS}
 
 
-def main() -> None:
-    """Run the measurement and print a line for each training."""
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -266,7 +266,12 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=3, help="steps between two checkpoints")
     parser.add_argument("--work", type=Path, help="a folder to make the inputs in and keep them")
     parser.add_argument("--json", type=Path, help="where to write the figures, too")
-    args = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Run the measurement and print a line for each training."""
+    args = build_parser().parse_args()
     read = read_yaml(args.params)
     assert isinstance(read, dict)
     values: dict[str, Any] = read
