@@ -46,14 +46,19 @@ def import_curves(results: Path, params: Path) -> int:
     return len(rows)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Import and say how much."""
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("results", type=Path)
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Import and say how much."""
+    args = build_parser().parse_args(argv)
     print(f"{import_curves(args.results, args.params)} rows imported")
     return 0
 

@@ -7,7 +7,8 @@ The stages up to `embed` make their inputs in a temporary folder, with the param
 for both trainings, other numbers of steps. Each training first runs to its end untouched; then it
 runs again and is sent SIGKILL at random moments of its life, every second time in the middle of
 the write of a checkpoint, and started again each time until the kills are used up; then it may end.
-Its outputs have to be the very same bytes, which holds on a CPU.
+Its outputs have to be the very same bytes, which holds on a CPU, and a run that finds a checkpoint
+has to go on from there: a training that starts anew ends with the same bytes too.
 """
 
 import argparse
@@ -25,11 +26,12 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import yaml
 
+from s2igan.engine.keeper import Keeper
 from s2igan.engine.strict_yaml import read_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +43,7 @@ TRAININGS = {
 }
 CHECKPOINTS = ".s2igan/checkpoints/*/step-*.pt"
 PARTIAL = ".s2igan/checkpoints/*/partial"
+TAKEN = "taken"
 PATIENCE_S = 600.0
 
 
@@ -52,7 +55,8 @@ class Survival:
         stage: which.
         kills: times that it was killed.
         in_writes: those of them that left a half-written checkpoint behind.
-        starts: runs that found a checkpoint to go on from.
+        starts: runs whose first step was the one behind a checkpoint.
+        anew: runs that found a checkpoint and took another step first.
         seconds: wall time of all its runs together.
         undisturbed_seconds: wall time of the run that was left alone.
         same: whether all outputs are the same bytes as those of that run.
@@ -62,6 +66,7 @@ class Survival:
     kills: int
     in_writes: int
     starts: int
+    anew: int
     seconds: float
     undisturbed_seconds: float
     same: bool
@@ -77,7 +82,10 @@ class Run:
     outputs: Sequence[str]
 
     def start(self, root: Path) -> ForkServerProcess:
-        """Start it in a process that has imported it already; ``root`` holds its checkpoints."""
+        """Start it in a process that has imported it already.
+
+        ``root`` holds its checkpoints, and the number of every step that it takes.
+        """
         argv = ["--params", str(self.params)]
         for name, path in self.paths.items():
             argv += [f"--{name}", str(path)]
@@ -131,13 +139,15 @@ def survive(
         SystemExit: if it fails by itself.
     """
     expected, seconds = alone
-    began, done, in_writes, starts = time.monotonic(), 0, 0, 0
+    began, done, in_writes = time.monotonic(), 0, 0
+    behind: list[bool] = []  # of each run that found a checkpoint: whether it went on from there
     while done < kills:
-        starts += any(root.glob(CHECKPOINTS))
+        found, before = last_kept(root), len(taken(root))
         since = time.time_ns()
         process = run.start(root)
         if done % 2:
-            _await_write(process, root, int(rng.integers(0, 3)))
+            # One is whole before, so that there is one to go on from.
+            _await_write(process, root, int(rng.integers(1, 4)))
         else:
             process.join(float(rng.uniform(0, seconds)))
         if process.is_alive() and process.pid is not None:
@@ -147,19 +157,58 @@ def survive(
             in_writes += _writes(root, since)
         elif process.exitcode:
             raise SystemExit(f"{run.stage} ended with code {process.exitcode}")
-    starts += any(root.glob(CHECKPOINTS))
+        behind += _went_on(found, taken(root)[before:])
+    found, before = last_kept(root), len(taken(root))
     run.finish(root)
+    behind += _went_on(found, taken(root)[before:])
     took = time.monotonic() - began
-    same = run.digest() == expected
-    return Survival(run.stage, done, in_writes, starts, round(took, 1), round(seconds, 1), same)
+    return Survival(
+        run.stage,
+        kills=done,
+        in_writes=in_writes,
+        starts=behind.count(True),
+        anew=behind.count(False),
+        seconds=round(took, 1),
+        undisturbed_seconds=round(seconds, 1),
+        same=run.digest() == expected,
+    )
+
+
+def _went_on(found: int, steps: Sequence[int]) -> list[bool]:
+    # A run that was killed before its first step has shown nothing.
+    return [steps[0] == found + 1] if found and steps else []
+
+
+def taken(root: Path) -> list[int]:
+    """Return the steps that all runs of a training have taken, in order, counted from 1."""
+    path = root / TAKEN
+    return [int(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def last_kept(root: Path) -> int:
+    """Return the step of the newest checkpoint, 0 where there is none."""
+    return max((int(path.name.split("-")[1]) for path in root.glob(CHECKPOINTS)), default=0)
 
 
 def _main(stage: str, argv: Sequence[str], root: str) -> None:
     os.environ |= {"DVC_ROOT": root, "S2IGAN_TRACKING": "off", "S2IGAN_DEVICE": "cpu"}
-    with open(os.devnull, "w") as nowhere:
+    Path(root).mkdir(parents=True, exist_ok=True)
+    with open(os.devnull, "w") as nowhere, open(Path(root) / TAKEN, "a") as steps:
         sys.stderr = nowhere
+        _note(steps)
         code = importlib.import_module(f"stages.{stage}").STAGE.main(argv)
     sys.exit(code)
+
+
+def _note(steps: TextIO) -> None:
+    after = Keeper.after
+
+    def noted(keeper: Keeper, step: int) -> None:
+        steps.write(f"{step}\n")
+        steps.flush()
+        after(keeper, step)
+
+    setattr(Keeper, "after", noted)  # noqa: B010 - a method cannot be assigned to, says mypy
 
 
 def _writes(root: Path, since: int) -> bool:
@@ -205,8 +254,8 @@ def prepared(values: dict[str, Any], folder: Path) -> dict[str, Run]:
     return {stage: runs[stage] for stage in TRAININGS}
 
 
-def main() -> None:
-    """Run the measurement and print a line for each training."""
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -217,7 +266,12 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=3, help="steps between two checkpoints")
     parser.add_argument("--work", type=Path, help="a folder to make the inputs in and keep them")
     parser.add_argument("--json", type=Path, help="where to write the figures, too")
-    args = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Run the measurement and print a line for each training."""
+    args = build_parser().parse_args()
     read = read_yaml(args.params)
     assert isinstance(read, dict)
     values: dict[str, Any] = read
@@ -232,7 +286,8 @@ def main() -> None:
             results.append(result)
             print(
                 f"{stage}: {result.kills} kills, {result.in_writes} of them in a write, "
-                f"{result.starts} starts from a checkpoint, {result.seconds:.0f} s instead of "
+                f"{result.starts} starts from a checkpoint, {result.anew} anew in spite of one, "
+                f"{result.seconds:.0f} s instead of "
                 f"{result.undisturbed_seconds:.0f}; the outputs are "
                 f"{'the same bytes' if result.same else 'NOT THE SAME'}",
                 flush=True,
@@ -241,6 +296,8 @@ def main() -> None:
         args.json.write_text(json.dumps([asdict(each) for each in results], indent=2) + "\n")
     if not all(result.same for result in results):
         raise SystemExit("a killed training ended with other bytes")
+    if any(result.anew for result in results):
+        raise SystemExit("a killed training did not go on from its checkpoint")
 
 
 if __name__ == "__main__":

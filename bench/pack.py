@@ -160,8 +160,8 @@ def _expanded(data: npt.NDArray[Any]) -> Picture:
     return np.asarray(Image.open(io.BytesIO(bytes(data))))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Pack, or unpack in place."""
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -173,7 +173,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quality", type=int, default=Shape.quality, help="of WebP, to 100")
     parser.add_argument("--side", type=int, help="longest shorter side of a picture, px")
     parser.add_argument("--unpack", type=Path, help="a packed folder to turn back")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Pack, or unpack in place."""
+    args = build_parser().parse_args(argv)
     if args.unpack:
         unpack(args.unpack)
         return 0

@@ -79,13 +79,18 @@ def rows(artifacts: Path, folder: Path, utterances: int) -> Iterator[str]:
         yield f"{name:40}{'   '.join(cells)}"
 
 
-def main() -> None:
-    """Run the measurement and print a table."""
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"))
     parser.add_argument("--model", type=Path, default=Path("artifacts/rdg"))
     parser.add_argument("--utterances", type=int, default=150)
-    args = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Run the measurement and print a table."""
+    args = build_parser().parse_args()
     torch.set_num_threads(1)
     sys.stdout.write(f"{'':40}{'R@1':>7}{'cosine':>8}   {'without care':>15}\n")
     for row in rows(args.artifacts, args.model, args.utterances):

@@ -145,8 +145,8 @@ def join_generator(results: Path, folder: Path, sen: Path) -> None:
     copy_speech_encoder(sen, folder)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Collect results, or take parts in."""
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -157,7 +157,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--sen", type=Path, default=Path("artifacts/sen"), help="whose speech it obeys"
     )
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Collect results, or take parts in."""
+    args = build_parser().parse_args(argv)
     if args.restore:
         restore(args.restore, args.state)
     elif args.generator:

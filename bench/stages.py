@@ -127,15 +127,20 @@ def growth(small: Measured, large: Measured) -> str:
     )
 
 
-def main() -> None:
-    """Run the measurements and print a table and the growth."""
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     parser.add_argument("--scales", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--workers", type=int, default=1)
-    args = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Run the measurements and print a table and the growth."""
+    args = build_parser().parse_args()
     # The stages read what is written of it, and tell what is wrong with it.
     values = cast("dict[str, Any]", read_yaml(args.params))
     measured = [measure(values, scale, args.workers) for scale in sorted(args.scales)]

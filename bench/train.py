@@ -130,8 +130,8 @@ def machine(device: torch.device) -> dict[str, Any]:
     }
 
 
-def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -157,12 +157,12 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--reference", help="folder of the authors' public code")
     parser.add_argument("--out", type=Path, help="JSON file to write")
-    return parser.parse_args(argv)
+    return parser
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the measurements, print the table and write the JSON."""
-    args = parse(argv)
+    args = build_parser().parse_args(argv)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     rates = matmul_rates(device)
     report: dict[str, Any] = {"machine": machine(device), "matmul_flops": rates, "rows": []}

@@ -34,6 +34,25 @@ def _own_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
     monkeypatch.setenv("DVC_ROOT", str(tmp_path_factory.getbasetemp()))
 
 
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The steps that trainings of this process take, counted from 1.
+
+    One that starts anew ends with the same bytes as one that goes on: only its steps tell.
+    """
+    from s2igan.engine.keeper import Keeper  # needs torch, which most tests do without
+
+    steps: list[int] = []
+    after = Keeper.after
+
+    def noted(keeper: Keeper, step: int) -> None:
+        steps.append(step)
+        after(keeper, step)
+
+    monkeypatch.setattr(Keeper, "after", noted)
+    return steps
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of this repository."""

@@ -112,21 +112,30 @@ def test_every_equation_has_its_row() -> None:
     assert [int(row) for row in rows] == list(range(1, EQUATIONS + 1))
 
 
+DEPARTURES = TEXT.split("## What our default does otherwise")[1].split("## ")[0]
+LIKE_DEFAULT = ("presets/indonesian.yaml", "presets/unheard-voices.yaml")
+OF_THE_SECOND_TABLE = ("oxford102-cpu", "minibirds-256", "oxford102-256")
+PACE = re.compile(r"(log|val|checkpoint)_every(_steps)?|grid_(rows|columns)")
+
+
+def cells(columns: int) -> list[list[str]]:
+    """The rows of the departures' table that has so many columns, but for its head."""
+    rows = [line.strip("| ").split(" | ") for line in DEPARTURES.splitlines()]
+    return [row for row in rows if len(row) == columns and row[0].startswith("`")]
+
+
 def departures() -> list[tuple[str, str, str]]:
-    """Key, default and value in the paper presets, where the table gives one value per key."""
-    section = TEXT.split("## What our default does otherwise")[1].split("## ")[0]
+    """Key, default and value in the paper presets."""
     found: list[tuple[str, str, str]] = []
-    for row in re.findall(r"^\| (`[^|]+) \| ([^|]+) \| ([^|]+) \|", section, flags=re.MULTILINE):
+    for row in cells(4):
         named = re.findall(r"`([^`]+)`", row[0])
-        ours, theirs = row[1].split(", "), row[2].split(", ")
-        if len(named) == len(ours) == len(theirs):
-            found += zip(named, ours, theirs, strict=True)
+        found += zip(named, row[1].split(", "), row[2].split(", "), strict=True)
     return found
 
 
 def told(value: Any) -> str:
     if isinstance(value, list):
-        return " + ".join(value) or "none"
+        return " + ".join(map(str, value)) or "none"
     if isinstance(value, bool):
         return str(value).lower()
     return "null" if value is None else str(value)
@@ -145,5 +154,30 @@ def test_the_departures_are_set_as_told() -> None:
     assert len(rows) > 10
     for key, ours, theirs in rows:
         assert told(value_of("params.yaml", key)) == ours, key
+        assert ours != theirs, key
         for preset in ("presets/cub.yaml", "presets/oxford102.yaml"):
             assert told(value_of(preset, key)) == theirs, (key, preset)
+
+
+@pytest.mark.parametrize("preset", LIKE_DEFAULT)
+def test_presets_of_the_defaults_size_differ_in_nothing_of_it(preset: str) -> None:
+    for section in ("sen", "rdg", "sample"):
+        assert value_of(preset, section) == value_of("params.yaml", section)
+
+
+@pytest.mark.parametrize("place", range(len(OF_THE_SECOND_TABLE)))
+def test_other_presets_differ_as_the_second_table_tells(place: int) -> None:
+    path = f"presets/{OF_THE_SECOND_TABLE[place]}.yaml"
+    told_of = {row[0].strip("`"): (row[1], row[2 + place]) for row in cells(5)}
+    assert len(told_of) > 10
+    trained = {
+        f"{section}.{name}"
+        for section in ("sen", "rdg")
+        for name in value_of("params.yaml", section)
+        if not PACE.fullmatch(name)
+    }
+    for key in trained | {key for key, _, _ in departures()}:
+        default = told(value_of("params.yaml", key))
+        expected, other = told_of.get(key, (default, "·"))
+        assert expected == default, key
+        assert told(value_of(path, key)) == (default if other == "·" else other), key

@@ -12,11 +12,13 @@ from torch.nn import functional as F
 from s2igan.rdg.batches import Batch
 from s2igan.rdg.step import RdgStep
 from tests.correctness import plain_rdg as plain
+from tests.correctness.plain_adam import moved, watch_gradients
 from tests.rdg.makers import EMBEDDING_DIM, random_batch, rdg_config
 
 CPU = torch.device("cpu")
 SIZES = (8, 16, 32)
 ENCODER_SIDE = 8
+UPDATES = 3
 
 
 class FrozenEncoder(nn.Module):
@@ -210,22 +212,26 @@ def test_an_update_is_the_papers(changes: dict[str, Any]) -> None:
     assert_gradients(first_gradients(step._adam_g, step.generator), expected.generator)
 
 
-def test_an_update_of_adam_is_its_formula() -> None:
-    step, _, batch = make(lr_g=3e-3, lr_d=1e-3)
+def test_updates_of_adam_are_its_formula() -> None:
+    # In the first update the decay rates cancel.
+    betas = [0.3, 0.9]
+    step, _, _ = make(lr_g=3e-3, lr_d=1e-3, betas=betas)
     assert step.supervision is not None
     networks = [
         (step.generator, step._adam_g, 3e-3),
-        *((judge, step._adam_d, 1e-3) for judge in step.discriminators),
+        (nn.ModuleList(step.discriminators), step._adam_d, 1e-3),
         (step.supervision.relation, step.supervision._adam, 1e-3),
     ]
     before = [weights_of(network) for network, _, _ in networks]
-    step(0, batch)
-    for (network, optimiser, rate), old in zip(networks, before, strict=True):
-        gradients = first_gradients(optimiser, network)
+    seen = [watch_gradients(optimiser) for _, optimiser, _ in networks]
+    for number in range(UPDATES):
+        step(number, random_batch(step.config, seed=number))
+    for (network, _, rate), old, gradients in zip(networks, before, seen, strict=True):
         for name, parameter in network.named_parameters():
-            moved = -rate * gradients[name] / (gradients[name].abs() + 1e-8)
-            change = parameter.detach().double() - old[name].detach()
-            torch.testing.assert_close(change, moved, atol=rate * 2e-2, rtol=0)
+            assert len(gradients[parameter]) == UPDATES
+            expected = moved(old[name].detach(), gradients[parameter], [rate] * UPDATES, betas)
+            found = parameter.detach().double()
+            torch.testing.assert_close(found, expected, atol=rate * 2e-2, rtol=0)
 
 
 def snapshot(modules: list[nn.Module], *optimisers: torch.optim.Optimizer) -> list[Tensor]:

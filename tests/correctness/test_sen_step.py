@@ -11,7 +11,10 @@ from s2igan.engine.session import plain_session
 from s2igan.sen.data import SenData
 from s2igan.sen.train import SenTraining
 from tests.correctness import plain_sen as plain
+from tests.correctness.plain_adam import moved, watch_gradients
 from tests.sen.synthetic import sen_config, write_synthetic
+
+UPDATES = 3
 
 KINDS: list[dict[str, Any]] = [
     {},
@@ -95,6 +98,22 @@ def test_an_update_is_the_papers(inputs: Path, changes: dict[str, Any]) -> None:
         penalised = weight.grad.double() + config.weight_decay * leaf.detach()
         moved = leaf.detach() - rate * penalised / (penalised.abs() + 1e-8)
         torch.testing.assert_close(weight.detach().double(), moved, atol=rate * 2e-2, rtol=0)
+
+
+def test_updates_of_adam_are_its_formula(inputs: Path) -> None:
+    # In the first update the decay rates cancel.
+    betas, penalty, rate = [0.3, 0.9], 0.05, 4e-3
+    training = started(inputs, betas=betas, weight_decay=penalty, lr=rate, warmup_steps=UPDATES)
+    before = {name: p.detach().double() for name, p in training.model.named_parameters()}
+    gradients = watch_gradients(training.optimizer)
+    for step in range(UPDATES):
+        training.step = step
+        training._update(training.placed(training.stream[step]))
+    rates = [rate * (step + 1) / UPDATES for step in range(UPDATES)]
+    for name, parameter in training.model.named_parameters():
+        expected = moved(before[name], gradients[parameter], rates, betas, penalty)
+        found = parameter.detach().double()
+        torch.testing.assert_close(found, expected, atol=rate * 2e-2, rtol=0)
 
 
 def test_the_backbone_and_the_data_are_only_read(inputs: Path) -> None:

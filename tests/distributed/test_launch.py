@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,20 @@ def test_when_one_dies_the_others_are_ended(
     assert "process 1 of 2 was ended by SIGABRT" in capfd.readouterr().err
 
 
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def started(starter: int) -> list[Path]:
+    """The folders of the children that run their own program already."""
+    listed = Path(f"/proc/{starter}/task/{starter}/children").read_text().split()
+    commands = {Path("/proc") / pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in listed}
+    return [path for path, command in commands.items() if "run_locally" not in command]
+
+
 def test_who_ends_the_starter_ends_them_all(repository: Path) -> None:
     script = f"""
 import sys, signal
@@ -102,12 +117,11 @@ run_locally({child.__name__!r}, ["wait"], 2)
     with subprocess.Popen(command, cwd=repository, stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
         assert starter.stdout.readline() == "begun\n"
-        time.sleep(0.5)
-        children = Path(f"/proc/{starter.pid}/task/{starter.pid}/children").read_text().split()
+        wait_until(lambda: len(started(starter.pid)) == 2)
+        children = started(starter.pid)
         starter.terminate()
         assert starter.wait(30) == 143
-    assert len(children) == 2
-    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+    wait_until(lambda: not any(path.exists() for path in children))
 
 
 def test_the_number_of_processes_is_a_setting_of_the_machine(

@@ -1,6 +1,7 @@
 """Every command of the documentation is run by a test, or says what it needs."""
 
 import ast
+import importlib
 import re
 import shlex
 import subprocess
@@ -14,11 +15,17 @@ import yaml
 
 from s2igan.cli import build_parser
 from s2igan.comparison.variants import dotted_values
-from s2igan.config import Params
+from s2igan.config import Params, combination_problems
 from s2igan.engine.strict_yaml import parse_yaml, read_yaml
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "bench" / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
+FENCED = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 KNOWN: list[dict[str, Any]] = yaml.safe_load(
     Path(__file__).with_name("commands.yaml").read_text(encoding="utf-8")
 )
@@ -29,18 +36,47 @@ class Command(NamedTuple):
 
     page: str
     line: str
+    params: str = "params.yaml"
+    """The file whose parameters it is typed over."""
+
+
+def read(page: Path) -> str:
+    return page.read_text("utf-8").replace("\\\n", " ")
 
 
 def commands() -> Iterator[Command]:
     for page in PAGES:
-        for block in re.findall(r"```(?:console|sh)\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
-            for line in block.replace("\\\n", " ").splitlines():
-                if line.startswith("$ "):
-                    said = re.sub(r"\s+#.*$", "", line[2:]).strip()
-                    yield Command(page.relative_to(ROOT).as_posix(), re.sub(r"\s+", " ", said))
+        for language, block in FENCED.findall(read(page)):
+            if language in ("console", "sh"):
+                yield from typed(page.relative_to(ROOT).as_posix(), block)
+
+
+def typed(page: str, block: str) -> Iterator[Command]:
+    params = "params.yaml"
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            said = re.sub(r"\s+", " ", uncommented(line[2:]))
+            if copied := re.match(r"cp (presets/\S+) params\.yaml", said):
+                params = copied[1]
+            yield Command(page, said, params)
+
+
+def uncommented(line: str) -> str:
+    return re.sub(r"\s+#.*$", "", line).strip()
+
+
+def code() -> Iterator[str]:
+    """Every line of every block of code, and all code within sentences."""
+    for page in PAGES:
+        text = read(page)
+        for _, block in FENCED.findall(text):
+            yield from map(uncommented, block.splitlines())
+        for span in re.findall(r"`([^`]+)`", FENCED.sub("", text)):
+            yield re.sub(r"\s+", " ", span)
 
 
 COMMANDS = sorted(set(commands()))
+CODE = sorted(set(code()))
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: f"{command.page}: {command.line}")
@@ -65,10 +101,10 @@ def overrides(line: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "line", sorted({c.line for c in COMMANDS if " -S " in c.line}), ids=lambda line: line
+    ("params", "line"), sorted({(c.params, c.line) for c in COMMANDS if " -S " in c.line})
 )
-def test_settings_that_are_changed_exist_and_go_together(line: str) -> None:
-    values = read_yaml(ROOT / "params.yaml")
+def test_settings_that_are_changed_exist_and_go_together(params: str, line: str) -> None:
+    values = read_yaml(ROOT / params)
     assert isinstance(values, dict)
     known = dotted_values(values)
     for change in overrides(line):
@@ -79,7 +115,36 @@ def test_settings_that_are_changed_exist_and_go_together(line: str) -> None:
         for folder in folders:
             section = section[folder]
         section[last] = parse_yaml(value)
-    Params.model_validate(values)
+    assert not combination_problems(Params.model_validate(values))
+
+
+def options(words: list[str]) -> dict[str, str]:
+    assert all(word.startswith("--") for word in words[::2])
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def stage_calls() -> set[tuple[str, str]]:
+    """Stage and what follows it, wherever a page runs one as a module."""
+    return {found for text in CODE for found in re.findall(r"-m stages\.(\w+)([^;]*)", text)}
+
+
+@pytest.mark.parametrize(("stage", "arguments"), sorted(stage_calls()))
+def test_a_stage_is_run_by_hand_as_dvc_runs_it(stage: str, arguments: str) -> None:
+    told, ellipsis, _ = arguments.partition("…")
+    given, whole = options(shlex.split(told)), options(STAGES[stage]["cmd"].split()[3:])
+    assert given.items() <= whole.items()
+    if given and not ellipsis:
+        assert given == whole
+
+
+def bench_calls() -> set[tuple[str, str]]:
+    """Module and arguments, wherever a page names a measurement."""
+    return {found for text in CODE for found in re.findall(r"python -m (bench\.\w+)(.*)", text)}
+
+
+@pytest.mark.parametrize(("module", "arguments"), sorted(bench_calls()))
+def test_arguments_of_measurements_are_taken(module: str, arguments: str) -> None:
+    importlib.import_module(module).build_parser().parse_args(shlex.split(arguments))
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,9 @@ def test_a_watched_run_carries_the_load_of_the_machine(
 ) -> None:
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
     with open_tracker(identity("train_sen"), watched=True) as tracker:
-        time.sleep(1)
+        deadline = time.monotonic() + 60
+        while not run_of(client, tracker).data.metrics and time.monotonic() < deadline:
+            time.sleep(0.05)
     run = run_of(client, tracker)
     assert run.info.status == "FINISHED"
     assert 0 <= run.data.metrics["system/cpu_utilization_percentage"] <= 100

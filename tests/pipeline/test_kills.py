@@ -1,6 +1,7 @@
 """Trainings that are killed or told to end, and started again, against untouched ones."""
 
 import os
+import secrets
 import signal
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from bench.kills import CHECKPOINTS, Run, survive, undisturbed
+from bench.kills import CHECKPOINTS, Run, last_kept, survive, taken, undisturbed
 from s2igan.engine.strict_yaml import read_yaml
 from tests.pipeline.conftest import ROOT
 from tests.rdg.makers import rdg_config, write_inputs
@@ -63,11 +64,15 @@ def test_a_killed_training_ends_with_the_same_bytes(
     alone: tuple[Run, str, float], tmp_path: Path
 ) -> None:
     run, digest, seconds = alone
-    rng = np.random.default_rng()
+    seed = secrets.randbits(32)
+    rng = np.random.default_rng(seed)
     survived = survive(run, tmp_path, kills=2, rng=rng, alone=(digest, seconds))
-    assert survived.kills == 2
-    assert survived.same
-    assert not list(tmp_path.glob(CHECKPOINTS))
+    told = f"moments drawn by seed {seed}: {survived}"
+    assert survived.kills == 2, told
+    assert survived.same, told
+    assert survived.starts > 0, told
+    assert survived.anew == 0, told
+    assert not list(tmp_path.glob(CHECKPOINTS)), told
 
 
 def test_a_training_that_is_told_to_end_keeps_its_last_step(
@@ -81,6 +86,8 @@ def test_a_training_that_is_told_to_end_keeps_its_last_step(
     os.kill(process.pid, signal.SIGTERM)
     process.join(60)
     assert process.exitcode == 143
-    assert list(tmp_path.glob(CHECKPOINTS))
+    kept = last_kept(tmp_path)
+    assert taken(tmp_path) == list(range(1, kept + 1))
     run.finish(tmp_path)
     assert run.digest() == expected
+    assert taken(tmp_path) == list(range(1, STEPS + 1))

@@ -20,6 +20,7 @@ from s2igan.rdg.training import RdgTraining
 from s2igan.sen.artifact import load_speech_encoder, seeded_speech_encoder
 from s2igan.sen.encode import encode_speech
 from s2igan.sen.encoder import DescriptionEncoder
+from tests.correctness.plain_adam import moved, watch_gradients
 from tests.rdg.makers import corpus_tables, rdg_config, unconditioned, write_inputs
 from tests.rdg.test_train import StopsAt, contents, train
 
@@ -224,6 +225,21 @@ def test_a_learning_encoder_follows_the_generators_loss_alone(inputs: dict[str, 
         torch.testing.assert_close(now, was, rtol=0, atol=0)
 
 
+def test_a_learning_encoder_follows_adams_formula(inputs: dict[str, Path]) -> None:
+    rate, betas = 3e-3, [0.3, 0.9]
+    training = training_of(inputs, "end_to_end", lr_g=rate, betas=betas)
+    learning = training.update.learning
+    assert learning is not None
+    before = [value.double() for value in weights_of(learning.encoder)]
+    gradients = watch_gradients(learning._adam)
+    for step in range(3):
+        training.update(step, training.stream[step])
+    for old, parameter in zip(before, learning.encoder.parameters(), strict=True):
+        expected = moved(old, gradients[parameter], [rate] * 3, betas)
+        found = parameter.detach().double()
+        torch.testing.assert_close(found, expected, atol=rate * 2e-2, rtol=0)
+
+
 def test_frozen_modes_have_nothing_that_learns(inputs: dict[str, Path]) -> None:
     training = training_of(inputs, "untrained")
     assert training.update.learning is None
@@ -252,7 +268,7 @@ def test_the_encoder_that_is_kept_is_the_one_that_the_generator_heard(
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_resumed_run_equals_an_uninterrupted_one(
-    inputs: dict[str, Path], tmp_path: Path, mode: str
+    inputs: dict[str, Path], tmp_path: Path, taken: list[int], mode: str
 ) -> None:
     options: dict[str, Any] = {
         "log_every": 3,
@@ -267,8 +283,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     with pytest.raises(KeyboardInterrupt):
         train(inputs, tmp_path / "resumed", interrupted, **options)
     assert store.load() is not None
+    taken.clear()
     resumed = Session(CPU, 1, Tracker(), store, progress=False)
     assert contents(train(inputs, tmp_path / "resumed", resumed, **options)) == whole
+    assert taken == [5, 6]
 
 
 @pytest.mark.parametrize("mode", MODES)

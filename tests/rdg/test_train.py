@@ -84,7 +84,9 @@ class StopsAt(Tracker):
             raise KeyboardInterrupt
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one(inputs: dict[str, Path], tmp_path: Path) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    inputs: dict[str, Path], tmp_path: Path, taken: list[int]
+) -> None:
     options: dict[str, Any] = {"log_every": 3, "checkpoint_every": 2, "augment": ["cutout"]}
     whole = contents(train(inputs, tmp_path / "whole", **options))
     store = CheckpointStore(tmp_path / "checkpoint")
@@ -96,8 +98,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one(inputs: dict[str, Path], tmp_
     assert saved is not None
     assert saved["step"] == 4
     assert not (tmp_path / "resumed").exists()
+    taken.clear()
     resumed = Session(session.device, 1, Tracker(), store, progress=False)
     assert contents(train(inputs, tmp_path / "resumed", resumed, **options)) == whole
+    assert taken == [5, 6]
 
 
 def test_a_crop_below_the_last_scale_is_refused(inputs: dict[str, Path], tmp_path: Path) -> None:

@@ -194,10 +194,14 @@ def test_test_classes_choose_but_do_not_teach(inputs: Path, tmp_path: Path) -> N
     pd.testing.assert_frame_equal(chosen, last)
 
 
-def test_a_resumed_run_chooses_as_an_uninterrupted_one(inputs: Path, tmp_path: Path) -> None:
+def test_a_resumed_run_chooses_as_an_uninterrupted_one(
+    inputs: Path, tmp_path: Path, taken: list[int]
+) -> None:
     config = sen_config(keep=AS_PUBLISHED, val_every_steps=2)
     whole = train(config, inputs, tmp_path / "whole")
-    store = MemoryStore(tmp_path / "state.pt", saves=2)
+    store = MemoryStore(tmp_path / "state.pt", saves=2)  # stops at step 10 of 12
     with pytest.raises(KeyboardInterrupt):
         train(config, inputs, tmp_path / "resumed", session_with(store))
+    taken.clear()
     assert train(config, inputs, tmp_path / "resumed", session_with(store)) == whole
+    assert taken == [11, 12]

@@ -81,14 +81,18 @@ def test_two_runs_write_the_same_bytes(inputs: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keep", ["last", "best_val"])
-def test_a_resumed_run_equals_an_uninterrupted_one(inputs: Path, tmp_path: Path, keep: str) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    inputs: Path, tmp_path: Path, taken: list[int], keep: str
+) -> None:
     config = sen_config(keep=keep, time_masks=1, time_mask_frames=5, feature_noise=0.1)
     whole = train(config, inputs, tmp_path / "whole")
     store = MemoryStore(tmp_path / "state.pt", saves=2)  # stops at step 10 of 12
     with pytest.raises(KeyboardInterrupt):
         train(config, inputs, tmp_path / "resumed", session_with(store))
     assert not (tmp_path / "resumed").exists()
+    taken.clear()
     assert train(config, inputs, tmp_path / "resumed", session_with(store)) == whole
+    assert taken == [11, 12]
 
 
 def test_one_batch_is_learnt_by_heart(inputs: Path) -> None:

@@ -1,0 +1,109 @@
+"""Figures that the documentation quotes of the default run are those of ``metrics/``."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s2igan.evaluation.report import format_report
+
+ROOT = Path(__file__).parents[2]
+FIGURES: dict[str, Any] = {
+    name: json.loads((ROOT / "metrics" / f"{name}.json").read_text(encoding="utf-8"))
+    for name in ("retrieval", "generation")
+}
+
+RETRIEVAL, GENERATION = "retrieval/speech_to_image", "generation"
+COLOURS = f"{GENERATION}/keywords/generated/colours"
+FOLLOWS = f"{GENERATION}/swap/follows/all"
+ALL_PAIRS = f"{GENERATION}/consistency/all_pairs/mAP"
+FID = f"{GENERATION}/fidelity/generated/FID"
+
+README_ROWS = {
+    "SEN: speech finds its species among real pictures, mAP": f"{RETRIEVAL}/mAP",
+    "keyword accuracy, colours": COLOURS,
+    "keyword swap follows": FOLLOWS,
+    "GAN mAP, all test pairs": ALL_PAIRS,
+}
+VOICES_ROWS = {
+    "SEN: speech finds its species, mAP": f"{RETRIEVAL}/mAP",
+    "SEN: R@1": f"{RETRIEVAL}/R@1",
+    "keyword accuracy, colours": COLOURS,
+    "keyword accuracy, all": f"{GENERATION}/keywords/generated/all",
+    "keyword swap follows": FOLLOWS,
+    "GAN mAP, all test pairs": ALL_PAIRS,
+    "R-precision": f"{GENERATION}/r_precision/R-precision",
+}
+
+
+def text(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def figure(path: str) -> dict[str, Any]:
+    found: Any = FIGURES
+    for key in path.split("/"):
+        found = found[key]
+    assert isinstance(found, dict)
+    return found
+
+
+def value(path: str, digits: int = 3) -> str:
+    return f"{figure(path)['value']:.{digits}f}"
+
+
+def interval(path: str) -> str:
+    return f"{figure(path)['low']:.3f} – {figure(path)['high']:.3f}"
+
+
+def row(page: str, name: str) -> Sequence[str]:
+    """The cells behind the first one of the only row that begins so."""
+    (line,) = re.findall(rf"^\| {re.escape(name)} \|.*$", text(page), flags=re.MULTILINE)
+    return [cell.strip() for cell in line.strip("|").split("|")[1:]]
+
+
+def test_the_whole_table_of_the_readme_is_what_the_command_prints() -> None:
+    (block,) = re.findall(r"```text\n(.*?)```", text("README.md"), flags=re.DOTALL)
+    assert block == format_report(ROOT / "metrics")
+
+
+@pytest.mark.parametrize("name", README_ROWS)
+def test_a_row_of_the_readmes_table(name: str) -> None:
+    path = README_ROWS[name]
+    chance = f"{figure(path)['chance']:.3f}"
+    assert row("README.md", name) == [value(path), interval(path), chance]
+
+
+def test_the_fid_of_the_readmes_table() -> None:
+    fidelity = f"{GENERATION}/fidelity"
+    floor, shift = value(f"{fidelity}/floor/FID", 2), value(f"{fidelity}/species_shift/FID", 1)
+    name = f"FID (`reader`, 96-d; floor {floor}, species shift {shift})"
+    assert row("README.md", name)[0] == value(FID, 1)
+
+
+@pytest.mark.parametrize("name", VOICES_ROWS)
+def test_the_default_among_the_voices(name: str) -> None:
+    path = VOICES_ROWS[name]
+    assert row("docs/results/voices.md", name)[0] == f"{value(path)} ({interval(path)})"
+
+
+def test_sentences_about_the_default() -> None:
+    page = re.sub(r"\s+", " ", text("README.md"))
+    assert f"is 0.613 instead of {value(COLOURS)}," in page
+    assert row("docs/results/voices.md", "FID (`reader`)")[0] == value(FID, 1)
+    voices = re.sub(r"\s+", " ", text("docs/results/voices.md"))
+    belly, size = (value(f"{GENERATION}/keywords/generated/{part}") for part in ("belly", "size"))
+    assert f"(0.424 against {belly}), sizes more often (0.691 against {size})" in voices
+    components = re.sub(r"\s+", " ", text("docs/results/components.md"))
+    assert f"and colours {value(COLOURS)} after 2,200 updates at 64 px" in components
+
+
+def test_what_the_judge_reads_of_real_drawings() -> None:
+    page = re.sub(r"\s+", " ", text("docs/minibirds.md"))
+    real = f"{GENERATION}/keywords/real"
+    assert value(f"{real}/colours") == "1.000"
+    bill = 100 * figure(f"{real}/bill")["value"]
+    assert f"colours of real drawings without a fault and the bill in {bill:.1f} %" in page
