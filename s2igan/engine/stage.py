@@ -143,17 +143,19 @@ class Stage(Generic[P]):
                 )
 
     def _run(self, params: P, paths: Paths, rank: Rank, interrupts: Interrupts) -> None:
-        with (
-            _no_half_files([paths[name] for name in self.outputs]),
-            memory_told(self._memory_advice(params)),
-            self._session(params, paths, rank, interrupts) as session,
-        ):
-            self.run(params, paths, session)
+        with ExitStack() as locks:
+            with (
+                _no_half_files([paths[name] for name in self.outputs]),
+                memory_told(self._memory_advice(params)),
+                self._session(params, paths, rank, interrupts, locks) as session,
+            ):
+                self.run(params, paths, session)
+            # Whatever could still have failed or been interrupted is over, in every process.
             session.checkpoints.clear()
 
     @contextmanager
     def _session(
-        self, params: P, paths: Paths, rank: Rank, interrupts: Interrupts
+        self, params: P, paths: Paths, rank: Rank, interrupts: Interrupts, locks: ExitStack
     ) -> Iterator[Session]:
         runtime, first = read_runtime(), rank.is_first
         values = params.model_dump(mode="json")
@@ -168,7 +170,7 @@ class Stage(Generic[P]):
             store = CheckpointStore(None)
             if self.resumes:
                 folder = state_folder() / "checkpoints" / f"{self.name}-{key}"
-                store = stack.enter_context(open_store(folder, readonly=not first))
+                store = locks.enter_context(open_store(folder, readonly=not first))
             tracked = first and runtime.tracking == "mlflow"
             identity = identify(self.name, key)
             tracker = stack.enter_context(
