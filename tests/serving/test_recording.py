@@ -1,5 +1,6 @@
 """Recordings as people hand them over: a recording or one clear line."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,18 @@ def test_every_kind_of_file_is_read(
         assert power == pytest.approx(np.square(samples).mean(), rel=0.1)
     else:
         np.testing.assert_allclose(recording.samples, samples, atol=tolerance)
+
+
+def test_a_name_may_be_any_that_the_system_has(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"burung-\xff.wav")
+    soundfile.write(tmp_path / "a.wav", tone(), RATE)
+    (tmp_path / "a.wav").rename(path)
+    assert read_recording(path).seconds == 1
+
+
+def test_a_sentence_in_place_of_a_file_is_told() -> None:
+    with pytest.raises(UserError, match="got File name too long; expected a WAV"):
+        read_recording(Path("a small red bird " * 20))
 
 
 def test_stereo_is_mixed(tmp_path: Path) -> None:
