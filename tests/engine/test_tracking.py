@@ -127,6 +127,16 @@ def test_run_ids_are_kept_outside_of_outputs(client: Any, root: Path) -> None:
     assert ids["sample"] == run_of(client, tracker).info.run_id
 
 
+@pytest.mark.parametrize("torn", ['{"pipeline": "0123', ""])
+def test_run_ids_that_are_torn_are_begun_anew(client: Any, root: Path, torn: str) -> None:
+    path = root / ".s2igan" / "runs" / "torn.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(torn)
+    with open_tracker(identity("sample", "torn")) as tracker:
+        pass
+    assert json.loads(path.read_text())["sample"] == run_of(client, tracker).info.run_id
+
+
 @pytest.mark.usefixtures("client")
 def test_a_tracker_that_fails_warns_and_gives_up_after_three(
     capsys: pytest.CaptureFixture[str],
@@ -192,6 +202,17 @@ def test_an_experiment_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch) -> 
     assert found.tags["s2igan.inputs"] == "key"
     monkeypatch.delenv("DVC_EXP_NAME")
     assert identify("train_rdg", "key").variant.startswith("workspace@")
+
+
+@pytest.mark.parametrize("error", [KeyError("uid not found"), OSError("no name"), ImportError])
+def test_a_user_without_a_name_has_none(
+    monkeypatch: pytest.MonkeyPatch, error: Exception | type[Exception]
+) -> None:
+    def fail() -> str:
+        raise error
+
+    monkeypatch.setattr("getpass.getuser", fail)
+    assert "mlflow.user" not in identify("train_rdg", "key").tags
 
 
 def test_names_keep_to_the_characters_that_are_allowed() -> None:
