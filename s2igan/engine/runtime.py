@@ -53,7 +53,9 @@ class Runtime(Section):
     @property
     def archives_folder(self) -> Path | None:
         """The folder of archives, anchored at :func:`repository_root`."""
-        return None if self.archives is None else repository_root() / self.archives
+        if self.archives is None:
+            return None
+        return repository_root() / os.path.expanduser(self.archives)
 
     @property
     def archive_folders(self) -> tuple[Path, ...]:

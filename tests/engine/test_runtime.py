@@ -46,6 +46,14 @@ def test_archives_go_to_the_folder_that_is_named(
     assert read_runtime().archive_store == folder
 
 
+def test_a_home_may_be_written_as_a_tilde(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(root / "home"))
+    (root / "runtime.yaml").write_text("archives: ~/arch\n")
+    assert read_runtime().archives_folder == root / "home" / "arch"
+    monkeypatch.setenv("S2IGAN_ARCHIVES", "~/other")
+    assert read_runtime().archives_folder == root / "home" / "other"
+
+
 def test_archives_go_elsewhere_where_that_folder_is_read_only(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
