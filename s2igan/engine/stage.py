@@ -33,7 +33,7 @@ from s2igan.engine.launch import (
 )
 from s2igan.engine.runtime import Runtime, read_runtime, state_folder
 from s2igan.engine.session import Session
-from s2igan.engine.shortage import disk_is_full, memory_told
+from s2igan.engine.shortage import FEWER_WORKERS, disk_is_full, memory_told
 from s2igan.engine.showcase import dotted
 from s2igan.engine.tracking import identify, open_tracker
 from s2igan.errors import EXIT_USER_ERROR, UserError
@@ -194,7 +194,7 @@ class Stage(Generic[P]):
     def _memory_advice(self, params: P) -> str:
         if self.name in MEMORY_KNOBS and self._computes(params):
             return f"lower {MEMORY_KNOBS[self.name]}"
-        return "lower workers (S2IGAN_WORKERS)"
+        return FEWER_WORKERS
 
     def _leave(self, message: str, code: int) -> int:
         sys.stderr.write(f"{self.name}: {' '.join(message.split())}\n")
