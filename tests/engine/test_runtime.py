@@ -95,9 +95,18 @@ def test_a_wrong_variable_is_named(
         read_runtime()
 
 
-def test_an_unknown_setting_is_named(root: Path) -> None:
-    (root / "runtime.yaml").write_text("gpu: 1\n")
-    with pytest.raises(UserError, match=r"gpu in .*runtime\.yaml"):
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("gpu: 1", r"gpu in .*runtime\.yaml'; got 1; expected one of device, processes, workers"),
+        ("1: 2", "expected one of device, processes, workers"),
+        ("device: gpu", "got 'gpu'; expected auto, cpu, cuda or cuda:N$"),
+        ("processes: 0", "got 0; expected auto, or a number from 1$"),
+    ],
+)
+def test_what_would_have_been_right_is_said(root: Path, written: str, said: str) -> None:
+    (root / "runtime.yaml").write_text(written)
+    with pytest.raises(UserError, match=said):
         read_runtime()
 
 
