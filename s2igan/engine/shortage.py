@@ -20,6 +20,9 @@ _KILLED = "died with code -9"
 _WORKER = "a worker was ended, mostly for memory"
 _SAID = 160
 
+DISK_FULL = "the disk is full; free some space and run again"
+"""What is said of a full disk."""
+
 FEWER_WORKERS = "lower workers (S2IGAN_WORKERS)"
 """What to do where memory runs out on the host."""
 

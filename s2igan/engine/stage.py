@@ -33,7 +33,7 @@ from s2igan.engine.launch import (
 )
 from s2igan.engine.runtime import Runtime, read_runtime, state_folder
 from s2igan.engine.session import Session
-from s2igan.engine.shortage import FEWER_WORKERS, disk_is_full, memory_told
+from s2igan.engine.shortage import DISK_FULL, FEWER_WORKERS, disk_is_full, memory_told
 from s2igan.engine.showcase import dotted
 from s2igan.engine.tracking import identify, open_tracker
 from s2igan.errors import EXIT_USER_ERROR, UserError
@@ -104,7 +104,7 @@ class Stage(Generic[P]):
         except Exception as error:
             if not disk_is_full(error):
                 raise
-            return self._leave("the disk is full; free some space and run again", EXIT_USER_ERROR)
+            return self._leave(DISK_FULL, EXIT_USER_ERROR)
 
     def _start(self, paths: Paths, argv: Sequence[str], interrupts: Interrupts) -> int:
         """Run here, or as several processes of this machine; return the exit code."""
