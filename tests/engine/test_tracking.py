@@ -219,7 +219,9 @@ def test_names_keep_to_the_characters_that_are_allowed() -> None:
     assert metric_name("retrieval/R@1 (all)") == "retrieval/R_at_1 _all_"
 
 
-def test_the_last_run_shows_the_whole_variant(tmp_path: Path) -> None:
+def test_the_last_run_shows_the_whole_variant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     class Recorder(Tracker):
         def __init__(self) -> None:
             self.files: list[str] = []
@@ -236,9 +238,13 @@ def test_the_last_run_shows_the_whole_variant(tmp_path: Path) -> None:
     figures = {"speech_to_image": {"mAP": {"value": 0.5, "protocol": ["all"]}}}
     (tmp_path / "metrics" / "retrieval.json").write_text(json.dumps(figures))
     (tmp_path / "metrics" / "generation.json").write_text('{"FID": {"value": 9}}')
+    for name, stray in (("list", "[1]"), ("torn", '{"FID"'), ("none", "null")):
+        (tmp_path / "metrics" / f"{name}.json").write_text(stray)
     for name in ("grid.png", "curves.tsv", "notes.txt"):
         (tmp_path / "plots" / name).touch()
     recorder = Recorder()
     show_all(recorder, tmp_path / "metrics" / "generation.json", tmp_path / "plots")
     assert recorder.values == {"retrieval/speech_to_image/mAP": 0.5}
     assert recorder.files == ["plots/curves.tsv", "plots/grid.png"]
+    told = capsys.readouterr().err.splitlines()
+    assert [name in line for name, line in zip(("list", "none", "torn"), told, strict=True)]
