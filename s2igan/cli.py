@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FrameType
 
 from s2igan.engine.runtime import repository_root
+from s2igan.engine.shortage import DISK_FULL, disk_is_full
 from s2igan.errors import EXIT_USER_ERROR, UserError
 from s2igan.serving.commands import add_commands
 from s2igan.serving.page_command import add_serve
@@ -32,18 +33,35 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand and return its exit code; bad input is told in one line, with code 2."""
+    """Run one subcommand and return its exit code.
+
+    Bad input, and what the system refuses, is told in one line with code 2.
+    """
     arguments = build_parser().parse_args(argv)
     try:
         text: str = arguments.run(arguments)
     except UserError as error:
-        sys.stderr.write(f"s2igan: {' '.join(str(error).split())}\n")
-        return EXIT_USER_ERROR
+        return _leave(str(error), EXIT_USER_ERROR)
     except KeyboardInterrupt:
-        sys.stderr.write("s2igan: interrupted; the same command goes on from here\n")
-        return 128 + signal.SIGINT
+        return _leave("interrupted; the same command goes on from here", 128 + signal.SIGINT)
+    except Exception as error:
+        if disk_is_full(error):
+            return _leave(DISK_FULL, EXIT_USER_ERROR)
+        if isinstance(error, OSError):
+            return _leave(_refused(error), EXIT_USER_ERROR)
+        raise
     sys.stdout.write(text.rstrip("\n") + "\n")
     return 0
+
+
+def _leave(message: str, code: int) -> int:
+    sys.stderr.write(f"s2igan: {' '.join(message.split())}\n")
+    return code
+
+
+def _refused(error: OSError) -> str:
+    said = error.strerror or str(error)
+    return said if error.filename is None else f"{str(error.filename)!r}; got {said}"
 
 
 def _report(arguments: argparse.Namespace) -> str:

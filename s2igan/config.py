@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from s2igan.corpora.config import CorpusConfig
 from s2igan.corpora.config import conflicts as corpus_conflicts
-from s2igan.engine.section import Section
+from s2igan.engine.section import Section, wanted
 from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
 from s2igan.evaluation.config import EvaluateConfig
@@ -149,14 +149,11 @@ def _told(path: Path, problems: list[str]) -> str:
 
 def _problem(problem: dict[str, Any]) -> str:
     key = ".".join(str(part) for part in problem["loc"]) or "the file"
-    if problem["type"] == "extra_forbidden":
+    if problem["type"] in ("extra_forbidden", "invalid_key"):
         return f"{key}: unknown key; got {_shown(problem['input'])}; expected no such key"
     if problem["type"] == "missing":
         return f"{key}: got nothing; expected a value"
-    message = str(problem["msg"])
-    for start in ("Input should be ", "Value error, "):
-        message = message.removeprefix(start)
-    return f"{key}: got {_shown(problem['input'])}; expected {message}"
+    return f"{key}: got {_shown(problem['input'])}; expected {wanted(str(problem['msg']))}"
 
 
 def _shown(value: object) -> str:

@@ -26,6 +26,30 @@ def test_a_missing_folder_is_told_in_one_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(2, "No such file or directory", "/proc/x"), "'/proc/x'; got No such file"),
+        (ConnectionError("nobody\nanswers"), "nobody answers"),
+        (RuntimeError("writing failed: No space left on device"), "the disk is full; free some"),
+    ],
+)
+def test_what_the_system_refuses_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    said: str,
+) -> None:
+    def fail(_: object) -> str:
+        raise error
+
+    monkeypatch.setattr("s2igan.evaluation.report.format_report", fail)
+    assert main(["report"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"s2igan: {said}")
+    assert told.count("\n") == 1
+
+
 def test_a_table_of_unknown_rows_is_told_before_anything_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

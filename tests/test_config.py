@@ -78,6 +78,16 @@ def test_all_wrong_keys_of_all_sections_are_told_at_once(tmp_path: Path, default
     assert "embed.seed: got nothing; expected a value" in told
 
 
+def test_what_would_have_been_right_is_said_in_one_voice(tmp_path: Path, default: Values) -> None:
+    default["corpus"]["edition"] = "a b"
+    default["tts"]["voices"] = []
+    default["sen"][1] = 2
+    told = problem(tmp_path, default)
+    assert "corpus.edition: got 'a b'; expected pattern '^[A-Za-z0-9]" in told
+    assert "tts.voices: got []; expected at least 1 item" in told
+    assert "sen.1: unknown key" in told
+
+
 def test_a_missing_and_an_unknown_section_are_told(tmp_path: Path, default: Values) -> None:
     default["rgd"] = default.pop("rdg")
     told = problem(tmp_path, default)

@@ -36,7 +36,21 @@ class CheckpointStore:
         """Return the newest whole state with its tensors on the CPU, or None where there is none.
 
         A damaged one is told on stderr and removed.
+
+        Raises:
+            UserError: if one cannot be read just now, which says nothing of what it holds.
         """
+        try:
+            return self._newest()
+        except OSError as error:
+            raise UserError(
+                f"checkpoint {str(error.filename or self._folder)!r}",
+                got=error.strerror or str(error),
+                expected="a file that can be read; nothing was deleted",
+                fix="run again once it can be, or delete it to do without",
+            ) from error
+
+    def _newest(self) -> dict[str, Any] | None:
         waiting = self._paths()
         while waiting:
             path = waiting.pop()
@@ -112,8 +126,8 @@ def _problem(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        return str(error)
+    except FileNotFoundError:
+        return "it is gone"
     return None if path.stem.endswith(found[:16]) else "its bytes are not those of its checksum"
 
 

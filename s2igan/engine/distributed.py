@@ -216,6 +216,16 @@ def any_of_them(told: bool) -> bool:
     return bool(flag)
 
 
+def of_each(number: int) -> list[int]:
+    """Return every process's number, in the order of the processes."""
+    if world() == 1:
+        return [number]
+    numbers = torch.zeros(world(), dtype=torch.int64)
+    numbers[rank()] = number
+    dist.all_reduce(numbers)
+    return [int(each) for each in numbers]
+
+
 def shared(own: Iterator[T], total: int) -> Iterator[T]:
     """Yield, on every process, the results of all of them in order.
 

@@ -5,13 +5,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from s2igan.errors import UserError
+
 
 @contextmanager
 def fresh_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside ``path`` and rename it to ``path`` once the block succeeds.
 
-    If the block raises, what it wrote is removed and an earlier ``path`` is left as it was.
+    If the block raises, what it wrote is removed and an earlier ``path`` is left as it was. A link
+    stays, and what it leads to is replaced.
+
+    Raises:
+        UserError: if ``path`` is something else than a folder.
     """
+    path = path.resolve()
+    if path.exists() and not path.is_dir():
+        raise UserError(
+            f"folder {str(path)!r}",
+            got="a file",
+            expected="a folder, or nothing",
+            fix="move it away",
+        )
     partial = path.with_name(f".{path.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

@@ -1,4 +1,6 @@
-"""When a training writes a checkpoint: by steps, by time, at its end, and when told to leave."""
+"""When a training writes a checkpoint: by steps, by time, at its end, and when told to leave; and
+which one it goes on from.
+"""
 
 import sys
 import time
@@ -6,9 +8,28 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from s2igan.engine.distributed import on_any
+from s2igan.engine.distributed import of_each, on_any
 from s2igan.engine.divergence import DivergedError, require_finite_state
 from s2igan.engine.session import Session
+from s2igan.errors import UserError
+
+
+def last_state(session: Session) -> dict[str, Any] | None:
+    """Return the state to go on from, of one step on all processes; None where there is none.
+
+    Raises:
+        UserError: if they find different ones, or one cannot be read.
+    """
+    saved = session.checkpoints.load()
+    steps = of_each(0 if saved is None else saved["step"])
+    if len(set(steps)) > 1:
+        raise UserError(
+            "checkpoints",
+            got=f"steps {', '.join(map(str, steps))} as the last ones that the processes find",
+            expected="the same files on all machines",
+            fix="put the repository on a file system that all of them share",
+        )
+    return saved
 
 
 class Keeper:

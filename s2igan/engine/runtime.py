@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from s2igan.engine.section import Section
+from s2igan.engine.section import Section, wanted
 from s2igan.errors import UserError
 
 SETTINGS = (
@@ -23,6 +23,7 @@ SETTINGS = (
     "checkpoint_minutes",
     "acceleration",
 )
+_EXPECTED = {"device": "auto, cpu, cuda or cuda:N", "processes": "auto, or a number from 1"}
 _NUMBERS = ("processes", "workers", "checkpoint_minutes")
 
 
@@ -53,7 +54,9 @@ class Runtime(Section):
     @property
     def archives_folder(self) -> Path | None:
         """The folder of archives, anchored at :func:`repository_root`."""
-        return None if self.archives is None else repository_root() / self.archives
+        if self.archives is None:
+            return None
+        return repository_root() / os.path.expanduser(self.archives)
 
     @property
     def archive_folders(self) -> tuple[Path, ...]:
@@ -137,5 +140,11 @@ def read_runtime() -> Runtime:
         raise UserError(
             sources.get(name, name),
             got=repr(problem["input"]),
-            expected=problem["msg"].removeprefix("Input should be "),
+            expected=_expected(name, problem["msg"]),
         ) from error
+
+
+def _expected(name: str, message: str) -> str:
+    if name not in SETTINGS:
+        return f"one of {', '.join(SETTINGS)}"
+    return _EXPECTED.get(name) or wanted(message)

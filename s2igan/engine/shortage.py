@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 from s2igan.errors import UserError
@@ -15,7 +16,15 @@ _MEMORY = (
     "Cannot allocate memory",
     "Unable to allocate",
 )
+_KILLED = "died with code -9"
+_WORKER = "a worker was ended, mostly for memory"
 _SAID = 160
+
+DISK_FULL = "the disk is full; free some space and run again"
+"""What is said of a full disk."""
+
+FEWER_WORKERS = "lower workers (S2IGAN_WORKERS)"
+"""What to do where memory runs out on the host."""
 
 
 def disk_is_full(error: BaseException) -> bool:
@@ -34,14 +43,15 @@ def memory_is_exhausted(error: BaseException) -> bool:
     """Tell whether memory that could not be had, a device's or the host's, is behind ``error``.
 
     PyTorch tells it as a ``RuntimeError`` with the words of its allocator, for GPUs by a class of
-    its own; NumPy and Python as a ``MemoryError``, the system as an ``OSError``.
+    its own; NumPy and Python as a ``MemoryError``, the system as an ``OSError``. A worker that the
+    system ends for its memory tells nothing: that one has ended has hardly another reason.
     """
     return any(
         isinstance(each, MemoryError)
         or (isinstance(each, OSError) and each.errno == errno.ENOMEM)
         or (isinstance(each, RuntimeError) and any(words in str(each) for words in _MEMORY))
         for each in _chain(error)
-    )
+    ) or _worker_was_ended(error)
 
 
 @contextmanager
@@ -49,7 +59,7 @@ def memory_told(fix: str) -> Iterator[None]:
     """Say what to do about memory that runs out in the block.
 
     Args:
-        fix: which parameter to lower.
+        fix: which parameter to lower; of workers that were ended it is their number.
 
     Raises:
         UserError: in place of whatever the libraries raised.
@@ -59,10 +69,18 @@ def memory_told(fix: str) -> Iterator[None]:
     except Exception as error:
         if not memory_is_exhausted(error):
             raise
+        if _worker_was_ended(error):
+            raise UserError("out of memory", got=_WORKER, fix=FEWER_WORKERS) from error
         said = " ".join(str(error).split()).partition(" GPU ")[0].rpartition("Allocator: ")[2]
         raise UserError(
             "out of memory", got=said[:_SAID] or type(error).__name__, fix=fix
         ) from error
+
+
+def _worker_was_ended(error: BaseException) -> bool:
+    return any(
+        isinstance(each, BrokenProcessPool) or str(each).endswith(_KILLED) for each in _chain(error)
+    )
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

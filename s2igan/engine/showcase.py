@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from s2igan.engine.tracking import Tracker
+from s2igan.engine.tracking import Tracker, warn
 
 
 def show_all(tracker: Tracker, own_metrics: Path, plots: Path) -> None:
@@ -18,11 +18,21 @@ def show_all(tracker: Tracker, own_metrics: Path, plots: Path) -> None:
         plots: folder of pictures and curves.
     """
     for path in sorted(own_metrics.parent.glob("*.json")):
-        if path != own_metrics:
-            figures = json.loads(path.read_text(encoding="utf-8"))
+        if path != own_metrics and (figures := _figures(path)) is not None:
             tracker.summary(dict(values_of(figures, path.stem)))
     for path in sorted([*plots.glob("*.png"), *plots.glob("*.tsv")]):
         tracker.file(path, "plots")
+
+
+def _figures(path: Path) -> Mapping[str, object] | None:
+    try:
+        figures = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        figures = None
+    if isinstance(figures, Mapping):
+        return figures
+    warn(f"{str(path)!r} holds no figures and is left out")
+    return None
 
 
 def values_of(figures: Mapping[str, object], name: str) -> Iterator[tuple[str, float]]:

@@ -33,7 +33,7 @@ from s2igan.engine.launch import (
 )
 from s2igan.engine.runtime import Runtime, read_runtime, state_folder
 from s2igan.engine.session import Session
-from s2igan.engine.shortage import disk_is_full, memory_told
+from s2igan.engine.shortage import DISK_FULL, FEWER_WORKERS, disk_is_full, memory_told
 from s2igan.engine.showcase import dotted
 from s2igan.engine.tracking import identify, open_tracker
 from s2igan.errors import EXIT_USER_ERROR, UserError
@@ -104,7 +104,7 @@ class Stage(Generic[P]):
         except Exception as error:
             if not disk_is_full(error):
                 raise
-            return self._leave("the disk is full; free some space and run again", EXIT_USER_ERROR)
+            return self._leave(DISK_FULL, EXIT_USER_ERROR)
 
     def _start(self, paths: Paths, argv: Sequence[str], interrupts: Interrupts) -> int:
         """Run here, or as several processes of this machine; return the exit code."""
@@ -143,17 +143,19 @@ class Stage(Generic[P]):
                 )
 
     def _run(self, params: P, paths: Paths, rank: Rank, interrupts: Interrupts) -> None:
-        with (
-            _no_half_files([paths[name] for name in self.outputs]),
-            memory_told(self._memory_advice(params)),
-            self._session(params, paths, rank, interrupts) as session,
-        ):
-            self.run(params, paths, session)
+        with ExitStack() as locks:
+            with (
+                _no_half_files([paths[name] for name in self.outputs]),
+                memory_told(self._memory_advice(params)),
+                self._session(params, paths, rank, interrupts, locks) as session,
+            ):
+                self.run(params, paths, session)
+            # Whatever could still have failed or been interrupted is over, in every process.
             session.checkpoints.clear()
 
     @contextmanager
     def _session(
-        self, params: P, paths: Paths, rank: Rank, interrupts: Interrupts
+        self, params: P, paths: Paths, rank: Rank, interrupts: Interrupts, locks: ExitStack
     ) -> Iterator[Session]:
         runtime, first = read_runtime(), rank.is_first
         values = params.model_dump(mode="json")
@@ -168,7 +170,7 @@ class Stage(Generic[P]):
             store = CheckpointStore(None)
             if self.resumes:
                 folder = state_folder() / "checkpoints" / f"{self.name}-{key}"
-                store = stack.enter_context(open_store(folder, readonly=not first))
+                store = locks.enter_context(open_store(folder, readonly=not first))
             tracked = first and runtime.tracking == "mlflow"
             identity = identify(self.name, key)
             tracker = stack.enter_context(
@@ -192,7 +194,7 @@ class Stage(Generic[P]):
     def _memory_advice(self, params: P) -> str:
         if self.name in MEMORY_KNOBS and self._computes(params):
             return f"lower {MEMORY_KNOBS[self.name]}"
-        return "lower workers (S2IGAN_WORKERS)"
+        return FEWER_WORKERS
 
     def _leave(self, message: str, code: int) -> int:
         sys.stderr.write(f"{self.name}: {' '.join(message.split())}\n")

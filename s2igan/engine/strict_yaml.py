@@ -7,6 +7,7 @@ booleans; ``dvc exp run -S`` writes the first and nobody expects the second.
 import re
 from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -24,18 +25,33 @@ _SCALARS: tuple[tuple[str, str, str], ...] = (
     ("tag:yaml.org,2002:null", r"~|null|Null|NULL|", "~nN"),
 )
 
+_SHOWN = 40
+
 
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader with other scalars and without duplicate keys."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # PyYAML says nothing of its own about a value that does not go with its tag.
+            told = f"{str(node.value)[:_SHOWN]!r}, which is no {node.tag.rpartition(':')[2]}"
+            raise yaml.constructor.ConstructorError(None, None, told, node.start_mark) from error
+
     def construct_mapping(
         self, node: yaml.MappingNode, deep: bool = False
     ) -> dict[Hashable, object]:
         seen: set[Hashable] = set()
-        for key_node, _ in node.value:
+        # What is no mapping, whatever its tag says, is refused by the parent.
+        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a list or a mapping as a key", key_node.start_mark
+                )
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"duplicate key {key!r}", key_node.start_mark
@@ -92,5 +108,8 @@ def parse_yaml(text: str) -> object:
     Raises:
         yaml.YAMLError: if ``text`` is not YAML or has a key twice.
     """
-    value: object = yaml.load(text, Loader=_Loader)
+    try:
+        value: object = yaml.load(text, Loader=_Loader)
+    except RecursionError:
+        raise yaml.YAMLError("lists or mappings that are nested too deeply") from None
     return value

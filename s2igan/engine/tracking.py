@@ -132,10 +132,17 @@ def identify(stage: str, key: str) -> RunIdentity:
         "mlflow.source.git.commit": commit,
         "mlflow.source.name": f"stages.{stage}",
         "mlflow.source.type": "LOCAL",
-        "mlflow.user": getpass.getuser(),
+        "mlflow.user": _user(),
     }
     variant = name or f"workspace@{commit[:7] or 'unversioned'}"
     return RunIdentity(stage, variant, {tag: value for tag, value in tags.items() if value})
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container's user may have a number alone
+        return ""
 
 
 @contextmanager
@@ -203,10 +210,10 @@ def _start(identity: RunIdentity) -> _StageTracker | None:
 
 
 def _connect(identity: RunIdentity) -> _StageTracker:
-    runs = state_folder() / "runs"
+    path = state_folder() / "runs" / f"{_slug(identity.variant)}.json"
     with _locked():
         client, experiment = _client_and_experiment()
-        ids = _read_ids(runs / f"{_slug(identity.variant)}.json", client)
+        ids = _read_ids(path, client)
         if "pipeline" not in ids:
             ids["pipeline"] = client.create_run(
                 experiment, run_name=identity.variant, tags=_parent_tags(identity)
@@ -218,7 +225,7 @@ def _connect(identity: RunIdentity) -> _StageTracker:
             tags={**identity.tags, **links, "mlflow.parentRunId": ids["pipeline"]},
         )
         ids[identity.stage] = run.info.run_id
-        (runs / f"{_slug(identity.variant)}.json").write_text(json.dumps(ids, indent=2) + "\n")
+        _write_ids(path, ids)
     return _StageTracker(client, run.info.run_id, ids["pipeline"])
 
 
@@ -281,12 +288,18 @@ def _experiment(client: Any) -> str:
 def _read_ids(path: Path, client: Any) -> dict[str, str]:
     if not path.is_file():
         return {}
-    ids: dict[str, str] = json.loads(path.read_text())
     try:
+        ids: dict[str, str] = json.loads(path.read_text())
         client.get_run(ids["pipeline"])
     except Exception:
-        return {}  # Another database than the one these runs were written to.
+        return {}  # Torn, or of another database than the one these runs were written to.
     return ids
+
+
+def _write_ids(path: Path, ids: Mapping[str, str]) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(ids, indent=2) + "\n")
+    partial.replace(path)
 
 
 def _parent_tags(identity: RunIdentity) -> dict[str, str]:

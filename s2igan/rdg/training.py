@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from s2igan.engine.distributed import is_first
-from s2igan.engine.keeper import Keeper
+from s2igan.engine.keeper import Keeper, last_state
 from s2igan.engine.progress import Bar, bar
 from s2igan.engine.session import Session
 from s2igan.rdg.artifact import DESCRIPTION, WEIGHTS, save_generator
@@ -76,7 +76,7 @@ class RdgTraining:
 
     def fit(self) -> None:
         """Train to the last step, on from the checkpoint where there is one."""
-        saved = self.session.checkpoints.load()
+        saved = last_state(self.session)
         if saved is not None:
             self.load_state_dict(saved)
         keeper = self._keeper()

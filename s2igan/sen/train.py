@@ -22,7 +22,7 @@ from s2igan.engine.distributed import (
 from s2igan.engine.divergence import fit_past_faults, require_finite
 from s2igan.engine.folders import fresh_folder
 from s2igan.engine.graphs import CapturedSteps, capturable
-from s2igan.engine.keeper import Keeper
+from s2igan.engine.keeper import Keeper, last_state
 from s2igan.engine.progress import Bar, bar
 from s2igan.engine.session import Session
 from s2igan.sen.artifact import save_sen
@@ -158,7 +158,7 @@ class SenTraining:
 
     def fit(self) -> None:
         """Train to the last step, on from the checkpoint where there is one."""
-        saved = self.session.checkpoints.load()
+        saved = last_state(self.session)
         if saved is not None:
             self.load_state(saved)
         self.model.train()

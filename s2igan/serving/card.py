@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from s2igan.errors import UserError
-from s2igan.serving.origin import pipeline_card, pipeline_root
+from s2igan.serving.origin import SECTIONS, pipeline_card, pipeline_root
 from s2igan.speech.config import RecordingsConfig
 from s2igan.speech.espeak import Line
 
 CARD = "card.json"
+_OBJECTS = (*SECTIONS, "counts", "figures", "sources")
+_SHOWN = 60
 _USUAL = {"rate_wpm": {"low": 170, "high": 170}, "pitch": {"low": 50, "high": 50}}
 
 
@@ -33,12 +35,26 @@ def read_card(folder: Path) -> dict[str, Any]:
         root = pipeline_root(folder)
         return pipeline_card(root) if root else {}
     try:
-        card: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        card = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"card {str(path)!r}", got=str(error), expected="JSON", fix="export the model again"
-        ) from error
+        raise _broken(path, str(error), "JSON") from error
+    if not isinstance(card, dict):
+        raise _broken(path, repr(card)[:_SHOWN], "an object")
+    present = {key: card[key] for key in _OBJECTS if key in card}
+    for key, value in [*present.items(), *_items(present.get("figures"))]:
+        if not isinstance(value, dict):
+            raise _broken(path, f"{key} {value!r}"[:_SHOWN], "an object there")
     return card
+
+
+def _items(value: object) -> list[tuple[str, object]]:
+    return list(value.items()) if isinstance(value, dict) else []
+
+
+def _broken(path: Path, got: str, expected: str) -> UserError:
+    return UserError(
+        f"card {str(path)!r}", got=got, expected=expected, fix="export the model again"
+    )
 
 
 def own_voice(card: Mapping[str, Any], text: str) -> Line:

@@ -13,6 +13,8 @@ from s2igan.speech.audio import encode_flac, to_pcm
 FILE = "examples.json"
 """Beside a model: maps the names of clips, which lie there too, to what is said in them."""
 
+_KINDS = (".flac", ".wav", ".ogg", ".mp3")
+
 _SENTENCES = (
     "A small bird with a red crown, a yellow belly and brown wings.",
     "This bird has a blue back, a white belly and a long bill.",
@@ -40,7 +42,7 @@ def find_examples(model: Path, card: Mapping[str, Any], *, can_speak: bool) -> l
         Clips that came with the model, else sentences that can be spoken, else nothing.
 
     Raises:
-        UserError: if the list of clips is broken or names one that is missing.
+        UserError: as :func:`listed_clips`, or if a clip is missing.
     """
     if (model / FILE).is_file():
         return _clips(model)
@@ -86,16 +88,36 @@ def _of_birds(card: Mapping[str, Any]) -> bool:
 
 
 def _clips(model: Path) -> list[Example]:
+    said = listed_clips(model)
+    for name in said:
+        if not (model / name).is_file():
+            raise UserError(f"example {str(model / name)!r}", got="no such file", expected="a clip")
+    return [Example(text, model / name) for name, text in said.items()]
+
+
+def listed_clips(model: Path) -> dict[str, str]:
+    """Return the names of the clips in a model's list, and what is said in them.
+
+    Raises:
+        UserError: if the list is broken, or a name leads out of the folder or to no clip.
+    """
+    path = model / FILE
+    if not path.is_file():
+        return {}
     try:
-        texts = json.loads((model / FILE).read_text(encoding="utf-8"))
-        said = {model / name: str(text) for name, text in texts.items()}
+        texts = json.loads(path.read_text(encoding="utf-8"))
+        said = {name: str(text) for name, text in texts.items()}
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(
-            f"examples {str(model / FILE)!r}",
+            f"examples {str(path)!r}",
             got=str(error),
             expected="names of clips and what is said in them",
         ) from error
-    for clip in said:
-        if not clip.is_file():
-            raise UserError(f"example {str(clip)!r}", got="no such file", expected="a clip")
-    return [Example(text, clip) for clip, text in said.items()]
+    for name in said:
+        if Path(name).name != name or Path(name).suffix.lower() not in _KINDS:
+            raise UserError(
+                f"examples {str(path)!r}",
+                got=f"the clip {name!r}",
+                expected=f"the name of a file beside it that ends in one of {', '.join(_KINDS)}",
+            )
+    return said

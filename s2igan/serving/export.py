@@ -11,12 +11,15 @@ from s2igan.engine.folders import fresh_folder
 from s2igan.engine.weights import write_weights
 from s2igan.errors import UserError
 from s2igan.serving.card import CARD
-from s2igan.serving.examples import voice_is_installed, write_examples
+from s2igan.serving.examples import FILE as EXAMPLES
+from s2igan.serving.examples import listed_clips, voice_is_installed, write_examples
+from s2igan.serving.gallery import FILE as GALLERY
 from s2igan.serving.gallery import write_gallery
 from s2igan.serving.model_card import README, model_card
 from s2igan.serving.networks import (
     ENCODER,
     ENCODER_WEIGHTS,
+    FILES,
     GENERATOR,
     GENERATOR_WEIGHTS,
     load_networks,
@@ -36,7 +39,7 @@ def export_model(
     Args:
         rdg: ``artifacts/rdg``, or another exported model.
         card: what the model says of itself, see :func:`s2igan.serving.card.read_card`.
-        out: the folder; an exported model that lies there is replaced.
+        out: the folder; an exported model that lies there alone is replaced.
         precision: of the stored matrices and filters; they are computed with in float32, and what
             is small anyway, biases and batch norms, stays float32. float16 halves the files and
             changes a picture by a level of 255 here and there.
@@ -45,8 +48,8 @@ def export_model(
         The size of the folder, bytes.
 
     Raises:
-        UserError: if ``rdg`` is no model, or ``out`` is something else than an exported model, or
-            the real pictures or examples of ``rdg`` are broken.
+        UserError: if ``rdg`` is no model, or ``out`` holds anything but an exported model, or the
+            real pictures or examples of ``rdg`` are broken.
     """
     check_replaceable(out)
     networks = load_networks(rdg)
@@ -64,20 +67,30 @@ def export_model(
 
 
 def check_replaceable(out: Path) -> None:
-    """Refuse to write a model where something else lies.
+    """Refuse to write a model where anything else lies, beside an exported model too.
 
     Raises:
-        UserError: if ``out`` is a file, or a folder with content that is no exported model.
+        UserError: if ``out`` is a file, or a folder that holds what no export writes.
     """
-    if not out.exists() or (out / CARD).is_file():
+    if not out.exists():
         return
-    if not out.is_dir() or any(out.iterdir()):
-        raise UserError(
-            f"folder {str(out)!r}",
-            got="something else than an exported model there",
-            expected="a new folder, or a model to replace",
-            fix="name another folder",
-        )
+    if not out.is_dir():
+        raise _occupied(out, "a file")
+    present = sorted(path.name for path in out.iterdir())
+    if present and CARD not in present:
+        raise _occupied(out, "something else than an exported model there")
+    own = {*FILES, CARD, README, GALLERY, EXAMPLES, *listed_clips(out)}
+    if foreign := [name for name in present if name not in own]:
+        raise _occupied(out, f"{foreign[0]!r} there, which no export has written")
+
+
+def _occupied(out: Path, got: str) -> UserError:
+    return UserError(
+        f"folder {str(out)!r}",
+        got=got,
+        expected="a new folder, or an exported model and nothing else",
+        fix="name another folder",
+    )
 
 
 def _stored(module: nn.Module, precision: StoredPrecision) -> dict[str, Tensor]:

@@ -37,8 +37,8 @@ def headlines(card: Mapping[str, Any]) -> Iterator[Figure]:
     for path, name in HEADLINES:
         figure: Any = card.get("figures", {})
         for key in path.split("/"):
-            figure = figure.get(key, {})
-        if "value" in figure:
+            figure = figure.get(key) if isinstance(figure, Mapping) else None
+        if isinstance(figure, Mapping) and "value" in figure:
             interval = (figure["low"], figure["high"]) if "low" in figure else None
             yield Figure(
                 KINDS[path.partition("/")[0]],

@@ -1,11 +1,12 @@
 """Models of another revision, out of the DVC cache or remote."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from s2igan.engine.folders import fresh_folder
 from s2igan.engine.runtime import state_folder
 from s2igan.errors import UserError
+from s2igan.serving.fetched import fetched
 
 _MODEL = "artifacts/rdg"
 # What tells a card of the model beside it, see s2igan.serving.origin.
@@ -37,9 +38,8 @@ def fetch_revision(revision: str, repository: Path) -> Path:
         ) from error
     try:
         files = DVCFileSystem(str(repository), rev=revision)
-        folder = state_folder() / "models" / str(files.repo.get_rev())
-        if not folder.is_dir():
-            _copy(files, folder)
+        kept = state_folder() / "models" / str(files.repo.get_rev())
+        folder = fetched(kept, partial(_copy, files))
     except Exception as error:  # DVC, its index and the stores of remotes share no base class
         raise UserError(
             f"model of revision {revision!r}",
@@ -51,8 +51,7 @@ def fetch_revision(revision: str, repository: Path) -> Path:
 
 
 def _copy(files: Any, folder: Path) -> None:
-    with fresh_folder(folder) as partial:
-        files.get(_MODEL, str(partial / _MODEL), recursive=True)
-        for name in filter(files.exists, _BESIDE):
-            (partial / name).parent.mkdir(parents=True, exist_ok=True)
-            files.get_file(name, str(partial / name))
+    files.get(_MODEL, str(folder / _MODEL), recursive=True)
+    for name in filter(files.exists, _BESIDE):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        files.get_file(name, str(folder / name))

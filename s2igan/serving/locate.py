@@ -1,5 +1,6 @@
 """Which folder a model lies in: a path, a DVC revision, an MLflow address, or the nearest one."""
 
+import os
 from pathlib import Path
 
 from s2igan.engine.runtime import repository_root
@@ -30,10 +31,14 @@ def find_model(spec: str | None) -> Path:
         from s2igan.serving.from_mlflow import fetch_address
 
         return _only_model(fetch_address(spec), spec)
-    if found := _in_folder(Path(spec).expanduser()):
-        return found
+    try:
+        if found := _in_folder(Path(os.path.expanduser(spec))):
+            return found
+        is_path = Path(spec).exists()
+    except OSError as error:
+        raise _no_model(spec, error.strerror or str(error)) from error
     revision = spec.removeprefix("dvc:")
-    if revision == spec and (Path(spec).exists() or not (repository_root() / ".dvc").is_dir()):
+    if revision == spec and (is_path or not (repository_root() / ".dvc").is_dir()):
         raise _no_model(spec)
     from s2igan.serving.from_dvc import fetch_revision
 
@@ -67,10 +72,10 @@ def _only_model(folder: Path, spec: str) -> Path:
     return found[0]
 
 
-def _no_model(spec: str) -> UserError:
+def _no_model(spec: str, got: str = "no model there") -> UserError:
     return UserError(
         f"model {spec!r}",
-        got="no model there",
+        got=got,
         expected="an exported folder, a pipeline, a DVC revision of the repository that you stand "
         "in, or an MLflow address such as models:/s2igan@champion",
     )

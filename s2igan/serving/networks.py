@@ -16,10 +16,21 @@ from s2igan.rdg.generator import Generator
 from s2igan.sen.build import build_encoder
 from s2igan.sen.encoder import DescriptionEncoder
 from s2igan.serving.threads import one_thread
+from s2igan.speech.mel import LogMel
 
 GENERATOR, GENERATOR_WEIGHTS = "rdg.json", "generator.safetensors"
 ENCODER, ENCODER_WEIGHTS = "sen.json", "speech_encoder.safetensors"
 FILES = (GENERATOR, GENERATOR_WEIGHTS, ENCODER, ENCODER_WEIGHTS)
+
+_UNFIT = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    SafetensorError,
+    RuntimeError,
+)
 
 
 class Networks(NamedTuple):
@@ -45,10 +56,13 @@ def load_networks(folder: Path) -> Networks:
             generator = Generator(**drawn_by["generator"])
         encoder.load_state_dict(load_file(folder / ENCODER_WEIGHTS))
         generator.load_state_dict(load_file(folder / GENERATOR_WEIGHTS))
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
+        if encoder.reads == "mel":
+            LogMel(**description["mel"])
+    except _UNFIT as error:
+        missing = f"no known {error} in {ENCODER} or {GENERATOR}"
         raise UserError(
             f"model {str(folder)!r}",
-            got=str(error).splitlines()[0],
+            got=missing if isinstance(error, KeyError) else str(error).splitlines()[0],
             expected=f"{', '.join(FILES)} that fit each other",
             fix="train it with `dvc repro train_rdg`, or export it anew with `s2igan export`",
         ) from error

@@ -116,7 +116,11 @@ def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        value: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        value = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{str(path)!r}", got=str(error), expected="JSON") from error
+    if not isinstance(value, dict):
+        raise UserError(
+            f"{str(path)!r}", got=f"a JSON {type(value).__name__}", expected="an object"
+        )
     return value

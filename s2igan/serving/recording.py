@@ -49,11 +49,12 @@ def read_recording(path: Path, name: str | None = None) -> Recording:
         UserError: if there is no such file, it is not audio, or :func:`check_recording` refuses it.
     """
     name = name or str(path)
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "no such file"
-        raise UserError(_named(name), got=found, expected=_KINDS)
     try:
-        with ForwardSound(path) as file:
+        if not path.is_file():
+            found = "a folder" if path.is_dir() else "no such file"
+            raise UserError(_named(name), got=found, expected=_KINDS)
+        # libsndfile itself opens no name that is not UTF-8.
+        with path.open("rb") as opened, ForwardSound(opened) as file:
             _check_header(file, name)
             # What the header says may be wrong; nothing beyond the longest is read in any case.
             limit = int(LONGEST_S * file.samplerate) + 1

@@ -76,11 +76,23 @@ def _mlflow() -> Iterator[tuple[Any, str]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield open_experiment()
+            yield _opened()
     except MlflowException as error:
-        raise UserError(f"MLflow at {tracking_uri()}", got=str(error).splitlines()[0]) from error
+        raise _unreached(error) from error
     finally:
         logging.getLogger("mlflow").setLevel(before)
+
+
+def _opened() -> tuple[Any, str]:
+    try:
+        return open_experiment()
+    except Exception as error:  # databases and their drivers share no base class
+        raise _unreached(error) from error
+
+
+def _unreached(error: Exception) -> UserError:
+    said = str(error) or type(error).__name__
+    return UserError(f"MLflow at {tracking_uri()}", got=said.splitlines()[0])
 
 
 def _log(folder: Path, card: Mapping[str, Any], experiment: str) -> tuple[str, str]:

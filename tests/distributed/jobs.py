@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import Ragged, open_array
+from s2igan.engine.checkpoint import CheckpointStore
 from s2igan.engine.distributed import (
     any_of_them,
     apart,
@@ -31,9 +33,11 @@ from s2igan.engine.distributed import (
     together,
     world,
 )
+from s2igan.engine.keeper import last_state
 from s2igan.engine.launch import current_rank
 from s2igan.engine.session import plain_session
 from s2igan.engine.sync_norm import SyncBatchNorm1d, SyncBatchNorm2d
+from s2igan.errors import UserError
 from s2igan.rdg.augment import Drawn
 from s2igan.rdg.batches import Batch, TrainingPictures
 from s2igan.rdg.config import RdgConfig
@@ -188,7 +192,21 @@ def helpers() -> dict[str, Any]:
         "spread": linear.weight.detach().clone(),
         "apart": lonely,
         "told": [any_of_them(rank() == 1), any_of_them(False)],
+        "steps": [found_steps(3, 3), found_steps(0, 30)],
     }
+
+
+def found_steps(*steps: int) -> str:
+    """What is said where each process finds a checkpoint of its own step."""
+    step = steps[rank()]
+    with TemporaryDirectory() as folder:
+        store = CheckpointStore(Path(folder))
+        if step:
+            store.save({"step": step})
+        try:
+            return str(last_state(replace(plain_session(), checkpoints=store)))
+        except UserError as error:
+            return str(error)
 
 
 def sen(folder: Path, changes: dict[str, Any]) -> Tensors:

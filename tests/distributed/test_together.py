@@ -93,6 +93,13 @@ def test_results_are_shared_in_their_order(found: list[dict[str, Any]]) -> None:
     assert first["told"] == second["told"] == [True, False]
 
 
+def test_machines_that_find_different_checkpoints_are_told(found: list[dict[str, Any]]) -> None:
+    for process in found:
+        alike, apart = process["helpers"]["steps"]
+        assert alike == "{'step': 3}"
+        assert apart.startswith("checkpoints; got steps 0, 30 as the last ones")
+
+
 @pytest.mark.parametrize(
     "name", [*(f"sen {kind}" for kind in SEN_KINDS), *(f"rdg {kind}" for kind in RDG_KINDS)]
 )

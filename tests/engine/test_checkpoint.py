@@ -1,3 +1,5 @@
+import errno
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -71,6 +73,37 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_it_taken(
     first.write_bytes(damage(first.read_bytes()))
     assert store.load() is None
     assert f"{str(first)!r} is damaged, starting over" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO, errno.EACCES, errno.EMFILE])
+def test_a_checkpoint_that_cannot_be_read_for_a_moment_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    store = CheckpointStore(tmp_path)
+    for step in (1, 2):
+        store.save({"step": step})
+
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hashlib.file_digest", fail)
+        with pytest.raises(UserError, match=f"got {os.strerror(number)}; .*nothing was deleted"):
+            store.load()
+    assert store.load() == {"step": 2}
+
+
+def test_a_checkpoint_that_another_process_removed_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = CheckpointStore(tmp_path)
+    for step in (1, 2):
+        store.save({"step": step})
+    listed = sorted(tmp_path.iterdir())
+    listed[1].unlink()
+    monkeypatch.setattr(Path, "iterdir", lambda _: iter(listed))
+    assert store.load() == {"step": 1}
+    assert "taking the one before it: it is gone" in capsys.readouterr().err
 
 
 def test_what_a_kill_leaves_of_a_write_is_no_checkpoint(tmp_path: Path) -> None:

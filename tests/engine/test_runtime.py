@@ -46,6 +46,14 @@ def test_archives_go_to_the_folder_that_is_named(
     assert read_runtime().archive_store == folder
 
 
+def test_a_home_may_be_written_as_a_tilde(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(root / "home"))
+    (root / "runtime.yaml").write_text("archives: ~/arch\n")
+    assert read_runtime().archives_folder == root / "home" / "arch"
+    monkeypatch.setenv("S2IGAN_ARCHIVES", "~/other")
+    assert read_runtime().archives_folder == root / "home" / "other"
+
+
 def test_archives_go_elsewhere_where_that_folder_is_read_only(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,9 +95,18 @@ def test_a_wrong_variable_is_named(
         read_runtime()
 
 
-def test_an_unknown_setting_is_named(root: Path) -> None:
-    (root / "runtime.yaml").write_text("gpu: 1\n")
-    with pytest.raises(UserError, match=r"gpu in .*runtime\.yaml"):
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("gpu: 1", r"gpu in .*runtime\.yaml'; got 1; expected one of device, processes, workers"),
+        ("1: 2", "expected one of device, processes, workers"),
+        ("device: gpu", "got 'gpu'; expected auto, cpu, cuda or cuda:N$"),
+        ("processes: 0", "got 0; expected auto, or a number from 1$"),
+    ],
+)
+def test_what_would_have_been_right_is_said(root: Path, written: str, said: str) -> None:
+    (root / "runtime.yaml").write_text(written)
+    with pytest.raises(UserError, match=said):
         read_runtime()
 
 

@@ -1,8 +1,12 @@
+import os
+import signal
+
 import numpy as np
 import pytest
 import torch
 
 from s2igan.engine.shortage import disk_is_full, memory_is_exhausted, memory_told
+from s2igan.engine.workers import parallel_map
 from s2igan.errors import UserError
 
 ON_GPU = (
@@ -43,6 +47,19 @@ def test_memory_that_runs_out_names_the_parameter(library: str, said: str) -> No
     assert told.startswith(f"out of memory; got {said}")
     assert told.endswith("; lower sen.batch, now 128")
     assert "\n" not in told
+
+
+def end(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_worker_that_is_ended_names_the_number_of_workers(fresh: bool) -> None:
+    with pytest.raises(UserError) as caught, memory_told("lower sen.batch, now 128"):
+        list(parallel_map(end, range(2), 2, fresh_process=fresh))
+    assert str(caught.value) == (
+        "out of memory; got a worker was ended, mostly for memory; lower workers (S2IGAN_WORKERS)"
+    )
 
 
 def test_memory_behind_another_error_is_found() -> None:

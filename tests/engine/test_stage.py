@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from s2igan.engine.section import Section
 from s2igan.engine.session import Session
 from s2igan.engine.stage import MEMORY_KNOBS, Paths, Stage
 from s2igan.engine.strict_yaml import read_yaml
+from s2igan.engine.tracking import Tracker
 from s2igan.errors import UserError
 
 
@@ -166,6 +168,38 @@ def test_an_interrupted_run_resumes_and_success_deletes_its_checkpoint(workplace
 
     assert [start(workplace, run) for _ in range(3)] == [2, 0, 0]
     assert loaded == [None, {"step": 2}, None]
+
+
+def test_a_stage_that_is_interrupted_as_its_run_is_closed_has_its_checkpoint(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[object] = []
+
+    @contextmanager
+    def slow(*_: object, **__: object) -> Iterator[Tracker]:
+        yield Tracker()
+        if len(loaded) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def run(_params: Experiment, paths: Paths, session: Session) -> None:
+        loaded.append(session.checkpoints.load())
+        session.checkpoints.save({"step": 5})
+        paths["curves"].write_text("step\n")
+
+    monkeypatch.setattr("s2igan.engine.stage.open_tracker", slow)
+    assert [start(workplace, run) for _ in range(3)] == [130, 0, 0]
+    assert loaded == [None, {"step": 5}, None]
+
+
+def test_checkpoints_are_deleted_under_their_lock(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        CheckpointStore, "clear", lambda _: locked.append(start(workplace, lambda *_: None))
+    )
+    locked: list[int] = []
+    assert start(workplace, lambda *_: None) == 0
+    assert locked == [2]
 
 
 @pytest.mark.parametrize("change", ["parameter", "input"])

@@ -129,6 +129,16 @@ def test_run_ids_are_kept_outside_of_outputs(client: Any, root: Path) -> None:
     assert ids["sample"] == run_of(client, tracker).info.run_id
 
 
+@pytest.mark.parametrize("torn", ['{"pipeline": "0123', ""])
+def test_run_ids_that_are_torn_are_begun_anew(client: Any, root: Path, torn: str) -> None:
+    path = root / ".s2igan" / "runs" / "torn.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(torn)
+    with open_tracker(identity("sample", "torn")) as tracker:
+        pass
+    assert json.loads(path.read_text())["sample"] == run_of(client, tracker).info.run_id
+
+
 @pytest.mark.usefixtures("client")
 def test_a_tracker_that_fails_warns_and_gives_up_after_three(
     capsys: pytest.CaptureFixture[str],
@@ -196,11 +206,24 @@ def test_an_experiment_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch) -> 
     assert identify("train_rdg", "key").variant.startswith("workspace@")
 
 
+@pytest.mark.parametrize("error", [KeyError("uid not found"), OSError("no name"), ImportError])
+def test_a_user_without_a_name_has_none(
+    monkeypatch: pytest.MonkeyPatch, error: Exception | type[Exception]
+) -> None:
+    def fail() -> str:
+        raise error
+
+    monkeypatch.setattr("getpass.getuser", fail)
+    assert "mlflow.user" not in identify("train_rdg", "key").tags
+
+
 def test_names_keep_to_the_characters_that_are_allowed() -> None:
     assert metric_name("retrieval/R@1 (all)") == "retrieval/R_at_1 _all_"
 
 
-def test_the_last_run_shows_the_whole_variant(tmp_path: Path) -> None:
+def test_the_last_run_shows_the_whole_variant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     class Recorder(Tracker):
         def __init__(self) -> None:
             self.files: list[str] = []
@@ -217,9 +240,13 @@ def test_the_last_run_shows_the_whole_variant(tmp_path: Path) -> None:
     figures = {"speech_to_image": {"mAP": {"value": 0.5, "protocol": ["all"]}}}
     (tmp_path / "metrics" / "retrieval.json").write_text(json.dumps(figures))
     (tmp_path / "metrics" / "generation.json").write_text('{"FID": {"value": 9}}')
+    for name, stray in (("list", "[1]"), ("torn", '{"FID"'), ("none", "null")):
+        (tmp_path / "metrics" / f"{name}.json").write_text(stray)
     for name in ("grid.png", "curves.tsv", "notes.txt"):
         (tmp_path / "plots" / name).touch()
     recorder = Recorder()
     show_all(recorder, tmp_path / "metrics" / "generation.json", tmp_path / "plots")
     assert recorder.values == {"retrieval/speech_to_image/mAP": 0.5}
     assert recorder.files == ["plots/curves.tsv", "plots/grid.png"]
+    told = capsys.readouterr().err.splitlines()
+    assert [name in line for name, line in zip(("list", "none", "torn"), told, strict=True)]

@@ -67,3 +67,16 @@ def test_a_broken_list_is_told(tmp_path: Path, listed: object) -> None:
     (tmp_path / FILE).write_text(json.dumps(listed))
     with pytest.raises(UserError, match="example"):
         find_examples(tmp_path, BIRDS, can_speak=True)
+
+
+@pytest.mark.parametrize("name", ["../secret.flac", "{}/secret.flac", "card.json", "", ".flac/"])
+def test_a_clip_lies_beside_its_list(tmp_path: Path, name: str) -> None:
+    source, export = tmp_path / "source", tmp_path / "export"
+    source.mkdir()
+    export.mkdir()
+    (tmp_path / "secret.flac").write_bytes(b"mine")
+    (source / "card.json").write_text("{}")
+    (source / FILE).write_text(json.dumps({name.format(tmp_path): "A bird."}))
+    with pytest.raises(UserError, match="got the clip"):
+        write_examples(export, source, FLOWERS, can_speak=False)
+    assert list(export.iterdir()) == []

@@ -101,18 +101,32 @@ def test_something_else_is_never_replaced(tmp_path: Path) -> None:
     (mine / "thesis.tex").write_text("years")
     with pytest.raises(UserError, match="something else"):
         export_model(rdg, {}, mine)
-    with pytest.raises(UserError, match="something else"):
+    with pytest.raises(UserError, match="a file"):
         export_model(rdg, {}, mine / "thesis.tex")
     assert (mine / "thesis.tex").read_text() == "years"
 
 
-def test_an_earlier_export_is_replaced_whole(tmp_path: Path) -> None:
+def test_what_somebody_laid_beside_an_export_is_never_lost(tmp_path: Path) -> None:
     rdg, out = write_model(tmp_path / "rdg"), tmp_path / "out"
     export_model(rdg, {"name": "one"}, out)
-    (out / "left over").touch()
+    (out / ".git").mkdir()
+    (out / ".git" / "HEAD").write_text("ref")
+    with pytest.raises(UserError, match=r"got '\.git' there"):
+        export_model(rdg, {"name": "two"}, out)
+    assert (out / ".git" / "HEAD").read_text() == "ref"
+    assert SpeechToImage.load(out, CPU).card["name"] == "one"
+
+
+def test_an_earlier_export_is_replaced_whole(tmp_path: Path) -> None:
+    rdg, spoken = write_model(tmp_path / "rdg"), write_model(tmp_path / "spoken", seed=1)
+    (spoken / "examples.json").write_text('{"red.flac": "A red bird."}')
+    (spoken / "red.flac").write_bytes(b"red")
+    out = tmp_path / "out"
+    export_model(spoken, {"name": "one"}, out)
+    assert (out / "red.flac").exists()
     export_model(rdg, {"name": "two"}, out)
     assert json.loads((out / "card.json").read_text())["name"] == "two"
-    assert not (out / "left over").exists()
+    assert not {"red.flac", "examples.json"} & {path.name for path in out.iterdir()}
 
 
 def test_a_failing_export_leaves_the_earlier_one(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """Where a model lies: folders, DVC revisions, MLflow addresses, the nearest one."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from s2igan.cli import main
 from s2igan.errors import UserError
 from s2igan.serving import locate
 from s2igan.serving.card import read_card
@@ -49,6 +51,15 @@ def test_a_folder_without_a_model_is_told(root: Path) -> None:
     for spec in ("music", "absent"):
         with pytest.raises(UserError, match=f"model '{spec}'; got no model there"):
             find_model(spec)
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize(
+    ("spec", "said"), [("a bird " * 40, "File name too long"), ("~unheard-of/x", "no model there")]
+)
+def test_a_name_that_no_folder_can_have_is_told(spec: str, said: str) -> None:
+    with pytest.raises(UserError, match=f"got {said}; expected an exported folder"):
+        find_model(spec)
 
 
 def run(*command: str) -> None:
@@ -105,6 +116,15 @@ def test_a_registered_model_is_downloaded(root: Path, monkeypatch: pytest.Monkey
     client.set_registered_model_alias("s2igan", "champion", version.version)
     folder = find_model("models:/s2igan@champion")
     assert {path.name for path in folder.iterdir()} == set(FILES)
+    (folder / "seen").touch()
+    assert find_model(f"models:/s2igan/{version.version}") == folder
+    assert (folder / "seen").exists()
+    second = client.create_model_version("s2igan", logged.as_uri())
+    client.set_registered_model_alias("s2igan", "champion", second.version)
+    assert find_model("models:/s2igan@champion") != folder
+    shutil.copy(root / "registry.db", root / "other.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / 'other.db'}")
+    assert find_model(f"models:/s2igan/{version.version}") != folder
     with pytest.raises(UserError, match="make register") as caught:
         find_model("models:/s2igan@nobody")
     assert "\n" not in str(caught.value)
@@ -115,3 +135,23 @@ def test_looking_for_a_registered_model_makes_no_database(root: Path) -> None:
     with pytest.raises(UserError, match="no MLflow database there"):
         find_model("models:/s2igan@champion")
     assert not (root / "mlflow.db").exists()
+
+
+@pytest.mark.filterwarnings("ignore")  # what MLflow's database warns of is not ours
+@pytest.mark.parametrize("kind", ["a driver that is missing", "no database"])
+def test_a_registry_that_cannot_be_opened_is_told_in_one_line(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    pytest.importorskip("mlflow")
+    (root / "text.db").write_text("a small bird\n" * 40)
+    store = (
+        "mssql+none://x/y" if kind == "a driver that is missing" else f"sqlite:///{root}/text.db"
+    )
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    write_pipeline(root)
+    figure = ["--metric", "retrieval/speech_to_image/mAP"]
+    for command in (["info", "--model", "models:/s2igan@champion"], ["register", *figure]):
+        assert main(command) == 2
+        told = capsys.readouterr().err.splitlines()[-1]
+        assert told.startswith("s2igan: ")
+        assert store in told

@@ -24,7 +24,7 @@ from s2igan.speech.config import MelConfig
 from s2igan.speech.features import write_mel
 from s2igan.speech.shards import Spoken, shard_path, write_shard
 from tests.rdg.makers import corpus_tables, sample_config
-from tests.serving.makers import MEL, RATE, babble, write_model
+from tests.serving.makers import MEL, RATE, babble, write_model, write_pipeline
 
 CPU = torch.device("cpu")
 
@@ -128,6 +128,34 @@ def test_a_broken_file_is_told(tmp_path: Path, name: str) -> None:
     (folder / name).write_bytes((folder / name).read_bytes()[:-100])
     with pytest.raises(UserError, match="that fit each other"):
         SpeechToImage.load(folder, CPU)
+
+
+@pytest.mark.parametrize("mel", [None, 3, {"bands": 20}])
+def test_a_front_end_that_is_missing_or_no_front_end_is_told(tmp_path: Path, mel: object) -> None:
+    folder = write_model(tmp_path / "rdg")
+    description = json.loads((folder / networks.ENCODER).read_text())
+    del description["mel"]
+    changed = description if mel is None else {**description, "mel": mel}
+    (folder / networks.ENCODER).write_text(json.dumps(changed))
+    with pytest.raises(UserError, match=r"sen\.json"):
+        SpeechToImage.load(folder, CPU)
+
+
+@pytest.mark.parametrize(
+    "card", [[], None, {"corpus": "cub"}, {"figures": 3}, {"figures": {"retrieval": [1]}}]
+)
+def test_a_card_of_another_shape_is_told(tmp_path: Path, card: object) -> None:
+    folder = write_model(tmp_path / "rdg")
+    (folder / "card.json").write_text(json.dumps(card))
+    with pytest.raises(UserError, match=r"card\.json.*got .*; expected an object"):
+        SpeechToImage.load(folder, CPU)
+
+
+def test_figures_of_a_pipeline_that_are_none_are_told(tmp_path: Path) -> None:
+    root = write_pipeline(tmp_path)
+    (root / "metrics" / "retrieval.json").write_text("[0.5]")
+    with pytest.raises(UserError, match=r"retrieval\.json'; got a JSON list"):
+        SpeechToImage.load(root / "artifacts" / "rdg", CPU)
 
 
 def test_an_encoder_of_text_cannot_listen(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Recordings as people hand them over: a recording or one clear line."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,18 @@ def test_a_flac_that_a_pipe_got_is_read_and_a_long_one_refused(tmp_path: Path) -
     path.write_bytes(with_length(path.read_bytes(), 0))
     with pytest.raises(UserError, match="got more than 30 s; expected at most 30 s"):
         read_recording(path)
+
+
+def test_a_name_may_be_any_that_the_system_has(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"burung-\xff.wav")
+    soundfile.write(tmp_path / "a.wav", tone(), RATE)
+    (tmp_path / "a.wav").rename(path)
+    assert read_recording(path).seconds == 1
+
+
+def test_a_sentence_in_place_of_a_file_is_told() -> None:
+    with pytest.raises(UserError, match="got File name too long; expected a WAV"):
+        read_recording(Path("a small red bird " * 20))
 
 
 def test_stereo_is_mixed(tmp_path: Path) -> None:
