@@ -1,9 +1,10 @@
 """Whether the files of a recorded corpus are there and hold what they should."""
 
+import errno
 import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -18,20 +19,40 @@ _AUDIBLE = 1 / 2**15  # what never moves by a step of 16 bits is nothing in them
 
 
 def find_file(folder: Path, name: str) -> Path | None:
-    """Find a file by its name inside ``folder``, however its letters are composed.
+    """Find a file by its name inside ``folder``, however its letters are composed there.
 
     Some systems store ``é`` as one character and others as two; index and folder may come from
     different ones.
+
+    Args:
+        folder: where to look.
+        name: path inside it, in Unicode's composed form.
     """
-    forms = (name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))
-    return next((path for form in forms if _is_file(path := folder / form)), None)
+    path: Path | None = folder
+    for part in PurePosixPath(name).parts:
+        path = None if path is None else _child(path, part)
+    return path if path is not None and path.is_file() else None
 
 
-def _is_file(path: Path) -> bool:
+def _child(folder: Path, name: str) -> Path | None:
+    forms = (name, unicodedata.normalize("NFD", name))
+    if usual := next((path for form in forms if _exists(path := folder / form)), None):
+        return usual
+    if name.isascii() or not folder.is_dir():
+        return None
+    composed = (
+        path for path in folder.iterdir() if unicodedata.normalize("NFC", path.name) == name
+    )
+    return next(composed, None)
+
+
+def _exists(path: Path) -> bool:
     try:
-        return path.is_file()
-    except OSError:  # a whole sentence is longer than a name may be
-        return False
+        return path.exists()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # a whole sentence in place of a name
+            return False
+        raise
 
 
 def check_pictures(

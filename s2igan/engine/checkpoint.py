@@ -46,7 +46,7 @@ class CheckpointStore:
             raise UserError(
                 f"checkpoint {str(error.filename or self._folder)!r}",
                 got=error.strerror or str(error),
-                expected="a file that can be read; nothing was deleted",
+                expected="a file that can be read; it was not deleted",
                 fix="run again once it can be, or delete it to do without",
             ) from error
 

@@ -17,7 +17,7 @@ _MEMORY = (
     "Unable to allocate",
 )
 _KILLED = "died with code -9"
-_WORKER = "a worker was ended, mostly for memory"
+_WORKER = "a worker that ended without a word, mostly for memory"
 _SAID = 160
 
 DISK_FULL = "the disk is full; free some space and run again"
@@ -78,8 +78,11 @@ def memory_told(fix: str) -> Iterator[None]:
 
 
 def _worker_was_ended(error: BaseException) -> bool:
+    # A pool also breaks where what a worker has to say cannot be taken in; then there is a cause.
     return any(
-        isinstance(each, BrokenProcessPool) or str(each).endswith(_KILLED) for each in _chain(error)
+        (isinstance(each, BrokenProcessPool) and each.__cause__ is None)
+        or str(each).endswith(_KILLED)
+        for each in _chain(error)
     )
 
 

@@ -28,6 +28,8 @@ from s2igan.serving.networks import (
 _REAL_PICTURES = 192
 """Laid beside drawn ones by the page; as many of 64 px take 2.5 MB."""
 
+_OF_FILE_MANAGERS = (".DS_Store", "Thumbs.db", "desktop.ini")
+
 StoredPrecision = Literal["float16", "float32"]
 
 
@@ -79,7 +81,11 @@ def check_replaceable(out: Path) -> None:
     present = sorted(path.name for path in out.iterdir())
     if present and CARD not in present:
         raise _occupied(out, "something else than an exported model there")
-    own = {*FILES, CARD, README, GALLERY, EXAMPLES, *listed_clips(out)}
+    try:
+        clips = listed_clips(out)
+    except UserError as error:
+        raise _occupied(out, "a list of examples there that cannot be read") from error
+    own = {*FILES, CARD, README, GALLERY, EXAMPLES, *clips, *_OF_FILE_MANAGERS}
     if foreign := [name for name in present if name not in own]:
         raise _occupied(out, f"{foreign[0]!r} there, which no export has written")
 

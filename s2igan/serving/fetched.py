@@ -9,7 +9,8 @@ from s2igan.engine.folders import fresh_folder
 def fetched(folder: Path, fetch: Callable[[Path], None], *, anew: bool = False) -> Path:
     """Return a folder, filled first unless it is there.
 
-    Of commands that want it at once the first one fetches and the others wait.
+    Of commands that want it at once the first one fetches and the others wait; with ``anew`` each
+    fetches in its turn.
 
     Args:
         folder: where it is kept.

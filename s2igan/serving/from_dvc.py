@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from s2igan.engine.runtime import state_folder
+from s2igan.engine.shortage import disk_is_full
 from s2igan.errors import UserError
 from s2igan.serving.fetched import fetched
 
@@ -41,6 +42,8 @@ def fetch_revision(revision: str, repository: Path) -> Path:
         kept = state_folder() / "models" / str(files.repo.get_rev())
         folder = fetched(kept, partial(_copy, files))
     except Exception as error:  # DVC, its index and the stores of remotes share no base class
+        if isinstance(error, UserError) or disk_is_full(error):
+            raise
         raise UserError(
             f"model of revision {revision!r}",
             got=" ".join(str(error).split()) or type(error).__name__,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from s2igan.engine.runtime import state_folder
+from s2igan.engine.shortage import disk_is_full
 from s2igan.engine.tracking import tracking_uri
 from s2igan.errors import UserError
 from s2igan.serving.fetched import fetched
@@ -51,6 +52,8 @@ def fetch_address(address: str) -> Path:
             warnings.simplefilter("ignore")
             return _fetched(address, store, MlflowClient(store, store))
     except Exception as error:  # MLflow, its databases and their drivers share no base class
+        if isinstance(error, UserError) or disk_is_full(error):
+            raise
         raise UserError(
             f"model {address!r}",
             got=(str(error) or type(error).__name__).splitlines()[0],

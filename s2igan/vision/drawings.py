@@ -71,6 +71,7 @@ def cached_drawings(
     key = _key(labels, seed)
     if not (pixels.is_file() and drawn.is_file() and drawn.read_text("utf-8") == key):
         folder.mkdir(parents=True, exist_ok=True)
+        drawn.unlink(missing_ok=True)
         with ArrayWriter(pixels, np.uint8, (SIDE, SIDE, 3)) as writer:
             for drawing in bar(draw_all(labels, seed, workers), f"draw {name}", total=len(labels)):
                 writer.append(drawing[None])

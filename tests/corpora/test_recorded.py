@@ -3,7 +3,7 @@ import json
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -118,11 +118,21 @@ def test_an_index_of_any_spreadsheet_is_read(
     assert corpus.images["class_name"][3] == "class 1;, é"
 
 
-def test_a_name_is_found_however_its_letters_are_composed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "stored",
+    [
+        unicodedata.normalize("NFD", "né.jpg"),
+        "\u212b ne\u0301 \u00fc.jpg",  # neither composed nor decomposed
+    ],
+)
+@pytest.mark.parametrize("form", ["NFC", "NFD", None])
+def test_a_name_is_found_however_its_letters_are_composed(
+    tmp_path: Path, stored: str, form: Literal["NFC", "NFD"] | None
+) -> None:
     def decompose(rows: Rows, folder: Path) -> None:
-        (folder / "picture_0.jpg").rename(folder / unicodedata.normalize("NFD", "né.jpg"))
+        (folder / "picture_0.jpg").rename(folder / stored)
         for row in rows[:2]:
-            row["image"] = unicodedata.normalize("NFC", "né.jpg")
+            row["image"] = unicodedata.normalize(form, stored) if form else stored
 
     prepare(tmp_path, decompose)
     assert build(tmp_path).picture_bytes(0) == jpeg(0)

@@ -88,7 +88,7 @@ def test_a_checkpoint_that_cannot_be_read_for_a_moment_stays(
 
     with monkeypatch.context() as patch:
         patch.setattr("hashlib.file_digest", fail)
-        with pytest.raises(UserError, match=f"got {os.strerror(number)}; .*nothing was deleted"):
+        with pytest.raises(UserError, match=f"got {os.strerror(number)}; .*it was not deleted"):
             store.load()
     assert store.load() == {"step": 2}
 

@@ -1,5 +1,6 @@
 import os
 import signal
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 import pytest
@@ -58,8 +59,16 @@ def test_a_worker_that_is_ended_names_the_number_of_workers(fresh: bool) -> None
     with pytest.raises(UserError) as caught, memory_told("lower sen.batch, now 128"):
         list(parallel_map(end, range(2), 2, fresh_process=fresh))
     assert str(caught.value) == (
-        "out of memory; got a worker was ended, mostly for memory; lower workers (S2IGAN_WORKERS)"
+        "out of memory; got a worker that ended without a word, mostly for memory; "
+        "lower workers (S2IGAN_WORKERS)"
     )
+
+
+def test_a_pool_that_breaks_for_a_reason_is_not_out_of_memory() -> None:
+    error = BrokenProcessPool("a result has failed to un-serialize")
+    assert memory_is_exhausted(error)
+    error.__cause__ = TypeError("missing 1 required positional argument")
+    assert not memory_is_exhausted(error)
 
 
 def test_memory_behind_another_error_is_found() -> None:

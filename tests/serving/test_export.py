@@ -117,6 +117,14 @@ def test_what_somebody_laid_beside_an_export_is_never_lost(tmp_path: Path) -> No
     assert SpeechToImage.load(out, CPU).card["name"] == "one"
 
 
+def test_a_list_of_clips_that_cannot_be_read_names_no_clip(tmp_path: Path) -> None:
+    rdg, out = write_model(tmp_path / "rdg"), tmp_path / "out"
+    export_model(rdg, {"name": "one"}, out)
+    (out / "examples.json").write_text("{broken")
+    with pytest.raises(UserError, match="a list of examples there that cannot be read"):
+        export_model(rdg, {"name": "two"}, out)
+
+
 def test_an_earlier_export_is_replaced_whole(tmp_path: Path) -> None:
     rdg, spoken = write_model(tmp_path / "rdg"), write_model(tmp_path / "spoken", seed=1)
     (spoken / "examples.json").write_text('{"red.flac": "A red bird."}')
@@ -124,6 +132,7 @@ def test_an_earlier_export_is_replaced_whole(tmp_path: Path) -> None:
     out = tmp_path / "out"
     export_model(spoken, {"name": "one"}, out)
     assert (out / "red.flac").exists()
+    (out / ".DS_Store").write_bytes(b"where its window stood")
     export_model(rdg, {"name": "two"}, out)
     assert json.loads((out / "card.json").read_text())["name"] == "two"
     assert not {"red.flac", "examples.json"} & {path.name for path in out.iterdir()}

@@ -1,4 +1,5 @@
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 
 from s2igan.corpora.attributes import ATTRIBUTES, COLOUR_PARTS, VALUES
 from s2igan.corpora.minibirds.painter import draw
+from s2igan.engine.pictures import Picture
 from s2igan.engine.seeding import numpy_generator
 from s2igan.vision import drawings
 from s2igan.vision import train_attribute_reader as training
@@ -68,6 +70,16 @@ def test_drawings_are_kept_until_labels_or_painter_change(
     monkeypatch.setattr(drawings, "import_closure", lambda *_: [tmp_path / "painter.py"])
     cached_drawings(tmp_path, "birds", random_labels(3, 1), seed=0, workers=1)
     assert (tmp_path / "birds.npy").stat().st_mtime_ns != written
+    with monkeypatch.context() as patch:
+        patch.setattr(drawings, "draw_all", _interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cached_drawings(tmp_path, "birds", random_labels(2, 0), seed=0, workers=1)
+    assert len(cached_drawings(tmp_path, "birds", random_labels(3, 1), seed=0, workers=1)) == 3
+
+
+def _interrupted(*_: object) -> Iterator[Picture]:
+    raise KeyboardInterrupt
+    yield
 
 
 @pytest.mark.parametrize(
