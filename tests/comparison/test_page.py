@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from s2igan.comparison.costs_section import Spendings
+from s2igan.comparison.costs_section import Spendings, costs_section
 from s2igan.comparison.differences import compare
 from s2igan.comparison.figures import Entry
 from s2igan.comparison.markdown import duration, number
@@ -172,11 +172,12 @@ def test_rows_without_pictures_have_none(tmp_path: Path) -> None:
     )
 
 
-def test_costs_name_shared_stages_once(tmp_path: Path) -> None:
-    def spent(key: str, seconds: float) -> Cost:
-        machine = "A processor, 2 cores"
-        return Cost("", key, "", {}, True, seconds, 2048, None, "cpu", machine, "2026-01-02")
+def spent(key: str, seconds: float) -> Cost:
+    machine = "A processor, 2 cores"
+    return Cost("", key, "", {}, True, seconds, 2048, None, "cpu", machine, "2026-01-02")
 
+
+def test_costs_name_shared_stages_once(tmp_path: Path) -> None:
     reference, row = entry("s2igan", outcome(BASE)), entry("row", outcome(BASE, row="row"))
     spendings = {
         "s2igan": [{"train_sen": spent("s", 90), "train_rdg": spent("a", 600)}],
@@ -188,6 +189,14 @@ def test_costs_name_shared_stages_once(tmp_path: Path) -> None:
     assert "Shared by all rows, run once: train_sen 2 min, 2.0 GiB." in text
     assert "| title of row | 2.0 h | 2.0 GiB |" in text
     assert "Made on A processor, 2 cores, 2026-01-02." in text
+
+
+def test_a_stage_that_the_ledger_knows_of_some_rows_alone_is_not_called_shared() -> None:
+    entries = [entry("s2igan", outcome(BASE)), entry("row", outcome(BASE, row="row"))]
+    spendings = {"s2igan": [{"train_sen": spent("s", 90)}], "row": [{}]}
+    text = "\n".join(costs_section(entries, ["train_sen"], spendings))
+    assert "Shared" not in text
+    assert "| title of s2igan | 2 min | 2.0 GiB |" in text
 
 
 def test_nothing_published_is_said_of_other_pictures() -> None:
