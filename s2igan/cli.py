@@ -95,7 +95,12 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
 
 
 def _table(arguments: argparse.Namespace) -> str:
-    from s2igan.comparison.table import make_table
+    try:
+        from s2igan.comparison.table import make_table
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"package {error.name}", got="none", fix="`make env`, or install `s2igan[pipeline]`"
+        ) from error
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
