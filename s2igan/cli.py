@@ -81,7 +81,11 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, help="the page; by default docs/results/<name of the list>-table.md"
     )
-    parser.add_argument("--rows", help="names of rows to take, separated by commas")
+    parser.add_argument(
+        "--rows",
+        help="names of rows to take, separated by commas; with --out, since the default page is "
+        "the whole list's",
+    )
     parser.add_argument(
         "--jobs",
         type=int,

@@ -9,7 +9,7 @@ from s2igan.comparison.costs_section import Spendings, costs_section
 from s2igan.comparison.differences import compare
 from s2igan.comparison.figures import Entry
 from s2igan.comparison.markdown import duration, number
-from s2igan.comparison.outcome import Failure
+from s2igan.comparison.outcome import Failure, Outcome
 from s2igan.comparison.page import Page
 from s2igan.comparison.picture import systems_picture
 from s2igan.comparison.published import gaps, published_section, read_published
@@ -117,6 +117,16 @@ def test_the_table_of_differences_holds_every_class_wise_figure(tmp_path: Path) 
     assert lines[1:] == [f"better\t{ALL_PAIRS}\t1\t0.1\t0.1\t0.1\thigher"]
 
 
+def test_what_a_page_has_no_more_does_not_stay_beside_it(tmp_path: Path) -> None:
+    reference = entry("s2igan", outcome(BASE))
+    page(reference, entry("row", outcome(BASE, row="row"))).write(tmp_path / "t.md")
+    assert (tmp_path / "t-differences.tsv").is_file()
+    whole = outcome(BASE)
+    bare = Outcome(whole.variant, lambda path: None if "row" in path else whole.read(path))
+    page(entry("s2igan", bare)).write(tmp_path / "t.md")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.md"]
+
+
 def test_only_common_seeds_are_compared() -> None:
     reference = entry("s2igan", outcome(BASE), outcome([v + 1 for v in BASE], seed=2))
     row = entry("row", outcome(BASE, row="row"), outcome([9.0] * 6, seed=3, row="row"))
@@ -193,7 +203,7 @@ def test_costs_name_shared_stages_once(tmp_path: Path) -> None:
 
 def test_a_stage_that_the_ledger_knows_of_some_rows_alone_is_not_called_shared() -> None:
     entries = [entry("s2igan", outcome(BASE)), entry("row", outcome(BASE, row="row"))]
-    spendings = {"s2igan": [{"train_sen": spent("s", 90)}], "row": [{}]}
+    spendings: Spendings = {"s2igan": [{"train_sen": spent("s", 90)}], "row": [{}]}
     text = "\n".join(costs_section(entries, ["train_sen"], spendings))
     assert "Shared" not in text
     assert "| title of s2igan | 2 min | 2.0 GiB |" in text
