@@ -81,7 +81,11 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, help="the page; by default docs/results/<name of the list>-table.md"
     )
-    parser.add_argument("--rows", help="names of rows to take, separated by commas")
+    parser.add_argument(
+        "--rows",
+        help="names of rows to take, separated by commas; with --out, since the default page is "
+        "the whole list's",
+    )
     parser.add_argument(
         "--jobs",
         type=int,
@@ -95,7 +99,12 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
 
 
 def _table(arguments: argparse.Namespace) -> str:
-    from s2igan.comparison.table import make_table
+    try:
+        from s2igan.comparison.table import make_table
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"package {error.name}", got="none", fix="`make env`, or install `s2igan[pipeline]`"
+        ) from error
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt

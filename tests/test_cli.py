@@ -67,6 +67,18 @@ def test_a_list_that_is_missing_is_told_in_one_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_table_without_the_extra_is_told_in_one_line() -> None:
+    script = (
+        "import sys; sys.modules['yaml'] = None\n"
+        "from s2igan.cli import main; sys.exit(main(['table', 'birds.yaml']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"s2igan: package yaml; got none; ")
+    assert b"install `s2igan[pipeline]`" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
 def test_help_needs_neither_torch_nor_mlflow() -> None:
     script = "import sys, s2igan.cli; sys.exit(bool({'torch', 'mlflow'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -44,14 +44,16 @@ def costs_section(entries: Sequence[Entry], stages: Sequence[str], found: Spendi
         stages: names of all stages, in their order.
         found: of :func:`spendings`.
     """
-    if not any(runs for runs in found.values() if any(runs)):
+    experiments = [run for runs in found.values() for run in runs]
+    if not any(experiments):
         return ["The ledger of this repository knows none of these executions."]
-    keys = {
-        stage: {run[stage].key for runs in found.values() for run in runs if stage in run}
+    keys = {stage: [run[stage].key for run in experiments if stage in run] for stage in stages}
+    # A stage that the ledger lacks of one experiment may have been another execution there.
+    shared = [
+        stage
         for stage in stages
-    }
-    experiments = sum(len(runs) for runs in found.values())
-    shared = [stage for stage in stages if len(keys[stage]) == 1 and experiments > 1]
+        if len(keys[stage]) == len(experiments) > 1 and len(set(keys[stage])) == 1
+    ]
     own = [stage for stage in stages if keys[stage] and stage not in shared]
     lines = []
     if shared:

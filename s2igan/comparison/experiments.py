@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -175,7 +176,8 @@ class ExperimentRunner:
         text = self._dvc("queue", "status")
         rows = [line.split() for line in text.splitlines()]
         tasks = [Task(r[0], r[1], r[-1]) for r in rows if len(r) >= 3 and r[-1] in _STATES]
-        return tasks, "0 active, 0 idle" not in text
+        workers = re.search(r"(\d+) active, (\d+) idle", text)
+        return tasks, workers is None or any(int(number) for number in workers.groups())
 
     def _dvc(self, *arguments: str, check: bool = True) -> str:
         folder = Path(sys.executable).parent

@@ -73,23 +73,30 @@ class Page:
         return self.reference or self.entries[0]
 
     def write(self, path: Path) -> list[Path]:
-        """Write the page, and beside it the picture and the table of differences.
+        """Write the page, and beside it the picture and the table of differences, if it has them.
+
+        Those of an earlier page under this name that this one has not are removed.
 
         Returns:
             What was written, the page first.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        written = [path]
-        picture = systems_picture(self.entries)
-        if picture is not None:
-            written.append(path.with_name(f"{path.stem}-systems.png"))
-            save_png(written[-1], picture)
-        if self.reference is not None and len(self.entries) > 1:
-            written.append(path.with_name(f"{path.stem}-differences.tsv"))
+        beside: list[Path] = []
+        picture_path = path.with_name(f"{path.stem}-systems.png")
+        if (picture := systems_picture(self.entries)) is None:
+            picture_path.unlink(missing_ok=True)
+        else:
+            save_png(picture_path, picture)
+            beside.append(picture_path)
+        differences_path = path.with_name(f"{path.stem}-differences.tsv")
+        if self.reference is None or len(self.entries) == 1:
+            differences_path.unlink(missing_ok=True)
+        else:
             differences = differences_table(self.entries, self.reference)
-            written[-1].write_text(differences, encoding="utf-8")
-        path.write_text("\n".join(self._lines(written[1:])) + "\n", encoding="utf-8")
-        return written
+            differences_path.write_text(differences, encoding="utf-8")
+            beside.append(differences_path)
+        path.write_text("\n".join(self._lines(beside)) + "\n", encoding="utf-8")
+        return [path, *beside]
 
     def _lines(self, beside: Sequence[Path]) -> list[str]:
         picture = next((file.name for file in beside if file.suffix == ".png"), None)

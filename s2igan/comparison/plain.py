@@ -1,9 +1,10 @@
 """Runs variants by calling the stages one after the other, without DVC and MLflow.
 
 The outputs of a stage lie in ``.s2igan/tables/<stage>-<key>``, where the key hashes the parameters
-that ``dvc.yaml`` lists for it, the bytes of what it reads and the source files that it runs. Rows
-share every stage that is the same for both, a finished stage never runs again, and one that was
-stopped goes on from its own checkpoint.
+that ``dvc.yaml`` lists for it, the bytes of what it reads and the source files that it runs; the
+parameters that it was given and what it said lie beside them. Rows share every stage that is the
+same for both, a finished stage never runs again, and one that was stopped goes on from its own
+checkpoint.
 """
 
 import hashlib
@@ -135,14 +136,16 @@ class PlainRunner:
     def _run_stage(
         self, stage: PipelineStage, variant: Variant, places: dict[str, Path], folder: Path
     ) -> None:
-        if folder.name in self._failed:
-            raise StageError(self._failed[folder.name])
         with _locked(folder.with_name(f"{folder.name}.lock"), self._stopping) as lock:
-            if (folder / _RECORD).is_file():  # Another process has run it in the meantime.
+            if (folder / _RECORD).is_file():  # Another row or process has run it in the meantime.
                 return
+            if folder.name in self._failed:
+                raise StageError(self._failed[folder.name])
             with fresh_folder(folder) as partial:
                 written = places | dict.fromkeys(stage.outs, partial)
-                command = self._command(stage, variant, written, partial)
+                params = folder.with_name(f"{folder.name}.yaml")
+                params.write_text(yaml.safe_dump(variant.values, sort_keys=False), encoding="utf-8")
+                command = self._command(stage, params, written, partial)
                 log = folder.with_name(f"{folder.name}.log")
                 _say(f"{stage.name}, log {str(log)!r}")
                 if code := self._execute(command, log, variant.name, lock):
@@ -179,11 +182,8 @@ class PlainRunner:
         return process.returncode
 
     def _command(
-        self, stage: PipelineStage, variant: Variant, places: dict[str, Path], partial: Path
+        self, stage: PipelineStage, params: Path, places: dict[str, Path], partial: Path
     ) -> list[str]:
-        params = self.store / "params" / f"{variant.name}.yaml"
-        params.parent.mkdir(parents=True, exist_ok=True)
-        params.write_text(yaml.safe_dump(variant.values, sort_keys=False), encoding="utf-8")
         command = [sys.executable, "-m", f"stages.{stage.name}", "--params", str(params)]
         for option, path in stage.arguments.items():
             place = partial / path if stage.writes(path) else _place(path, places, self.root)

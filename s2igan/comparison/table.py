@@ -37,7 +37,7 @@ def make_table(
         path: the list.
         runner: what runs them; by default DVC where it is installed and the repository is DVC's.
         out: the page; by default ``docs/results/<name of the list>-table.md``.
-        rows: names of rows to take; None takes all.
+        rows: names of rows to take, on a page that ``out`` names; None takes all.
         only_write: run nothing, write what is there.
         jobs: experiments that run at the same time; they share the cores, or the GPU.
 
@@ -45,11 +45,13 @@ def make_table(
         What was written, one path per line.
 
     Raises:
-        UserError: if the list is wrong; or, once the page is written, if experiments are missing.
+        UserError: if the list is wrong, or rows have no page of their own; or, once the page is
+            written, if experiments are missing.
     """
     root = repository_root()
     listed = read_list(path)
     variants = expand(listed, root, rows)
+    page_path = out or _page_of_all(path, root, rows)
     chosen = _runner(runner or default_runner(root), root, jobs)
     results = chosen.find(variants) if only_write else chosen.run(variants)
     outcomes = [result for result in results if isinstance(result, Outcome)]
@@ -62,11 +64,22 @@ def make_table(
     page = Page(
         listed, entries, failures, [stage.name for stage in stages], spendings(entries, ledger)
     )
-    page_path = out or root / "docs" / "results" / f"{path.stem}-table.md"
     written = "\n".join(str(file) for file in page.write(page_path))
     if failures:
         raise UserError(f"table written to {str(page_path)!r} without {_told(failures)}")
     return written
+
+
+def _page_of_all(path: Path, root: Path, rows: Sequence[str] | None) -> Path:
+    page = root / "docs" / "results" / f"{path.stem}-table.md"
+    if rows is not None:
+        raise UserError(
+            "--rows",
+            got="no --out",
+            expected="a page for these rows alone",
+            fix=f"say --out PAGE.md; {str(page)!r} is the whole list's",
+        )
+    return page
 
 
 def default_runner(root: Path) -> RunnerName:

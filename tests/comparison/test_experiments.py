@@ -24,6 +24,7 @@ class Repository:
         self.said: list[tuple[str, ...]] = []
         self.queue: list[Task] = []
         self.failing: dict[str, str] = {}
+        self.workers = "1 active, 0 idle"
         self.write_params(variant())
         self.git("init", "-qb", "main")
         self.commit()
@@ -63,8 +64,8 @@ class Repository:
         self.said.append(arguments)
         if arguments[:2] == ("queue", "status"):
             rows = [f"{t.revision[:7]}  {t.name}  10:01 AM  {t.state}" for t in self.queue]
-            worker = "Worker status: 1 active, 0 idle"
-            return "\n".join(["Task  Name  Created  Status", *rows, worker])
+            workers = f"Worker status: {self.workers}"
+            return "\n".join(["Task  Name  Created  Status", *rows, workers])
         if arguments[:2] == ("queue", "logs"):
             assert arguments[2] == "f" * 7
             (told,) = self.failing.values()
@@ -156,6 +157,25 @@ def test_what_fails_is_told_by_its_log(repository: Repository) -> None:
     assert isinstance(found, Failure)
     assert found.reason == "train_rdg: rdg.steps; got 0"
     assert not [words for words in repository.said if words[:2] == ("exp", "run")]
+
+
+@pytest.mark.parametrize(
+    ("workers", "alive"),
+    [("10 active, 0 idle", True), ("0 active, 10 idle", True), ("0 active, 0 idle", False)],
+)
+def test_a_queue_is_given_up_where_nothing_works_on_it(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, workers: str, alive: bool
+) -> None:
+    def dvc(_self: ExperimentRunner, *arguments: str, **_options: Any) -> str:
+        if repository.said.count(("queue", "status")) == 10:
+            repository.finish("s2igan-s1", variant())
+        return repository.dvc(*arguments)
+
+    monkeypatch.setattr(ExperimentRunner, "_dvc", dvc)
+    repository.workers = workers
+    (found,) = runner(repository).run([variant()])
+    assert isinstance(found, Outcome) is alive
+    assert alive or (isinstance(found, Failure) and found.reason == "DVC's worker ended")
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from s2igan.comparison.costs_section import Spendings
+from s2igan.comparison.costs_section import Spendings, costs_section
 from s2igan.comparison.differences import compare
 from s2igan.comparison.figures import Entry
 from s2igan.comparison.markdown import duration, number
-from s2igan.comparison.outcome import Failure
+from s2igan.comparison.outcome import Failure, Outcome
 from s2igan.comparison.page import Page
 from s2igan.comparison.picture import systems_picture
 from s2igan.comparison.published import gaps, published_section, read_published
@@ -117,6 +117,16 @@ def test_the_table_of_differences_holds_every_class_wise_figure(tmp_path: Path) 
     assert lines[1:] == [f"better\t{ALL_PAIRS}\t1\t0.1\t0.1\t0.1\thigher"]
 
 
+def test_what_a_page_has_no_more_does_not_stay_beside_it(tmp_path: Path) -> None:
+    reference = entry("s2igan", outcome(BASE))
+    page(reference, entry("row", outcome(BASE, row="row"))).write(tmp_path / "t.md")
+    assert (tmp_path / "t-differences.tsv").is_file()
+    whole = outcome(BASE)
+    bare = Outcome(whole.variant, lambda path: None if "row" in path else whole.read(path))
+    page(entry("s2igan", bare)).write(tmp_path / "t.md")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.md"]
+
+
 def test_only_common_seeds_are_compared() -> None:
     reference = entry("s2igan", outcome(BASE), outcome([v + 1 for v in BASE], seed=2))
     row = entry("row", outcome(BASE, row="row"), outcome([9.0] * 6, seed=3, row="row"))
@@ -172,11 +182,12 @@ def test_rows_without_pictures_have_none(tmp_path: Path) -> None:
     )
 
 
-def test_costs_name_shared_stages_once(tmp_path: Path) -> None:
-    def spent(key: str, seconds: float) -> Cost:
-        machine = "A processor, 2 cores"
-        return Cost("", key, "", {}, True, seconds, 2048, None, "cpu", machine, "2026-01-02")
+def spent(key: str, seconds: float) -> Cost:
+    machine = "A processor, 2 cores"
+    return Cost("", key, "", {}, True, seconds, 2048, None, "cpu", machine, "2026-01-02")
 
+
+def test_costs_name_shared_stages_once(tmp_path: Path) -> None:
     reference, row = entry("s2igan", outcome(BASE)), entry("row", outcome(BASE, row="row"))
     spendings = {
         "s2igan": [{"train_sen": spent("s", 90), "train_rdg": spent("a", 600)}],
@@ -188,6 +199,14 @@ def test_costs_name_shared_stages_once(tmp_path: Path) -> None:
     assert "Shared by all rows, run once: train_sen 2 min, 2.0 GiB." in text
     assert "| title of row | 2.0 h | 2.0 GiB |" in text
     assert "Made on A processor, 2 cores, 2026-01-02." in text
+
+
+def test_a_stage_that_the_ledger_knows_of_some_rows_alone_is_not_called_shared() -> None:
+    entries = [entry("s2igan", outcome(BASE)), entry("row", outcome(BASE, row="row"))]
+    spendings: Spendings = {"s2igan": [{"train_sen": spent("s", 90)}], "row": [{}]}
+    text = "\n".join(costs_section(entries, ["train_sen"], spendings))
+    assert "Shared" not in text
+    assert "| title of s2igan | 2 min | 2.0 GiB |" in text
 
 
 def test_nothing_published_is_said_of_other_pictures() -> None:

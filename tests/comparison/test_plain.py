@@ -73,6 +73,23 @@ def test_jobs_side_by_side_share_as_well(root: Path) -> None:
     assert values == [11.0, 12.0, 11.0, 11.0]
 
 
+def test_tables_that_run_at_once_keep_rows_of_one_name_apart(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, execute = runner(root), PlainRunner._execute
+
+    def interleaved(self: PlainRunner, command: list[str], log: Path, name: str, lock: int) -> int:
+        if self is first and "stages.train_rdg" in command:
+            runner(root).run([variant("s2igan", 1, changed("rdg", seed=2))])
+        return execute(self, command, log, name, lock)
+
+    monkeypatch.setattr(PlainRunner, "_execute", interleaved)
+    (result,) = first.run([variant("s2igan", 1)])
+    assert isinstance(result, Outcome)
+    assert result.value("model") == 11.0
+    assert ran(root) == {"download": 1, "train_rdg": 2, "evaluate": 2}
+
+
 def test_jobs_share_the_cores_unless_the_user_says_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -138,9 +155,10 @@ def test_what_fails_is_told_in_one_line_and_the_others_go_on(root: Path) -> None
     assert isinstance(runner(root).run(rows())[3], Outcome)
 
 
-def test_a_stage_that_every_row_needs_fails_once(root: Path) -> None:
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_stage_that_every_row_needs_fails_once(root: Path, jobs: int) -> None:
     (root / "data" / "list.txt").unlink()
-    results = runner(root).run(rows())
+    results = PlainRunner(root, root / ".s2igan" / "tables", jobs).run(rows())
     assert all(isinstance(result, Failure) for result in results)
     assert ran(root) == {"download": 1}
 

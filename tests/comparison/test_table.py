@@ -51,13 +51,19 @@ def test_rows_that_fail_are_told_and_the_others_are_written(root: Path) -> None:
 def test_writing_alone_runs_nothing(root: Path) -> None:
     with pytest.raises(UserError, match="s2igan-s1, without-rs-s1: download has not run"):
         make_table(root / "birds.yaml", only_write=True)
-    make_table(root / "birds.yaml", rows=["s2igan"])
-    ran = (root.parent / "ran").read_text()
     page = root / "page.md"
+    make_table(root / "birds.yaml", rows=["s2igan"], out=page)
+    ran = (root.parent / "ran").read_text()
     with pytest.raises(UserError, match="without-rs-s1: train_rdg has not run"):
         make_table(root / "birds.yaml", only_write=True, out=page)
     assert "1 experiments of 1 rows" in page.read_text()
     assert (root.parent / "ran").read_text() == ran
+
+
+def test_rows_alone_do_not_replace_the_page_of_the_whole_list(root: Path) -> None:
+    with pytest.raises(UserError, match=r"--rows; got no --out; .*birds-table\.md' is the whole"):
+        make_table(root / "birds.yaml", rows=["s2igan"])
+    assert not (root.parent / "ran").exists()
 
 
 def test_dvc_must_be_there_where_it_is_asked_for(root: Path) -> None:
