@@ -120,6 +120,25 @@ def test_pictures_are_made_smaller_on_request(artifacts: Path, tmp_path: Path) -
     pack.unpack(tmp_path / "packed")
     assert min(PackedPixels(tmp_path / "packed" / "features").shapes[0][:2]) == 30
 
+def test_embeddings_come_out_alike_however_a_machine_adds_up(pieces: Path, tmp_path: Path) -> None:
+    parts.join(pieces, pack.NAME, tmp_path / "inputs.tar")
+    made = []
+    for turn in (1, -1):
+        shutil.unpack_archive(tmp_path / "inputs.tar", tmp_path / str(turn), filter="data")
+        embeddings = tmp_path / str(turn) / "packed" / "embeddings"
+        for name in pack.EMBEDDINGS:
+            with np.load(embeddings / f"{name}.npz") as light:
+                turned = {
+                    "coefficients": light["coefficients"][:, ::turn],
+                    "directions": light["directions"][::turn],
+                }
+                turned = {**light, **turned}
+            np.savez(embeddings / f"{name}.npz", **turned)
+        pack.unpack(embeddings.parent)
+        made.append([(embeddings / f"{name}.npy").read_bytes() for name in pack.EMBEDDINGS])
+    assert made[0] == made[1]
+
+
 
 def test_a_damaged_part_is_told(pieces: Path, tmp_path: Path) -> None:
     shutil.copytree(pieces, tmp_path / "pieces")
