@@ -9,7 +9,8 @@
 #          default bench/pieces
 # STATE    folder that outlives the call: pieces, artifacts, checkpoints; default ~/.s2igan-gpu
 # SECONDS_TO_TRAIN   after which the training is told to stop; default 480
-# STEPS    of the training, instead of rdg.steps of the parameters
+# STEPS    of the training, instead of rdg.steps of the parameters; the same in every call, since
+#          checkpoints of another number are not gone on from
 # RESULTS_BEFORE     results of an earlier call whose checkpoint a fresh machine goes on from
 # BENCH    arguments of `python -m bench.train` to run first, such as "--work rdg --scales paper"
 #
@@ -47,14 +48,6 @@ if [ ! -f "$state/params.yaml" ]; then
     rm -rf "$state/inputs.tar" "$state/pieces"
 fi
 
-if [ -n "${RESULTS_BEFORE:-}" ]; then
-    "$python" -m bench.results "$state" "$out" --restore "$RESULTS_BEFORE"
-fi
-if [ -n "${BENCH:-}" ]; then
-    # shellcheck disable=SC2086 # several arguments are meant
-    "$python" -m bench.train $BENCH --params "$state/params.yaml" --out "$out/bench.json"
-fi
-
 if [ -n "${STEPS:-}" ]; then
     "$python" - "$state/params.yaml" "$STEPS" <<'END'
 import sys, yaml
@@ -63,6 +56,14 @@ params = yaml.safe_load(open(path))
 params["rdg"]["steps"] = int(steps)
 yaml.safe_dump(params, open(path, "w"), sort_keys=False)
 END
+fi
+# Behind STEPS, since a checkpoint of other parameters is refused.
+if [ -n "${RESULTS_BEFORE:-}" ]; then
+    "$python" -m bench.results "$state" "$out" --restore "$RESULTS_BEFORE"
+fi
+if [ -n "${BENCH:-}" ]; then
+    # shellcheck disable=SC2086 # several arguments are meant
+    "$python" -m bench.train $BENCH --params "$state/params.yaml" --out "$out/bench.json"
 fi
 
 if [ ! -f "$state/rdg/rdg.json" ]; then

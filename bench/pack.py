@@ -37,6 +37,7 @@ WHOLE = {
 EMBEDDINGS = ("speech", "image")
 
 LOST = 1e-3  # of the squared length of embeddings, at most
+GRID = 2.0**22  # steps per unit of a direction, where embeddings come out
 
 Floats = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8]
@@ -145,13 +146,25 @@ def unpack(packed: Path) -> None:
         with np.load(packed / "embeddings" / f"{name}.npz") as light:
             rows, shape = light["rows"], tuple(light["shape"])
             whole = np.zeros(shape, np.float32)
-            values = light["coefficients"].astype(np.float32) @ light["directions"]
+            values = _product(light["coefficients"], light["directions"])
             whole[rows] = values.reshape(len(rows), *shape[1:])
         write_array(packed / "embeddings" / f"{name}.npy", whole)
     pictures = Ragged(features, "webp")
     with PixelWriter(features) as writer, ThreadPoolExecutor() as pool:
         for picture in pool.map(lambda row: _expanded(pictures[row]), range(len(pictures))):
             writer.append(picture)
+
+
+def _product(coefficients: npt.NDArray[np.float16], directions: Floats) -> Floats:
+    """Return ``coefficients @ directions``, with the same bytes on every machine.
+
+    Checkpoints are named by the bytes of what a training reads, and processors add up products in
+    orders of their own. So nothing is rounded before the end: a float16 is a multiple of 2⁻²⁴, a
+    direction is made one of 1 / :data:`GRID`, and float64 holds sums of multiples of 2⁻⁴⁶ exactly
+    below 128. Embeddings are unit vectors, and directions orthonormal: no sum passes 1 by much.
+    """
+    steps = np.rint(directions.astype(np.float64) * GRID) / GRID
+    return (coefficients.astype(np.float64) @ steps).astype(np.float32)
 
 
 def _expanded(data: npt.NDArray[Any]) -> Picture:

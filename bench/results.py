@@ -12,6 +12,7 @@ what the stages behind `train_rdg` and the commands of the package read.
 import argparse
 import json
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,14 +26,25 @@ from torch import Tensor
 from bench.parts import MIB, join, split
 from s2igan.config import read_params
 from s2igan.engine.checkpoint import CheckpointStore
+from s2igan.engine.folders import fresh_folder
 from s2igan.engine.pictures import save_png, tile
 from s2igan.engine.tables import write_json
 from s2igan.rdg.artifact import DESCRIPTION, WEIGHTS, copy_speech_encoder
 from s2igan.rdg.monitor import Curves
 from s2igan.rdg.networks import build_generator
+from stages.train_rdg import STAGE
 
 LIMIT, FILES = 16 * MIB, 8
 GENERATOR, CHECKPOINT = "generator", "checkpoint"
+OWN = (
+    "figures.json",
+    "curves.tsv",
+    "grid.png",
+    "waiting.txt",
+    f"{GENERATOR}.*",
+    f"{CHECKPOINT}.*",
+)
+"""Patterns of what a call leaves in the folder of results."""
 
 
 def collect(state: Path, out: Path) -> dict[str, Any]:
@@ -40,13 +52,16 @@ def collect(state: Path, out: Path) -> dict[str, Any]:
 
     Args:
         state: with ``rdg``, ``curves.tsv`` and ``grid.png`` of a finished run, or checkpoints.
-        out: an existing folder.
+        out: an existing folder; what an earlier call left there goes, nothing else does.
 
     Raises:
         SystemExit: if the run has neither finished nor kept a checkpoint.
     """
-    finished = (state / "rdg" / WEIGHTS).is_file()
-    figures = _finished(state, out) if finished else _unfinished(state, out)
+    unfinished = None if (state / "rdg" / WEIGHTS).is_file() else _newest(state)
+    # Parts of an earlier generator or checkpoint would count, and pass for this run's.
+    for path in [path for pattern in OWN for path in out.glob(pattern)]:
+        path.unlink()
+    figures = _unfinished(state, out, *unfinished) if unfinished else _finished(state, out)
     write_json(out / "figures.json", figures)
     return figures
 
@@ -59,8 +74,7 @@ def _finished(state: Path, out: Path) -> dict[str, Any]:
     return {"finished": True, **description}
 
 
-def _unfinished(state: Path, out: Path) -> dict[str, Any]:
-    folder, saved = _newest(state)
+def _unfinished(state: Path, out: Path, folder: Path, saved: dict[str, Any]) -> dict[str, Any]:
     curves = Curves()
     curves.rows = saved["curves"]["rows"]
     curves.write(out / "curves.tsv")
@@ -117,13 +131,34 @@ def _hand_over_checkpoint(folder: Path, out: Path) -> str:
 
 
 def restore(results: Path, state: Path) -> None:
-    """Put a checkpoint that came as parts where a run on a fresh machine finds it."""
+    """Put a checkpoint that came as parts where a run on a fresh machine finds it.
+
+    Args:
+        results: what came back of an earlier call.
+        state: with the unpacked inputs and ``params.yaml`` of the run that is to go on.
+
+    Raises:
+        SystemExit: if that run would pass over it, since it computes from something else.
+    """
     target = state / ".s2igan" / "checkpoints"
     target.mkdir(parents=True, exist_ok=True)
-    archive = state / f"{CHECKPOINT}.tar"
-    join(results, CHECKPOINT, archive)
-    shutil.unpack_archive(archive, target, filter="data")
-    archive.unlink()
+    with tempfile.TemporaryDirectory() as temporary:
+        archive = Path(temporary) / f"{CHECKPOINT}.tar"
+        join(results, CHECKPOINT, archive)
+        with tarfile.open(archive) as tar:
+            _check_key(Path(tar.getnames()[0]).parts[0], state)
+            tar.extractall(target, filter="data")
+
+
+def _check_key(found: str, state: Path) -> None:
+    params = read_params(state / "params.yaml")
+    inputs = {name: state / "packed" / name for name in STAGE.inputs}
+    own = f"{STAGE.name}-{STAGE.key(params, inputs, STAGE.sources())}"
+    if found != own:
+        raise SystemExit(
+            f"{CHECKPOINT}: got {found}; expected {own}, of the run here; "
+            "take the same code, pieces and STEPS as before"
+        )
 
 
 def join_generator(results: Path, folder: Path, sen: Path) -> None:
@@ -131,18 +166,19 @@ def join_generator(results: Path, folder: Path, sen: Path) -> None:
 
     Args:
         results: what came back.
-        folder: where the generator goes, beside the speech encoder that it obeys.
+        folder: where the generator goes, beside the speech encoder that it obeys. An earlier one
+            is replaced, never written into: DVC links the files there to those of its cache.
         sen: ``artifacts/sen``, which stayed here: its trained encoder is that one.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    join(results, GENERATOR, folder / WEIGHTS)
-    weights = load_file(folder / WEIGHTS)
-    whole = {k: v.float() if v.dtype == torch.bfloat16 else v for k, v in weights.items()}
-    save_file(whole, folder / WEIGHTS)
     figures = json.loads((results / "figures.json").read_text(encoding="utf-8"))
     kept = {name: figures[name] for name in ("generator", "training")}
-    write_json(folder / DESCRIPTION, kept)
-    copy_speech_encoder(sen, folder)
+    with fresh_folder(folder) as partial:
+        join(results, GENERATOR, partial / WEIGHTS)
+        weights = load_file(partial / WEIGHTS)
+        whole = {k: v.float() if v.dtype == torch.bfloat16 else v for k, v in weights.items()}
+        save_file(whole, partial / WEIGHTS)
+        write_json(partial / DESCRIPTION, kept)
+        copy_speech_encoder(sen, partial)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -106,6 +106,21 @@ class Stage(Generic[P]):
                 raise
             return self._leave(DISK_FULL, EXIT_USER_ERROR)
 
+    def key(self, params: P, paths: Paths, sources: Sequence[Path]) -> str:
+        """Hash what a run computes from; its checkpoints are found by it.
+
+        Args:
+            params: all of them; those of the stage's section count.
+            paths: by argument, the inputs among them.
+            sources: what :meth:`sources` returns.
+        """
+        section = json.dumps(params.model_dump(mode="json")[self.section])
+        return checkpoint_key(section, [paths[name] for name in self.inputs], sources)
+
+    def sources(self) -> list[Path]:
+        """Return the Python files that a run may load, its own module among them."""
+        return [_SOURCES / path for path in import_closure(f"stages.{self.name}", _SOURCES)]
+
     def _start(self, paths: Paths, argv: Sequence[str], interrupts: Interrupts) -> int:
         """Run here, or as several processes of this machine; return the exit code."""
         params = self.read_params(paths["params"])
@@ -158,10 +173,8 @@ class Stage(Generic[P]):
         self, params: P, paths: Paths, rank: Rank, interrupts: Interrupts, locks: ExitStack
     ) -> Iterator[Session]:
         runtime, first = read_runtime(), rank.is_first
-        values = params.model_dump(mode="json")
-        sources = [_SOURCES / path for path in import_closure(f"stages.{self.name}", _SOURCES)]
-        inputs = [paths[name] for name in self.inputs]
-        key = checkpoint_key(json.dumps(values[self.section]), inputs, sources)
+        values, sources = params.model_dump(mode="json"), self.sources()
+        key = self.key(params, paths, sources)
         with ExitStack() as stack:
             if not first:  # What all of them would say is said once; errors come after this block.
                 stack.enter_context(redirect_stderr(stack.enter_context(open(os.devnull, "w"))))

@@ -51,7 +51,8 @@ def own_certificate(folder: Path, addresses: Sequence[str]) -> Certificate:
 
     Args:
         folder: where ``page.crt`` and ``page.key`` lie; made if missing, for its owner alone.
-        addresses: IP addresses and host names that the page is opened by.
+        addresses: IP addresses and host names that the page is opened by; names beyond ASCII are
+            left out, which certificates do not hold as they are.
 
     Raises:
         UserError: if the package ``cryptography`` is missing or the folder cannot be written.
@@ -64,6 +65,7 @@ def own_certificate(folder: Path, addresses: Sequence[str]) -> Certificate:
             "HTTPS", got="no package cryptography", fix="install the extra `demo`"
         ) from error
     files = folder / "page.crt", folder / "page.key"
+    addresses = [address for address in addresses if address.isascii()]
     try:
         if not _holds(*files, addresses):
             _write(*files, addresses)

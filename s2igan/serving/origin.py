@@ -18,7 +18,7 @@ _FIGURES = {"retrieval": "embed", "generation": "evaluate"}  # files of metrics/
 
 def pipeline_root(rdg: Path) -> Path | None:
     """Return the folder of the pipeline whose ``artifacts/rdg`` this is, if it is one."""
-    root = rdg.absolute().parents[1]
+    root = rdg.absolute().parent.parent
     inside = rdg.absolute() == root / "artifacts" / "rdg"
     return root if inside and (root / "params.yaml").is_file() else None
 

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable
 
+from s2igan.errors import UserError
 from s2igan.serving.commands import whole_in
 
 _SERVE = """\
@@ -39,7 +40,6 @@ def add_serve(add: Callable[..., argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--host",
         metavar="ADDRESS",
-        default="127.0.0.1",
         help="address to listen on, over plain HTTP; by default 127.0.0.1, this machine alone",
     )
     parser.add_argument(
@@ -56,7 +56,14 @@ def add_serve(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 def _run(arguments: argparse.Namespace) -> str:
     from s2igan.serving.locate import find_model
-    from s2igan.serving.page_server import Where, serve
+    from s2igan.serving.page_server import LOOPBACK, Where, serve
 
-    where = Where(arguments.host, arguments.port, arguments.lan)
+    if arguments.lan and arguments.host is not None:
+        raise UserError(
+            "arguments of serve",
+            got=f"--lan and --host {arguments.host}",
+            expected="one of them: --lan listens to the whole network",
+            fix="leave one out",
+        )
+    where = Where(arguments.host or LOOPBACK, arguments.port, arguments.lan)
     return serve(find_model(arguments.model), where)

@@ -1,11 +1,15 @@
 """The command ``s2igan serve``: the page over a trained model, for this machine or its network."""
 
 import os
+import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
 from s2igan.errors import UserError
@@ -27,7 +31,7 @@ LARGEST_FILE = "20mb"
 """As Gradio reads it; 20 MB of plain 16-bit sound last minutes at any usual rate."""
 
 _WAITING = 20
-_LOOPBACK = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 _EVERYWHERE = "0.0.0.0"
 
 # What the page may load: itself and what it carries. A library that wanted a font or a script from
@@ -47,13 +51,13 @@ class Where(NamedTuple):
         lan: listen to the whole network, over HTTPS with a certificate of one's own.
     """
 
-    host: str = _LOOPBACK
+    host: str = LOOPBACK
     port: int | None = None
     lan: bool = False
 
 
 def serve(folder: Path, where: Where) -> str:
-    """Serve the page until the process is interrupted.
+    """Serve the page until the process is told to end, and delete what its visitors said.
 
     Args:
         folder: an exported model or ``artifacts/rdg``.
@@ -72,13 +76,36 @@ def serve(folder: Path, where: Where) -> str:
 
     model = SpeechToImage.load(folder)
     page = make_page(model, folder, str(model.device))
-    sys.stdout.write(launch(page, where) + "\n")
-    sys.stdout.flush()
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        page.close(verbose=False)
+    with _ends_interrupt():
+        try:
+            sys.stdout.write(launch(page, where) + "\n")
+            sys.stdout.flush()
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            page.close(verbose=False)
     return "the page is closed"
+
+
+@contextmanager
+def _ends_interrupt() -> Iterator[None]:
+    """Take a service manager's SIGTERM and a closed terminal's SIGHUP for Ctrl-C."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        # Some come in pairs; a second one would cut short the deletion that the first began.
+        for number in heard:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in heard:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, before[number])
 
 
 def launch(page: "gr.Blocks", where: Where) -> str:
@@ -91,7 +118,7 @@ def launch(page: "gr.Blocks", where: Where) -> str:
 
     host = _EVERYWHERE if where.lan else where.host
     port = choose_port(host, where.port)
-    names = [local_address(), _LOOPBACK, "localhost", socket.gethostname()]
+    names = [local_address(), LOOPBACK, "localhost", socket.gethostname()]
     certificate = own_certificate(page_folder(), names) if where.lan else None
     page.queue(max_size=_WAITING, default_concurrency_limit=1)
     page.launch(
@@ -171,7 +198,7 @@ def _theme() -> "gr.themes.Base":
 
 def _told(port: int, certificate: Certificate | None, host: str) -> str:
     if certificate is None:
-        return f"the page is at http://{_LOOPBACK if host == _EVERYWHERE else host}:{port}"
+        return f"the page is at http://{LOOPBACK if host == _EVERYWHERE else host}:{port}"
     return (
         f"the page is at https://{local_address()}:{port}, for every machine of this network\n"
         "Browsers warn of its certificate, which this machine made itself; its SHA-256 is\n"

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from s2igan.engine.runtime import state_folder
 from s2igan.engine.showcase import dotted, values_of
 from s2igan.engine.tracking import identify, metric_name, open_experiment, tracking_uri
 from s2igan.errors import UserError
@@ -51,18 +52,35 @@ def register(spec: str | None, *, metric: str = METRIC, anyway: bool = False) ->
         address, run_id = _log(folder, card, experiment)
         tags = {key: value for one in found.values() for key, value in one.tags().items()}
         number = _registered(address, tags)
+        told = challenge(client, found[metric], number, anyway=anyway)
+    return f"models:/{NAME}/{number}: {folder} as run {run_id} in {tracking_uri()}\n{told}"
+
+
+def challenge(client: Any, standing: Standing, number: str, *, anyway: bool) -> str:
+    """Make a version the champion if it is better; return what was decided.
+
+    Args:
+        client: of MLflow.
+        standing: of the version.
+        number: of the version.
+        anyway: make it the champion whatever the figures say.
+    """
+    from filelock import FileLock
+
+    # Of two that beat the champion at once, the worse could otherwise take its place last.
+    with FileLock(state_folder() / "champion.lock", timeout=120):
         present = _champion(client)
         moves, told = verdict(
-            found[metric],
+            standing,
             number,
-            Standing.of_tags(present.tags, metric) if present else None,
+            Standing.of_tags(present.tags, standing.metric) if present else None,
             present.version if present else None,
         )
         if anyway and not moves:
             moves, told = True, f"champion is version {number}, as you wished: otherwise {told}"
         if moves:
             client.set_registered_model_alias(NAME, ALIAS, number)
-    return f"models:/{NAME}/{number}: {folder} as run {run_id} in {tracking_uri()}\n{told}"
+    return told
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from bench import import_curves, pack, parts, results
 from bench.parts import MIB
@@ -69,15 +70,17 @@ def test_pieces_travel_in_two_calls_and_results_come_back(
             shutil.copy(path, half)
     state, out = tmp_path / "state", tmp_path / "out"
     assert f"waiting for more pieces: {sent[1].name}" in call(halves[0], state, out)
-    (out / "waiting.txt").unlink()
     call(halves[1], state, out)
     files = list(out.iterdir())
+    assert out / "waiting.txt" not in files
     assert len(files) <= results.FILES
     assert max(path.stat().st_size for path in files) <= results.LIMIT
     figures = json.loads((out / "figures.json").read_text(encoding="utf-8"))
     assert figures["finished"]
     assert figures["training"]["steps"] == 6
+    earlier = linked(tmp_path / "generator", ["generator.safetensors", "rdg.json", "sen.json"])
     results.join_generator(out, tmp_path / "generator", artifacts / "sen")
+    assert {path.read_text(encoding="utf-8") for path in earlier} == {"earlier"}
     assert (tmp_path / "generator" / "sen.json").is_file()
     generator = load_generator(tmp_path / "generator")
     noise = np.zeros((2, generator.noise_dim + generator.condition_dim), np.float32)
@@ -87,6 +90,17 @@ def test_pieces_travel_in_two_calls_and_results_come_back(
     rows = import_curves.read_curves(out / "curves.tsv")
     assert [step for step, _ in rows] == [2, 4, 6]
     assert all("KL" in values for _, values in rows)
+
+
+def linked(folder: Path, names: list[str]) -> list[Path]:
+    """Write files into ``folder``, and return other names of them, as DVC's cache has them."""
+    folder.mkdir()
+    cache = folder.with_name("cache")
+    cache.mkdir()
+    for name in names:
+        (cache / name).write_text("earlier", encoding="utf-8")
+        (folder / name).hardlink_to(cache / name)
+    return [cache / name for name in names]
 
 
 def test_what_is_packed_comes_out_again(artifacts: Path, pieces: Path, tmp_path: Path) -> None:
@@ -104,6 +118,25 @@ def test_what_is_packed_comes_out_again(artifacts: Path, pieces: Path, tmp_path:
     error = np.abs(brightness(seen[5]) - brightness(drawn[5])).mean()
     assert error < 2
     assert np.abs(brightness(seen[6]) - brightness(drawn[5])).mean() > 4  # another picture
+
+
+def test_embeddings_come_out_alike_however_a_machine_adds_up(pieces: Path, tmp_path: Path) -> None:
+    parts.join(pieces, pack.NAME, tmp_path / "inputs.tar")
+    made = []
+    for turn in (1, -1):
+        shutil.unpack_archive(tmp_path / "inputs.tar", tmp_path / str(turn), filter="data")
+        embeddings = tmp_path / str(turn) / "packed" / "embeddings"
+        for name in pack.EMBEDDINGS:
+            with np.load(embeddings / f"{name}.npz") as light:
+                turned = {
+                    "coefficients": light["coefficients"][:, ::turn],
+                    "directions": light["directions"][::turn],
+                }
+                turned = {**light, **turned}
+            np.savez(embeddings / f"{name}.npz", **turned)
+        pack.unpack(embeddings.parent)
+        made.append([(embeddings / f"{name}.npy").read_bytes() for name in pack.EMBEDDINGS])
+    assert made[0] == made[1]
 
 
 def brightness(picture: Any) -> Any:
@@ -161,6 +194,9 @@ def test_a_checkpoint_goes_on_from_parts_on_a_fresh_machine(
     out = tmp_path / "out"
     out.mkdir()
     figures = results.collect(states[0], out)
+    first = {path.name for path in out.iterdir()}
+    assert results.collect(states[0], out) == figures
+    assert {path.name for path in out.iterdir()} == first
     assert not figures["finished"]
     assert figures["training"]["steps"] == 4
     assert figures["checkpoint"] == "in parts"
@@ -168,6 +204,11 @@ def test_a_checkpoint_goes_on_from_parts_on_a_fresh_machine(
     results.join_generator(out, tmp_path / "generator", artifacts / "sen")
     assert (tmp_path / "generator" / "sen.json").is_file()
     load_generator(tmp_path / "generator")
+    (states[1] / "packed").symlink_to(artifacts)
+    changed_steps(states[1] / "params.yaml", 7)
+    with pytest.raises(SystemExit, match=r"got train_rdg-\w{32}; expected train_rdg-.* STEPS"):
+        results.restore(out, states[1])
+    changed_steps(states[1] / "params.yaml", 6)
     results.restore(out, states[1])
     for state, steps in zip(states[1:], ([5, 6], [1, 2, 3, 4, 5, 6]), strict=True):
         taken.clear()
@@ -175,6 +216,16 @@ def test_a_checkpoint_goes_on_from_parts_on_a_fresh_machine(
         assert taken == steps
     weights = [(state / "rdg" / "generator.safetensors").read_bytes() for state in states[1:]]
     assert weights[0] == weights[1]
+    assert results.collect(states[1], out)["finished"]
+    assert {path.name for path in out.iterdir()} == {
+        name for name in first if not name.startswith("checkpoint")
+    }
+
+
+def changed_steps(path: Path, steps: int) -> None:
+    params = yaml.safe_load(path.read_text(encoding="utf-8"))
+    params["rdg"]["steps"] = steps
+    path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
 
 
 def test_curves_become_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,12 @@ def test_it_is_kept_until_it_lacks_a_name_or_ends_soon(
     assert own_certificate(tmp_path, ["192.0.2.9"]).fingerprint != short
 
 
+def test_a_name_that_no_certificate_holds_is_left_out(tmp_path: Path) -> None:
+    own = own_certificate(tmp_path, [*NAMES, "büro"])
+    assert own_certificate(tmp_path, [*NAMES, "büro"]) == own
+    assert own_certificate(tmp_path, NAMES) == own
+
+
 def test_browsers_accept_how_long_it_holds(tmp_path: Path) -> None:
     from cryptography import x509
 

@@ -1,12 +1,18 @@
 """When the alias moves, and what is said of it."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from s2igan.errors import UserError
 from s2igan.serving.champion import METRIC, Standing, standings, verdict
+from s2igan.serving.registry import challenge
 
 FID = "generation/fidelity/generated/FID"
 ONE = Standing(METRIC, 0.5, "minibirds", "drawn", "64-px pictures; 240 queries")
@@ -77,3 +83,42 @@ def test_a_champion_without_the_figure_stays() -> None:
         False,
         f"champion stays version 1: it has no figure {METRIC}",
     )
+
+
+class Registry:
+    """Two versions of one model; whoever asks for the champion waits a while for another to ask."""
+
+    def __init__(self, standings: dict[str, Standing]) -> None:
+        self.standings = standings
+        self.aliases: dict[str, str] = {}
+        self._both = threading.Barrier(2)
+
+    def get_registered_model(self, _name: str) -> SimpleNamespace:
+        aliases = dict(self.aliases)
+        with suppress(threading.BrokenBarrierError):
+            self._both.wait(timeout=0.3)
+        return SimpleNamespace(aliases=aliases)
+
+    def get_model_version(self, _name: str, version: str) -> SimpleNamespace:
+        return SimpleNamespace(version=version, tags=self.standings[version].tags())
+
+    def set_registered_model_alias(self, _name: str, alias: str, version: str) -> None:
+        self.aliases[alias] = version
+
+
+def test_of_two_at_once_the_better_one_is_champion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    registry = Registry({"1": ONE, "2": replace(ONE, value=0.6)})
+    with ThreadPoolExecutor() as pool:
+        told = list(
+            pool.map(
+                lambda number: challenge(
+                    registry, registry.standings[number], number, anyway=False
+                ),
+                registry.standings,
+            )
+        )
+    assert sum("the first" in line for line in told) == 1
+    assert registry.aliases == {"champion": "2"}

@@ -8,6 +8,7 @@ import pytest
 
 from s2igan.errors import UserError
 from s2igan.serving.card import own_recordings, own_voice, read_card
+from s2igan.serving.origin import pipeline_root
 from tests.serving.makers import TTS, write_model, write_pipeline
 
 
@@ -72,6 +73,11 @@ def test_figures_that_were_never_taken_are_left_out(tmp_path: Path) -> None:
 def test_a_lone_folder_has_an_empty_card(tmp_path: Path) -> None:
     assert read_card(write_model(tmp_path / "rdg")) == {}
     assert read_card(write_model(tmp_path / "elsewhere" / "artifacts" / "rdg")) == {}
+
+
+@pytest.mark.parametrize("folder", ["/", "/model", "/artifacts/rdg"])
+def test_a_folder_at_the_top_of_the_disk_is_no_pipelines(folder: str) -> None:
+    assert pipeline_root(Path(folder)) is None
 
 
 def test_a_broken_card_is_told(tmp_path: Path) -> None:

@@ -1,5 +1,10 @@
 import importlib.util
+import os
+import signal
 import socket
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -9,6 +14,15 @@ from s2igan.errors import UserError
 from s2igan.serving import page_server
 from s2igan.serving.page_server import choose_port
 from tests.serving.makers import write_model
+
+# Whoever started the tests may want hang-ups ignored, which children inherit.
+SERVE = """
+import signal
+from s2igan.cli import main
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+raise SystemExit(main())
+"""
 
 
 def test_a_free_port_is_taken_and_a_taken_one_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,6 +55,62 @@ def test_without_gradio_the_extra_is_named(
     told = capsys.readouterr().err
     assert "no package gradio; install the extra `demo`" in told
     assert told.count("\n") == 1
+
+
+def test_an_address_is_not_given_beside_the_whole_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(page_server, "serve", lambda *_: "served")
+    arguments = ["serve", "--model", str(write_model(tmp_path / "model")), "--lan"]
+    assert main([*arguments, "--host", "127.0.0.1"]) == 2
+    told = capsys.readouterr().err
+    assert "got --lan and --host 127.0.0.1" in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_visitors_said_is_deleted_when_the_page_is_told_to_end(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    pytest.importorskip("gradio", reason="the page needs the extra `demo`")
+    uploads = tmp_path / "uploads"
+    model = str(write_model(tmp_path / "model"))
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE, "serve", "--model", model, "--port", str(free_port())],
+        env={**os.environ, "GRADIO_TEMP_DIR": str(uploads), "S2IGAN_DEVICE": "cpu"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            address = next(line for line in process.stdout if "http" in line).split()[-1]
+            upload(address, b"a recording")
+            assert [path.name for path in files(uploads)] == ["said.wav"]
+            process.send_signal(number)
+            assert process.wait(timeout=20) == 0
+            assert files(uploads) == []
+        finally:
+            process.kill()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def upload(address: str, content: bytes) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="said.wav"\r\n\r\n'
+    request = urllib.request.Request(
+        f"{address}/gradio_api/upload",
+        head + content + b"\r\n--x--\r\n",
+        {"Content-Type": "multipart/form-data; boundary=x"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 200
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def test_help_says_how_phones_get_a_microphone(capsys: pytest.CaptureFixture[str]) -> None:
