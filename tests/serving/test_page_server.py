@@ -15,15 +15,6 @@ from s2igan.serving import page_server
 from s2igan.serving.page_server import choose_port
 from tests.serving.makers import write_model
 
-# Whoever started the tests may want hang-ups ignored, which children inherit.
-SERVE = """
-import signal
-from s2igan.cli import main
-
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
-raise SystemExit(main())
-"""
-
 
 def test_a_free_port_is_taken_and_a_taken_one_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     with (
@@ -68,15 +59,22 @@ def test_an_address_is_not_given_beside_the_whole_network(
     assert told.count("\n") == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_what_visitors_said_is_deleted_when_the_page_is_told_to_end(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_whoever_ends_the_page_interrupts_it_once(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with page_server._ends_interrupt():
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+        signal.raise_signal(number)  # while what the visitors said is being deleted
+    assert signal.getsignal(number) == before
+
+
+def test_what_visitors_said_is_deleted_when_the_page_is_told_to_end(tmp_path: Path) -> None:
     pytest.importorskip("gradio", reason="the page needs the extra `demo`")
     uploads = tmp_path / "uploads"
     model = str(write_model(tmp_path / "model"))
     with subprocess.Popen(
-        [sys.executable, "-c", SERVE, "serve", "--model", model, "--port", str(free_port())],
+        [sys.executable, "-m", "s2igan.cli", "serve", "--model", model, "--port", str(free_port())],
         env={**os.environ, "GRADIO_TEMP_DIR": str(uploads), "S2IGAN_DEVICE": "cpu"},
         stdout=subprocess.PIPE,
         text=True,
@@ -86,8 +84,8 @@ def test_what_visitors_said_is_deleted_when_the_page_is_told_to_end(
             address = next(line for line in process.stdout if "http" in line).split()[-1]
             upload(address, b"a recording")
             assert [path.name for path in files(uploads)] == ["said.wav"]
-            process.send_signal(number)
-            assert process.wait(timeout=20) == 0
+            process.terminate()
+            assert process.wait(timeout=60) == 0
             assert files(uploads) == []
         finally:
             process.kill()
