@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 OFFLINE = Path(__file__).parent / "offline"
@@ -98,7 +99,21 @@ def clone_into(folder: Path) -> Clone:
 
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A fresh clone in which `dvc repro` has run once."""
-    clone = clone_into(tmp_path_factory.mktemp("spoken") / "clone")
+    """A fresh clone in which `dvc repro` has run once, for all of pytest's workers."""
+    own = tmp_path_factory.mktemp("spoken")
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return _spoken(own)
+    made = tmp_path_factory.getbasetemp().with_name("spoken")
+    with FileLock(made.with_suffix(".lock")):
+        if not made.is_dir():
+            _spoken(own)
+            shutil.copytree(own, made, symlinks=True)
+        else:
+            shutil.copytree(made, own, symlinks=True, dirs_exist_ok=True)
+    return Clone(own / "clone", environment(own / "clone_home"))
+
+
+def _spoken(folder: Path) -> Clone:
+    clone = clone_into(folder / "clone")
     clone.run("dvc", "repro")
     return clone
