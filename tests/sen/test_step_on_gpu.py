@@ -10,7 +10,7 @@ from torch import Tensor
 from s2igan.engine.session import plain_session
 from s2igan.sen.data import SenData
 from s2igan.sen.train import SenTraining
-from tests.sen.synthetic import sen_config, write_synthetic
+from tests.sen.synthetic import sen_config
 
 pytestmark = [
     pytest.mark.gpu,
@@ -18,13 +18,6 @@ pytestmark = [
 ]
 
 STEPS = 10  # of each length of a batch three run as they are, the fourth is captured
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("inputs")
-    write_synthetic(folder)
-    return folder
 
 
 def begun(inputs: Path, **changes: Any) -> SenTraining:

@@ -34,13 +34,6 @@ OBJECTIVES = ("joint", "teacher_student")
 AS_PUBLISHED = "best_test_as_published"
 
 
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("inputs")
-    write_synthetic(folder)
-    return folder
-
-
 @pytest.mark.parametrize(("encoder", "objective"), list(itertools.product(ENCODERS, OBJECTIVES)))
 def test_any_encoder_learns_with_any_objective(
     inputs: Path, tmp_path: Path, encoder: str, objective: str

@@ -22,13 +22,6 @@ from s2igan.sen.train import SenTraining, train_sen
 from .synthetic import sen_config, write_synthetic
 
 
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("inputs")
-    write_synthetic(folder)
-    return folder
-
-
 def train(
     config: SenConfig, inputs: Path, out: Path, session: Session | None = None
 ) -> dict[str, bytes]:
