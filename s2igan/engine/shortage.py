@@ -16,7 +16,6 @@ _MEMORY = (
     "Cannot allocate memory",
     "Unable to allocate",
 )
-_KILLED = "died with code -9"
 _WORKER = "a worker that ended without a word, mostly for memory"
 _SAID = 160
 
@@ -80,9 +79,7 @@ def memory_told(fix: str) -> Iterator[None]:
 def _worker_was_ended(error: BaseException) -> bool:
     # A pool also breaks where what a worker has to say cannot be taken in; then there is a cause.
     return any(
-        (isinstance(each, BrokenProcessPool) and each.__cause__ is None)
-        or str(each).endswith(_KILLED)
-        for each in _chain(error)
+        isinstance(each, BrokenProcessPool) and each.__cause__ is None for each in _chain(error)
     )
 
 
