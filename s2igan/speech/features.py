@@ -11,7 +11,7 @@ import torch
 
 from s2igan.engine.arrays import RaggedWriter
 from s2igan.engine.distributed import exhaust, is_first, rank, shared_to_first, world
-from s2igan.engine.progress import Bar, bar
+from s2igan.engine.progress import bar
 from s2igan.engine.tables import read_table, write_json
 from s2igan.engine.workers import parallel_map
 from s2igan.errors import UserError
@@ -63,7 +63,7 @@ def write_mel(config: MelConfig, *, corpus: Path, speech: Path, out: Path, worke
     if not is_first():
         exhaust(framed)
         return
-    progress: Bar[None] = bar(len(shards), "log-mel", unit="utterances")
+    progress = bar(len(shards), "log-mel", unit="utterances")
     with progress, RaggedWriter(out, "mel", np.float16, (config.bands,)) as mel:
         for utterances in framed:
             for frames in utterances:

@@ -10,7 +10,7 @@ import torch
 from s2igan.engine.checkpoint import checkpoint_key
 from s2igan.engine.closure import import_closure
 from s2igan.engine.distributed import first_folder, is_first, rank, shared, world
-from s2igan.engine.progress import Bar, bar
+from s2igan.engine.progress import bar
 from s2igan.engine.seeding import torch_generator
 from s2igan.errors import UserError
 from s2igan.speech.audio import Samples, resample, to_pcm
@@ -148,7 +148,7 @@ def _finish(
     paths: list[Path] = []
     failures: list[str] = []
     own = range(rank(), descriptions.shards, world())
-    progress: Bar[None] = bar(len(descriptions), "speak", unit="utterances")
+    progress = bar(len(descriptions), "speak", unit="utterances")
     with progress:
         for path, count, failed in shared(map(made, own), descriptions.shards):
             paths.append(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s2igan.engine.folders import fresh_folder
-from s2igan.engine.progress import Bar, bar
+from s2igan.engine.progress import bar
 from s2igan.engine.workers import parallel_map
 from s2igan.speech.audio import from_pcm, resample, to_pcm
 from s2igan.speech.config import TtsConfig
@@ -63,7 +63,7 @@ def _in_processes(config: TtsConfig, descriptions: Descriptions, out: Path, work
     with fresh_folder(out) as partial_out:
         work = partial(_write, config, partial_out)
         jobs = (descriptions.shard(shard) for shard in range(descriptions.shards))
-        progress: Bar[None] = bar(len(descriptions), "speak", unit="utterances")
+        progress = bar(len(descriptions), "speak", unit="utterances")
         with progress:
             for spoken in parallel_map(work, jobs, workers):
                 progress.update(spoken)

@@ -6,7 +6,6 @@ On disk: ``pixels.npy`` and ``pixels.offsets.npy``, uint8, every picture flatten
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -37,13 +36,8 @@ class PixelWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._values.__exit__(kind, error, trace)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._values.__exit__(kind)
         if kind is None:
             write_array(self._shapes_path, np.asarray(self._shapes, np.int32).reshape(-1, 2))
 
