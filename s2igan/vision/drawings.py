@@ -5,17 +5,15 @@ so a reader meets no other filter, sharpness or compression later than it was tr
 """
 
 import hashlib
-import io
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from s2igan.corpora.attributes import ATTRIBUTES, VALUES
-from s2igan.corpora.minibirds.painter import draw
+from s2igan.corpora.minibirds.painter import draw, encode
 from s2igan.engine.arrays import ArrayWriter, open_array
 from s2igan.engine.checkpoint import checkpoint_key
 from s2igan.engine.closure import import_closure
@@ -44,9 +42,7 @@ def draw_labelled(labels: Labels, rng: np.random.Generator) -> Picture:
         attribute: VALUES[attribute][int(value)]
         for attribute, value in zip(ATTRIBUTES, labels, strict=True)
     }
-    file = io.BytesIO()
-    Image.fromarray(draw(attributes, rng)).save(file, format="JPEG", quality=95, subsampling=0)
-    return resize_shorter_side(decode_picture(file.getvalue(), "drawing"), SIDE)
+    return resize_shorter_side(decode_picture(encode(draw(attributes, rng)), "drawing"), SIDE)
 
 
 def draw_all(labels: Labels, seed: int, workers: int) -> Iterator[Picture]:
