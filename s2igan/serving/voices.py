@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from s2igan.errors import UserError
@@ -10,6 +11,11 @@ from s2igan.serving.limits import LONGEST_TEXT
 from s2igan.serving.recording import Recording, check_recording
 from s2igan.speech.audio import from_pcm
 from s2igan.speech.espeak import say
+
+
+def voice_is_installed() -> bool:
+    """Tell whether texts can be spoken here."""
+    return find_spec("espeakng_loader") is not None
 
 
 def speak_text(text: str, card: Mapping[str, Any]) -> Recording:
@@ -25,7 +31,13 @@ def speak_text(text: str, card: Mapping[str, Any]) -> Recording:
     name = f"text {text[:40]!r}"
     if not text.strip() or len(text) > LONGEST_TEXT:
         raise UserError(name, got=f"{len(text)} characters", expected=f"1 to {LONGEST_TEXT}")
-    _check_voice_is_installed()
+    if not voice_is_installed():
+        raise UserError(
+            "--text",
+            got="no package espeakng-loader",
+            expected="the voice that it carries",
+            fix="install `s2igan[voice]`",
+        )
     ((pcm, rate_hz),) = say([own_voice(card, text)], [name])
     return check_recording(from_pcm(pcm), rate_hz, name)
 
@@ -62,15 +74,3 @@ def listen(seconds: float, rate_hz: int) -> Recording:
             fix="record a file and name it",
         ) from error
     return check_recording(samples, rate_hz, "of the microphone")
-
-
-def _check_voice_is_installed() -> None:
-    try:
-        import espeakng_loader  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            "--text",
-            got="no package espeakng-loader",
-            expected="the voice that it carries",
-            fix="install `s2igan[voice]`",
-        ) from error
