@@ -17,9 +17,10 @@ from pydantic import ValidationError
 from s2igan.comparison.outcome import Failure, Outcome
 from s2igan.comparison.pipeline import read_pipeline
 from s2igan.comparison.plain import environment_of_jobs
-from s2igan.comparison.variants import Variant, dotted_values
+from s2igan.comparison.variants import Variant
 from s2igan.config import Params
 from s2igan.engine.closure import import_closure
+from s2igan.engine.showcase import dotted
 from s2igan.engine.strict_yaml import parse_yaml, read_yaml
 from s2igan.errors import UserError
 
@@ -136,9 +137,8 @@ class ExperimentRunner:
     def _changes(self, variant: Variant) -> list[str]:
         """Return what ``-S`` must set to make the workspace's parameters those of a variant."""
         present = read_yaml(self.root / "params.yaml")
-        now = dotted_values(present) if isinstance(present, dict) else {}
-        wanted = dotted_values(variant.given)
-        changed = {key: value for key, value in wanted.items() if now.get(key) != value}
+        now = dict(dotted(present)) if isinstance(present, dict) else {}
+        changed = {key: value for key, value in dotted(variant.given) if now.get(key) != value}
         return [f"{key}={override(value)}" for key, value in changed.items()]
 
     def _wait(self, waiting: dict[str, Variant]) -> dict[str, str]:

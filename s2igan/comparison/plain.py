@@ -24,8 +24,6 @@ import yaml
 from s2igan.comparison.outcome import Failure, Outcome
 from s2igan.comparison.pipeline import PipelineStage, read_pipeline
 from s2igan.comparison.variants import Variant
-from s2igan.engine.closure import import_closure
-from s2igan.engine.costs import hash_sources
 from s2igan.engine.folders import fresh_folder
 
 _RECORD = "outputs.json"
@@ -112,12 +110,11 @@ class PlainRunner:
         return Outcome(variant, read)
 
     def _key(self, stage: PipelineStage, variant: Variant, places: dict[str, Path]) -> str:
-        module = f"stages.{stage.name}"
         parts = {
             "arguments": dict(stage.arguments),
             "outs": stage.outs,
             "params": stage.depends_on(variant.values),
-            "sources": hash_sources(self.root / file for file in import_closure(module, self.root)),
+            "sources": stage.source_hash(self.root),
             "inputs": {path: self._input_hash(path, places) for path in stage.data},
         }
         text = json.dumps([stage.name, parts], sort_keys=True)
@@ -157,6 +154,7 @@ class PlainRunner:
     def _execute(self, command: list[str], log: Path, name: str, lock: int) -> int:
         """Run a stage, showing and keeping what it says; return its exit code."""
         before = f"{name}: ".encode() if self.jobs > 1 else b""
+        experiment = os.environ.get("DVC_EXP_NAME") or name
         with (
             log.open("wb") as kept,
             # A stage that outlives this process keeps the lock, so that no second one starts
@@ -164,7 +162,7 @@ class PlainRunner:
             subprocess.Popen(
                 command,
                 cwd=self.root,
-                env=environment_of_jobs(self.jobs) | {"DVC_EXP_NAME": _experiment(name)},
+                env=environment_of_jobs(self.jobs) | {"DVC_EXP_NAME": experiment},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(lock,),
@@ -230,10 +228,6 @@ def environment_of_jobs(jobs: int) -> dict[str, str]:
     share = str(max(1, len(os.sched_getaffinity(0)) // jobs))
     shares = {"OMP_NUM_THREADS": share, "S2IGAN_WORKERS": share} if jobs > 1 else {}
     return {**shares, **os.environ}
-
-
-def _experiment(name: str) -> str:
-    return os.environ.get("DVC_EXP_NAME") or name
 
 
 def _last_line(log: Path) -> str:
