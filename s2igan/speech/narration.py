@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from s2igan.engine.checkpoint import checkpoint_key
-from s2igan.engine.closure import import_closure
+from s2igan.engine.closure import own_sources
 from s2igan.engine.distributed import first_folder, is_first, rank, shared, world
 from s2igan.engine.progress import bar
 from s2igan.engine.seeding import torch_generator
@@ -118,9 +118,7 @@ def _texts(job: Sequence[Description]) -> list[str]:
 
 
 def _key(config: TtsConfig, weights: Path) -> str:
-    root = Path(__file__).parents[2]
-    sources = [root / path for path in import_closure(__name__, root)]
-    return checkpoint_key(config.model_dump_json(), [weights / LISTED], sources)
+    return checkpoint_key(config.model_dump_json(), [weights / LISTED], own_sources(__name__))
 
 
 def _finish(

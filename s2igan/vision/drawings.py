@@ -16,7 +16,7 @@ from s2igan.corpora.attributes import ATTRIBUTES, VALUES
 from s2igan.corpora.minibirds.painter import draw, encode
 from s2igan.engine.arrays import ArrayWriter, open_array
 from s2igan.engine.checkpoint import checkpoint_key
-from s2igan.engine.closure import import_closure
+from s2igan.engine.closure import own_sources
 from s2igan.engine.pictures import Picture, decode_picture
 from s2igan.engine.progress import bar
 from s2igan.engine.seeding import numpy_generator
@@ -76,6 +76,5 @@ def cached_drawings(
 
 
 def _key(labels: Labels, seed: int) -> str:
-    root = Path(__file__).parents[2]
-    sources = [root / path for path in import_closure(__name__, root)]
-    return checkpoint_key(f"{seed} {hashlib.sha256(labels.tobytes()).hexdigest()}", [], sources)
+    drawn = f"{seed} {hashlib.sha256(labels.tobytes()).hexdigest()}"
+    return checkpoint_key(drawn, [], own_sources(__name__))
