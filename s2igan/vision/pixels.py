@@ -56,6 +56,10 @@ class PackedPixels:
     Args:
         features: the features folder.
 
+    Attributes:
+        values: every picture flattened from HWC, one after the other.
+        shapes: ``(pictures, 2)``, their heights and widths, px.
+
     Raises:
         UserError: if a file is missing.
     """
@@ -63,7 +67,7 @@ class PackedPixels:
     def __init__(self, features: Path) -> None:
         packed = Ragged(features, "pixels")
         # A plain ndarray over the map: slicing an np.memmap costs microseconds per picture.
-        self._values: npt.NDArray[np.uint8] = np.asarray(packed.values)
+        self.values: npt.NDArray[np.uint8] = np.asarray(packed.values)
         self._starts = packed.offsets.tolist()
         self.shapes: npt.NDArray[np.integer] = np.asarray(open_array(features / "shapes.npy"))
         self._sizes = self.shapes.tolist()
@@ -77,7 +81,7 @@ class PackedPixels:
             raise IndexError(f"picture {index} of {len(self)}")
         height, width = self._sizes[index]
         start = self._starts[index]
-        return self._values[start : start + height * width * 3].reshape(height, width, 3)
+        return self.values[start : start + height * width * 3].reshape(height, width, 3)
 
     def crops(
         self,
@@ -131,11 +135,6 @@ class PackedPixels:
             corners = rng.integers(0, leeway, endpoint=True)
             flips = rng.random(len(chosen)) < 0.5
         return Windows(chosen[rows], corners[rows], flips[rows])
-
-    @property
-    def values(self) -> npt.NDArray[np.uint8]:
-        """Every picture flattened from HWC, one after the other."""
-        return self._values
 
     @property
     def starts(self) -> npt.NDArray[np.int64]:
