@@ -27,7 +27,7 @@ def speak_corpus(
     out: Path,
     device: "torch.device",
     workers: int,
-    kept: Path | None = None,
+    kept: Path,
 ) -> None:
     """Write the audio of every description of ``corpus`` into the folder ``out``.
 
@@ -42,7 +42,7 @@ def speak_corpus(
         device: where the engine ``tacotron2`` computes.
         workers: shards that the other engines make at the same time.
         kept: folder under which the engine ``tacotron2`` keeps finished shards for the run after a
-            killed one; beside ``out`` by default.
+            killed one.
 
     Raises:
         UserError: if a description lacks what the engine needs, weights are missing, a recording
@@ -53,7 +53,6 @@ def speak_corpus(
         # Loading torch takes seconds, and the workers of the other engines need none of it.
         from s2igan.speech.narration import narrate_corpus
 
-        kept = kept or out.with_name(f".{out.name}.finished")
         narrate_corpus(config, descriptions, weights=weights, out=out, device=device, kept=kept)
     else:
         _in_processes(config, descriptions, out, workers)
