@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any
 
 from s2igan.errors import UserError
@@ -15,7 +14,11 @@ from s2igan.speech.espeak import say
 
 def voice_is_installed() -> bool:
     """Tell whether texts can be spoken here."""
-    return find_spec("espeakng_loader") is not None
+    try:
+        import espeakng_loader  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def speak_text(text: str, card: Mapping[str, Any]) -> Recording:
