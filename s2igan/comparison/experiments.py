@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from s2igan.comparison.outcome import Failure, Outcome
 from s2igan.comparison.pipeline import read_pipeline
-from s2igan.comparison.plain import environment_of_jobs
+from s2igan.comparison.plain import environment_of_jobs, say
 from s2igan.comparison.variants import Variant
 from s2igan.config import Params
 from s2igan.engine.closure import import_closure
@@ -69,7 +69,7 @@ class ExperimentRunner:
             try:
                 failed = self._wait(waiting)
             except (KeyboardInterrupt, SystemExit):
-                _say("the queue goes on by itself; `dvc queue stop --kill` ends it")
+                say("the queue goes on by itself; `dvc queue stop --kill` ends it")
                 raise
         results = self.find(variants)
         return [
@@ -128,7 +128,7 @@ class ExperimentRunner:
             if found is None:
                 found = _free_name(variant.name, taken)
                 taken.add(found)
-                _say(f"queueing {found}")
+                say(f"queueing {found}")
                 changes = [f"--set-param={change}" for change in self._changes(variant)]
                 self._dvc("exp", "run", "--queue", "--name", found, *changes)
             waiting[found] = variant
@@ -225,8 +225,3 @@ def _free_name(name: str, taken: set[str]) -> str:
         number += 1
         free = f"{name}-{number}"
     return free
-
-
-def _say(message: str) -> None:
-    sys.stderr.write(f"table: {message}\n")
-    sys.stderr.flush()

@@ -71,7 +71,7 @@ class PlainRunner:
     def _start(self, variant: Variant, name: str) -> Outcome | Failure:
         if self._stopping.is_set():
             return Failure(variant, _STOPPED)
-        _say(name)
+        say(name)
         return self._variant(variant, start=True)
 
     def _stop(self) -> None:
@@ -144,7 +144,7 @@ class PlainRunner:
                 params.write_text(yaml.safe_dump(variant.values, sort_keys=False), encoding="utf-8")
                 command = self._command(stage, params, written, partial)
                 log = folder.with_name(f"{folder.name}.log")
-                _say(f"{stage.name}, log {str(log)!r}")
+                say(f"{stage.name}, log {str(log)!r}")
                 if code := self._execute(command, log, variant.name, lock):
                     reason = f"{stage.name}: {_last_line(log) or f'exit code {code}'}"
                     self._failed[folder.name] = reason
@@ -250,12 +250,13 @@ def _locked(path: Path, stopping: threading.Event) -> Iterator[int]:
                 break
             except BlockingIOError:
                 if not told:
-                    _say(f"waiting for another run of {path.stem}")
+                    say(f"waiting for another run of {path.stem}")
                     told = True
                 stopping.wait(_POLL_S)
         yield file.fileno()
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
+    """Tell on stderr, in one line, what goes on in the making of a table."""
     sys.stderr.write(f"table: {message}\n")
     sys.stderr.flush()
