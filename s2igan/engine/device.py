@@ -69,8 +69,7 @@ def gpu_is_present() -> bool:
 
 def cuda_problem(device: torch.device) -> str | None:
     """Return in one line why ``device`` cannot be used, or None where it can."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warnings.catch_warnings(record=True, action="always") as caught:
         if not torch.cuda.is_available():
             return _one_line(str(caught[-1].message)) if caught else "PyTorch sees no CUDA device"
         try:
@@ -83,8 +82,7 @@ def cuda_problem(device: torch.device) -> str | None:
 
 def usable_gpus() -> int:
     """Return how many GPUs PyTorch sees; none where it could not use them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 

@@ -116,7 +116,7 @@ class MlflowTracker(Tracker):
         if self._failures >= _MAX_FAILURES:
             return
         try:
-            with _quiet_warnings():
+            with warnings.catch_warnings(action="ignore"):
                 action()
             self._failures = 0
         except Exception as error:
@@ -196,7 +196,7 @@ def open_tracker(
 
 def _start(identity: RunIdentity) -> MlflowTracker | None:
     try:
-        with _quiet_warnings():
+        with warnings.catch_warnings(action="ignore"):
             return _connect(identity)
     except ModuleNotFoundError as error:
         warn(f"not tracked, {error.name} is not installed")
@@ -327,10 +327,3 @@ def _git(*arguments: str) -> str:
     except OSError:
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
-
-
-@contextmanager
-def _quiet_warnings() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
