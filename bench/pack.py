@@ -25,6 +25,7 @@ from PIL import Image
 
 from bench.parts import MIB, split
 from s2igan.engine.arrays import Ragged, RaggedWriter, open_array, write_array
+from s2igan.engine.pictures import Picture
 from s2igan.vision.pixels import PackedPixels, PixelWriter
 
 NAME = "inputs"
@@ -40,7 +41,6 @@ LOST = 1e-3  # of the squared length of embeddings, at most
 GRID = 2.0**22  # steps per unit of a direction, where embeddings come out
 
 Floats = npt.NDArray[np.float32]
-Picture = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,7 @@ def costs_section(entries: Sequence[Entry], stages: Sequence[str], found: Spendi
     own = [stage for stage in stages if keys[stage] and stage not in shared]
     lines = []
     if shared:
-        once = {stage: _first(found, stage) for stage in shared}
-        told = "; ".join(f"{stage} {_told(spent)}" for stage, spent in once.items() if spent)
+        told = "; ".join(f"{stage} {_told(experiments[0][stage])}" for stage in shared)
         lines += [f"Shared by all rows, run once: {told}.", ""]
     if own:
         rows = [
@@ -75,10 +74,6 @@ def costs_section(entries: Sequence[Entry], stages: Sequence[str], found: Spendi
 
 def _all(found: Spendings) -> list[Cost]:
     return [spent for runs in found.values() for run in runs for spent in run.values()]
-
-
-def _first(found: Spendings, stage: str) -> Cost | None:
-    return next((run[stage] for runs in found.values() for run in runs if stage in run), None)
 
 
 def _told(spent: Cost) -> str:

@@ -64,22 +64,14 @@ def compare(entry: Entry, reference: Entry, figure: str) -> Comparison | None:
     return Comparison(entry.name, figure, by_seed, paired)
 
 
-def class_wise_figures(entries: Sequence[Entry]) -> list[str]:
-    """Return every figure that some row has by class, in the order of its file."""
-    names: dict[str, None] = {}
-    for entry in entries:
-        for outcome in entry.outcomes.values():
-            names |= dict.fromkeys(outcome.classes)
-    return list(names)
-
-
 def differences_table(entries: Sequence[Entry], reference: Entry) -> str:
     """Return every class-wise difference as tab-separated lines, headed."""
     lines = ["row\tfigure\tseeds\tdifference\tlow\thigh\tverdict"]
     for entry in entries:
         if entry.name == reference.name:
             continue
-        for figure in class_wise_figures([entry]):
+        figures = [name for outcome in entry.outcomes.values() for name in outcome.classes]
+        for figure in dict.fromkeys(figures):
             found = compare(entry, reference, figure)
             if found is not None and (paired := found.paired) is not None:
                 numbers = "\t".join(f"{x:.6g}" for x in (paired.value, paired.low, paired.high))

@@ -16,10 +16,11 @@ from pydantic import ValidationError
 
 from s2igan.comparison.outcome import Failure, Outcome
 from s2igan.comparison.pipeline import read_pipeline
-from s2igan.comparison.plain import environment_of_jobs
-from s2igan.comparison.variants import Variant, dotted_values
+from s2igan.comparison.plain import environment_of_jobs, say
+from s2igan.comparison.variants import Variant
 from s2igan.config import Params
 from s2igan.engine.closure import import_closure
+from s2igan.engine.showcase import dotted
 from s2igan.engine.strict_yaml import parse_yaml, read_yaml
 from s2igan.errors import UserError
 
@@ -68,7 +69,7 @@ class ExperimentRunner:
             try:
                 failed = self._wait(waiting)
             except (KeyboardInterrupt, SystemExit):
-                _say("the queue goes on by itself; `dvc queue stop --kill` ends it")
+                say("the queue goes on by itself; `dvc queue stop --kill` ends it")
                 raise
         results = self.find(variants)
         return [
@@ -127,7 +128,7 @@ class ExperimentRunner:
             if found is None:
                 found = _free_name(variant.name, taken)
                 taken.add(found)
-                _say(f"queueing {found}")
+                say(f"queueing {found}")
                 changes = [f"--set-param={change}" for change in self._changes(variant)]
                 self._dvc("exp", "run", "--queue", "--name", found, *changes)
             waiting[found] = variant
@@ -136,9 +137,8 @@ class ExperimentRunner:
     def _changes(self, variant: Variant) -> list[str]:
         """Return what ``-S`` must set to make the workspace's parameters those of a variant."""
         present = read_yaml(self.root / "params.yaml")
-        now = dotted_values(present) if isinstance(present, dict) else {}
-        wanted = dotted_values(variant.given)
-        changed = {key: value for key, value in wanted.items() if now.get(key) != value}
+        now = dict(dotted(present)) if isinstance(present, dict) else {}
+        changed = {key: value for key, value in dotted(variant.given) if now.get(key) != value}
         return [f"{key}={override(value)}" for key, value in changed.items()]
 
     def _wait(self, waiting: dict[str, Variant]) -> dict[str, str]:
@@ -225,8 +225,3 @@ def _free_name(name: str, taken: set[str]) -> str:
         number += 1
         free = f"{name}-{number}"
     return free
-
-
-def _say(message: str) -> None:
-    sys.stderr.write(f"table: {message}\n")
-    sys.stderr.flush()

@@ -35,7 +35,6 @@ def paired_difference(
     reference: tuple[Array, Array],
     seed: int,
     draws: int = 2000,
-    level: float = 0.95,
 ) -> Difference:
     """Bootstrap the difference of two pooled means over the classes that both were measured on.
 
@@ -48,7 +47,6 @@ def paired_difference(
         reference: the same of the system compared with, classes in the same order.
         seed: of the draws.
         draws: number of resamples.
-        level: share of the resampled differences inside the interval.
 
     Raises:
         ValueError: if one of them has no value or the classes differ in number.
@@ -58,6 +56,6 @@ def paired_difference(
         raise ValueError("sums and counts of the same classes are compared")
     ours = resampled_means(sums, counts, seed, draws)
     theirs = resampled_means(other_sums, other_counts, seed, draws)  # the same classes
-    low, high = percentile_interval(ours - theirs, level)
+    low, high = percentile_interval(ours - theirs)
     value = sums.sum() / counts.sum() - other_sums.sum() / other_counts.sum()
     return Difference(float(value), low, high)

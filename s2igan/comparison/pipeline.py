@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from s2igan.engine.closure import import_closure
+from s2igan.engine.costs import hash_sources
 from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
 
@@ -31,6 +33,11 @@ class PipelineStage:
     def writes(self, path: str) -> bool:
         """Tell whether ``path`` is an output, lies in one or holds one."""
         return any(_within(path, out) or _within(out, path) for out in self.outs)
+
+    def source_hash(self, root: Path) -> str:
+        """Hash the source files that it runs, of the repository in ``root``."""
+        files = import_closure(f"stages.{self.name}", root)
+        return hash_sources(root / path for path in files)
 
     def depends_on(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of :attr:`params` among nested ``values``."""

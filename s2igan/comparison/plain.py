@@ -24,8 +24,6 @@ import yaml
 from s2igan.comparison.outcome import Failure, Outcome
 from s2igan.comparison.pipeline import PipelineStage, read_pipeline
 from s2igan.comparison.variants import Variant
-from s2igan.engine.closure import import_closure
-from s2igan.engine.costs import hash_sources
 from s2igan.engine.folders import fresh_folder
 
 _RECORD = "outputs.json"
@@ -73,7 +71,7 @@ class PlainRunner:
     def _start(self, variant: Variant, name: str) -> Outcome | Failure:
         if self._stopping.is_set():
             return Failure(variant, _STOPPED)
-        _say(name)
+        say(name)
         return self._variant(variant, start=True)
 
     def _stop(self) -> None:
@@ -112,12 +110,11 @@ class PlainRunner:
         return Outcome(variant, read)
 
     def _key(self, stage: PipelineStage, variant: Variant, places: dict[str, Path]) -> str:
-        module = f"stages.{stage.name}"
         parts = {
             "arguments": dict(stage.arguments),
             "outs": stage.outs,
             "params": stage.depends_on(variant.values),
-            "sources": hash_sources(self.root / file for file in import_closure(module, self.root)),
+            "sources": stage.source_hash(self.root),
             "inputs": {path: self._input_hash(path, places) for path in stage.data},
         }
         text = json.dumps([stage.name, parts], sort_keys=True)
@@ -147,7 +144,7 @@ class PlainRunner:
                 params.write_text(yaml.safe_dump(variant.values, sort_keys=False), encoding="utf-8")
                 command = self._command(stage, params, written, partial)
                 log = folder.with_name(f"{folder.name}.log")
-                _say(f"{stage.name}, log {str(log)!r}")
+                say(f"{stage.name}, log {str(log)!r}")
                 if code := self._execute(command, log, variant.name, lock):
                     reason = f"{stage.name}: {_last_line(log) or f'exit code {code}'}"
                     self._failed[folder.name] = reason
@@ -157,6 +154,7 @@ class PlainRunner:
     def _execute(self, command: list[str], log: Path, name: str, lock: int) -> int:
         """Run a stage, showing and keeping what it says; return its exit code."""
         before = f"{name}: ".encode() if self.jobs > 1 else b""
+        experiment = os.environ.get("DVC_EXP_NAME") or name
         with (
             log.open("wb") as kept,
             # A stage that outlives this process keeps the lock, so that no second one starts
@@ -164,7 +162,7 @@ class PlainRunner:
             subprocess.Popen(
                 command,
                 cwd=self.root,
-                env=environment_of_jobs(self.jobs) | {"DVC_EXP_NAME": _experiment(name)},
+                env=environment_of_jobs(self.jobs) | {"DVC_EXP_NAME": experiment},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(lock,),
@@ -232,10 +230,6 @@ def environment_of_jobs(jobs: int) -> dict[str, str]:
     return {**shares, **os.environ}
 
 
-def _experiment(name: str) -> str:
-    return os.environ.get("DVC_EXP_NAME") or name
-
-
 def _last_line(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
@@ -256,12 +250,13 @@ def _locked(path: Path, stopping: threading.Event) -> Iterator[int]:
                 break
             except BlockingIOError:
                 if not told:
-                    _say(f"waiting for another run of {path.stem}")
+                    say(f"waiting for another run of {path.stem}")
                     told = True
                 stopping.wait(_POLL_S)
         yield file.fileno()
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
+    """Tell on stderr, in one line, what goes on in the making of a table."""
     sys.stderr.write(f"table: {message}\n")
     sys.stderr.flush()

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from s2igan.comparison.pipeline import PipelineStage, with_ancestors
 from s2igan.comparison.variants import Variant
-from s2igan.engine.closure import import_closure
-from s2igan.engine.costs import Cost, hash_sources
+from s2igan.engine.costs import Cost
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,7 @@ class Ledger:
 
 def open_ledger(costs: Sequence[Cost], stages: list[PipelineStage], root: Path) -> Ledger:
     """Read the sources of all stages below ``root``."""
-    sources = {}
-    for stage in stages:
-        closure = import_closure(f"stages.{stage.name}", root)
-        sources[stage.name] = hash_sources(root / path for path in closure)
-    return Ledger(costs, stages, sources)
+    return Ledger(costs, stages, {stage.name: stage.source_hash(root) for stage in stages})
 
 
 def _has(stage: PipelineStage, cost: Cost) -> dict[str, object] | None:

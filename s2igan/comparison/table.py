@@ -19,7 +19,6 @@ from s2igan.engine.runtime import repository_root, state_folder
 from s2igan.errors import UserError
 
 RunnerName = Literal["dvc", "plain"]
-RUNNERS: tuple[RunnerName, ...] = ("dvc", "plain")
 
 
 def make_table(

@@ -166,14 +166,3 @@ def overridden(values: Mapping[str, Any], changes: Mapping[str, Any]) -> tuple[V
         else:
             unknown.append(dotted)
     return copied, unknown
-
-
-def dotted_values(values: Mapping[str, Any], prefix: str = "") -> Values:
-    """Return every leaf of nested ``values`` under its dotted key."""
-    flat: Values = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= dotted_values(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

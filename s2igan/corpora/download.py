@@ -5,13 +5,12 @@ from pathlib import Path
 
 from s2igan.corpora import cub, oxford102, recorded
 from s2igan.corpora.archives import Archives
-from s2igan.corpora.config import CorpusConfig, conflicts
+from s2igan.corpora.config import CorpusConfig
 from s2igan.corpora.consumers import write_consumers
 from s2igan.corpora.minibirds import build as minibirds
 from s2igan.corpora.published import Task
 from s2igan.corpora.weights import collect_weights, copy_weights, for_corpus
 from s2igan.engine.folders import fresh_folder
-from s2igan.errors import UserError
 
 
 def download(
@@ -43,8 +42,6 @@ def download(
         UserError: if an archive, a prepared folder or a weight file cannot be had or is wrong, the
             corpus has defects, or the disk is too full.
     """
-    if wrong := conflicts(config):
-        raise UserError("; ".join(wrong))
     weights = for_corpus(weights, config.kind, archives)
     names = sorted({name for names in weights.values() for name in names})
     chosen, found = collect_weights(names, manifests / "weights.yaml", archives)

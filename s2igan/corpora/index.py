@@ -82,11 +82,6 @@ class Corpus:
         return bool(self.info.get("has_classes", True))
 
     @property
-    def has_text(self) -> bool:
-        """Whether at least one description is written."""
-        return bool(self.descriptions["text"].notna().any())
-
-    @property
     def upright(self) -> bool:
         """Whether pictures are turned as their cameras noted; else they lie as stored."""
         return bool(self.info.get("upright", False))

@@ -40,9 +40,6 @@ class Spool:
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
 
-    def __len__(self) -> int:
-        return len(self._places)
-
 
 @contextmanager
 def open_spool(folder: Path) -> Iterator[Spool]:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +16,8 @@ Array = npt.NDArray[Any]
 
 class ArrayWriter:
     """Append rows to one ``.npy`` file without knowing their number beforehand.
+
+    The file is whole and on the disk at the end of the ``with`` block.
 
     Args:
         path: file to write, replaced if it exists.
@@ -43,14 +44,6 @@ class ArrayWriter:
         self._file.write(block.data.cast("B") if block.size else b"")
         self.rows += len(block)
 
-    def close(self) -> None:
-        """Write the final shape into the header and make the file durable."""
-        with self._file:
-            self._file.seek(0)
-            self._write_header()
-            self._file.flush()
-            os.fsync(self._file.fileno())
-
     def _write_header(self) -> None:
         # NumPy pads the header for a growing first axis, so both headers have one length.
         npy_format.write_array_header_1_0(
@@ -65,16 +58,13 @@ class ArrayWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self._file.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with self._file:
+            if kind is None:
+                self._file.seek(0)
+                self._write_header()
+                self._file.flush()
+                os.fsync(self._file.fileno())
 
 
 def write_array(path: Path, array: npt.ArrayLike) -> None:
@@ -133,24 +123,13 @@ class RaggedWriter:
         self._values.append(block)
         self._offsets.append(self._values.rows)
 
-    def close(self) -> None:
-        """Finish both files."""
-        self._values.close()
-        write_array(self._offsets_path, np.asarray(self._offsets, np.int64))
-
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._values.__exit__(kind)
         if kind is None:
-            self.close()
-        else:
-            self._values.__exit__(kind, error, trace)
+            write_array(self._offsets_path, np.asarray(self._offsets, np.int64))
 
 
 class Ragged:

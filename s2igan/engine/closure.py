@@ -33,6 +33,8 @@ EXEMPT = (
 
 PACKAGES = ("s2igan", "stages")
 
+_ROOT = Path(__file__).parents[2]
+
 
 def import_closure(module: str, root: Path, *, exempt: Sequence[str] = EXEMPT) -> list[Path]:
     """Return the files that ``module`` runs, sorted, relative to ``root``.
@@ -59,6 +61,11 @@ def import_closure(module: str, root: Path, *, exempt: Sequence[str] = EXEMPT) -
         waiting += imported_modules(tree)
         waiting += [name.rpartition(".")[0]] if "." in name else []
     return sorted(files)
+
+
+def own_sources(module: str) -> list[Path]:
+    """Return the files of this repository that ``module`` runs, such as ``stages.tts``."""
+    return [_ROOT / path for path in import_closure(module, _ROOT)]
 
 
 def imported_modules(tree: ast.Module) -> list[str]:

@@ -130,11 +130,8 @@ def _append(path: Path, cost: Cost) -> None:
     line = json.dumps(asdict(cost)) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(descriptor, line.encode())
-        finally:
-            os.close(descriptor)
+        with path.open("ab", buffering=0) as file:
+            file.write(line.encode())
     except OSError as error:
         sys.stderr.write(f"costs: not recorded in {str(path)!r}: {error.strerror}\n")
 

@@ -17,12 +17,13 @@ from s2igan.errors import UserError
 
 Precision = Literal["float32", "bfloat16"]
 
+_SHOWN = 200
 
-def choose_device(request: str | None = None, *, rank: Rank | None = None) -> torch.device:
+
+def choose_device(rank: Rank | None = None) -> torch.device:
     """Choose the device and say on stderr which, and why not a GPU that is present.
 
     Args:
-        request: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; by default the machine's setting.
         rank: this process among several, each of which takes a GPU of its own.
 
     Raises:
@@ -30,7 +31,7 @@ def choose_device(request: str | None = None, *, rank: Rank | None = None) -> to
             than GPUs.
     """
     rank = rank or Rank()
-    wanted = request or read_runtime().device
+    wanted = read_runtime().device
     if wanted == "cpu":
         present = " (a GPU is present; the device setting says cpu)" if gpu_is_present() else ""
         return _cpu(present)
@@ -68,8 +69,7 @@ def gpu_is_present() -> bool:
 
 def cuda_problem(device: torch.device) -> str | None:
     """Return in one line why ``device`` cannot be used, or None where it can."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warnings.catch_warnings(record=True, action="always") as caught:
         if not torch.cuda.is_available():
             return _one_line(str(caught[-1].message)) if caught else "PyTorch sees no CUDA device"
         try:
@@ -82,8 +82,7 @@ def cuda_problem(device: torch.device) -> str | None:
 
 def usable_gpus() -> int:
     """Return how many GPUs PyTorch sees; none where it could not use them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
@@ -107,9 +106,9 @@ def _check_devices(wanted: str, rank: Rank) -> None:
         )
 
 
-def _one_line(text: str, limit: int = 200) -> str:
+def _one_line(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 
 def _cpu(remark: str) -> torch.device:

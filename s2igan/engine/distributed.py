@@ -204,18 +204,6 @@ def barrier() -> None:
         dist.all_reduce(torch.zeros(()))  # on the CPU, whatever computes
 
 
-def any_of_them(told: bool) -> bool:
-    """Whether this is true on any process, so that all of them do the same after it.
-
-    The answer travels between the hosts: no GPU is waited for.
-    """
-    if world() == 1:
-        return told
-    flag = torch.tensor(float(told))
-    dist.all_reduce(flag, dist.ReduceOp.MAX)
-    return bool(flag)
-
-
 def of_each(number: int) -> list[int]:
     """Return every process's number, in the order of the processes."""
     if world() == 1:

@@ -140,7 +140,14 @@ def tile(pictures: Picture, columns: int, gap: int = 2) -> Picture:
     return sheet
 
 
+def encode_png(picture: Picture) -> bytes:
+    """Encode one ``(H, W, 3)`` picture as PNG without any metadata."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format="PNG", optimize=False, compress_level=6)
+    return file.getvalue()
+
+
 def save_png(path: Path, picture: Picture) -> None:
-    """Write one ``(H, W, 3)`` picture as PNG without any metadata."""
+    """Write the PNG file of one ``(H, W, 3)`` picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(path, format="PNG", optimize=False, compress_level=6)
+    path.write_bytes(encode_png(picture))

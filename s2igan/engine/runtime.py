@@ -14,15 +14,6 @@ from pydantic import Field, ValidationError
 from s2igan.engine.section import Section, wanted
 from s2igan.errors import UserError
 
-SETTINGS = (
-    "device",
-    "processes",
-    "workers",
-    "archives",
-    "tracking",
-    "checkpoint_minutes",
-    "acceleration",
-)
 _EXPECTED = {"device": "auto, cpu, cuda or cuda:N", "processes": "auto, or a number from 1"}
 _NUMBERS = ("processes", "workers", "checkpoint_minutes")
 
@@ -69,6 +60,9 @@ class Runtime(Section):
         """The first of these folders that can be written to; it need not exist."""
         folders = self.archive_folders
         return next((folder for folder in folders if _writable(folder)), folders[-1])
+
+
+_SETTINGS = tuple(Runtime.model_fields)
 
 
 def repository_root() -> Path:
@@ -127,7 +121,7 @@ def read_runtime() -> Runtime:
     path = repository_root() / "runtime.yaml"
     values = _read_file(path) if path.is_file() else {}
     sources = {name: f"{name} in {str(path)!r}" for name in values}
-    for name in SETTINGS:
+    for name in _SETTINGS:
         variable = f"S2IGAN_{name.upper()}"
         if text := os.environ.get(variable):
             values[name] = _number(text) if name in _NUMBERS else text
@@ -145,6 +139,6 @@ def read_runtime() -> Runtime:
 
 
 def _expected(name: str, message: str) -> str:
-    if name not in SETTINGS:
-        return f"one of {', '.join(SETTINGS)}"
+    if name not in _SETTINGS:
+        return f"one of {', '.join(_SETTINGS)}"
     return _EXPECTED.get(name) or wanted(message)

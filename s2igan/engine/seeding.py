@@ -13,11 +13,11 @@ def numpy_generator(seed: int, *key: int) -> np.random.Generator:
     return np.random.default_rng(_sequence(seed, key))
 
 
-def torch_generator(seed: int, *key: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """Return the PyTorch stream of ``(seed, *key)`` on ``device``."""
+def torch_generator(seed: int, *key: int) -> torch.Generator:
+    """Return the PyTorch stream of ``(seed, *key)``, on the CPU."""
     state = _sequence(seed, key).generate_state(1, np.uint64)[0]
     # PyTorch takes seeds of 64 bits, NumPy gives them unsigned; the top bit is dropped.
-    return torch.Generator(device).manual_seed(int(state) >> 1)
+    return torch.Generator().manual_seed(int(state) >> 1)
 
 
 def _sequence(seed: int, key: tuple[int, ...]) -> np.random.SeedSequence:

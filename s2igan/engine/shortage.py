@@ -16,7 +16,6 @@ _MEMORY = (
     "Cannot allocate memory",
     "Unable to allocate",
 )
-_KILLED = "died with code -9"
 _WORKER = "a worker that ended without a word, mostly for memory"
 _SAID = 160
 
@@ -35,7 +34,7 @@ def disk_is_full(error: BaseException) -> bool:
     return any(
         (isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT))
         or any(words in str(each) for words in _DISK)
-        for each in _chain(error)
+        for each in causes(error)
     )
 
 
@@ -50,7 +49,7 @@ def memory_is_exhausted(error: BaseException) -> bool:
         isinstance(each, MemoryError)
         or (isinstance(each, OSError) and each.errno == errno.ENOMEM)
         or (isinstance(each, RuntimeError) and any(words in str(each) for words in _MEMORY))
-        for each in _chain(error)
+        for each in causes(error)
     ) or _worker_was_ended(error)
 
 
@@ -80,13 +79,12 @@ def memory_told(fix: str) -> Iterator[None]:
 def _worker_was_ended(error: BaseException) -> bool:
     # A pool also breaks where what a worker has to say cannot be taken in; then there is a cause.
     return any(
-        (isinstance(each, BrokenProcessPool) and each.__cause__ is None)
-        or str(each).endswith(_KILLED)
-        for each in _chain(error)
+        isinstance(each, BrokenProcessPool) and each.__cause__ is None for each in causes(error)
     )
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and all that stand behind it."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from pydantic import BaseModel
 
 from s2igan.engine.checkpoint import CheckpointStore, checkpoint_key, open_store
-from s2igan.engine.closure import import_closure
+from s2igan.engine.closure import own_sources
 from s2igan.engine.costs import hash_sources, metered
 from s2igan.engine.interrupts import Interrupts
 from s2igan.engine.launch import (
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bound=BaseModel)
 Paths = Mapping[str, Path]
-
-_SOURCES = Path(__file__).parents[2]
 
 MEMORY_KNOBS: Mapping[str, str] = {
     "tts": "tts.tacotron2.batch",
@@ -119,7 +117,7 @@ class Stage(Generic[P]):
 
     def sources(self) -> list[Path]:
         """Return the Python files that a run may load, its own module among them."""
-        return [_SOURCES / path for path in import_closure(f"stages.{self.name}", _SOURCES)]
+        return own_sources(f"stages.{self.name}")
 
     def _start(self, paths: Paths, argv: Sequence[str], interrupts: Interrupts) -> int:
         """Run here, or as several processes of this machine; return the exit code."""
@@ -221,7 +219,7 @@ def _device(*, chosen: bool, rank: Rank) -> "torch.device":
         return torch.device("cpu")
     from s2igan.engine.device import choose_device
 
-    return choose_device(rank=rank)
+    return choose_device(rank)
 
 
 def _together(rank: Rank, device: "torch.device") -> AbstractContextManager[None]:

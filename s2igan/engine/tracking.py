@@ -50,17 +50,20 @@ class Tracker:
 
 
 class MlflowTracker(Tracker):
-    """Logs into one MLflow run; gives up after a few failures in a row.
+    """Logs into the run of one stage; gives up after a few failures in a row.
 
     Args:
         client: an ``MlflowClient``.
         run_id: the run to log into.
+        parent_id: the run of the whole execution.
     """
 
-    def __init__(self, client: Any, run_id: str) -> None:
+    def __init__(self, client: Any, run_id: str, parent_id: str) -> None:
         self.run_id = run_id
+        self._parent_id = parent_id
         self._client = client
         self._failures = 0
+        self._monitor: Any = None
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Log several values at one step, in one request."""
@@ -91,11 +94,29 @@ class MlflowTracker(Tracker):
         params = [Param(key, _text(value)) for key, value in values.items()]
         self._try(lambda: self._client.log_batch(self.run_id, params=params))
 
+    def watch_machine(self) -> None:
+        """Log load and memory of the machine from now on."""
+        self._try(self._start_monitor)
+
+    def _start_monitor(self) -> None:
+        from mlflow.system_metrics import system_metrics_monitor
+
+        untyped: Any = system_metrics_monitor
+        self._monitor = untyped.SystemMetricsMonitor(self.run_id, tracking_uri=tracking_uri())
+        self._monitor.start()
+
+    def finish(self, status: str) -> None:
+        """End this run and, until another stage begins, that of the whole execution."""
+        if self._monitor is not None:
+            self._try(self._monitor.finish)
+        for run_id in (self.run_id, self._parent_id):
+            self._try(partial(self._client.set_terminated, run_id, status))
+
     def _try(self, action: Callable[[], object]) -> None:
         if self._failures >= _MAX_FAILURES:
             return
         try:
-            with _quiet_warnings():
+            with warnings.catch_warnings(action="ignore"):
                 action()
             self._failures = 0
         except Exception as error:
@@ -173,34 +194,9 @@ def open_tracker(
         tracker.finish(status)
 
 
-class _StageTracker(MlflowTracker):
-    """The run of one stage, under the run of the whole execution."""
-
-    def __init__(self, client: Any, run_id: str, parent_id: str) -> None:
-        super().__init__(client, run_id)
-        self._parent_id = parent_id
-        self._monitor: Any = None
-
-    def watch_machine(self) -> None:
-        self._try(self._start_monitor)
-
-    def _start_monitor(self) -> None:
-        from mlflow.system_metrics import system_metrics_monitor
-
-        untyped: Any = system_metrics_monitor
-        self._monitor = untyped.SystemMetricsMonitor(self.run_id, tracking_uri=tracking_uri())
-        self._monitor.start()
-
-    def finish(self, status: str) -> None:
-        if self._monitor is not None:
-            self._try(self._monitor.finish)
-        for run_id in (self.run_id, self._parent_id):
-            self._try(partial(self._client.set_terminated, run_id, status))
-
-
-def _start(identity: RunIdentity) -> _StageTracker | None:
+def _start(identity: RunIdentity) -> MlflowTracker | None:
     try:
-        with _quiet_warnings():
+        with warnings.catch_warnings(action="ignore"):
             return _connect(identity)
     except ModuleNotFoundError as error:
         warn(f"not tracked, {error.name} is not installed")
@@ -209,7 +205,7 @@ def _start(identity: RunIdentity) -> _StageTracker | None:
     return None
 
 
-def _connect(identity: RunIdentity) -> _StageTracker:
+def _connect(identity: RunIdentity) -> MlflowTracker:
     path = state_folder() / "runs" / f"{_slug(identity.variant)}.json"
     with _locked():
         client, experiment = _client_and_experiment()
@@ -226,7 +222,7 @@ def _connect(identity: RunIdentity) -> _StageTracker:
         )
         ids[identity.stage] = run.info.run_id
         _write_ids(path, ids)
-    return _StageTracker(client, run.info.run_id, ids["pipeline"])
+    return MlflowTracker(client, run.info.run_id, ids["pipeline"])
 
 
 def open_experiment() -> tuple[Any, str]:
@@ -331,10 +327,3 @@ def _git(*arguments: str) -> str:
     except OSError:
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
-
-
-@contextmanager
-def _quiet_warnings() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

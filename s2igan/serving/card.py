@@ -57,6 +57,11 @@ def _broken(path: Path, got: str, expected: str) -> UserError:
     )
 
 
+def is_minibirds(card: Mapping[str, Any]) -> bool:
+    """Tell whether a model draws the birds of MiniBirds."""
+    return bool(card.get("corpus", {}).get("kind") == "minibirds")
+
+
 def own_voice(card: Mapping[str, Any], text: str) -> Line:
     """Return ``text`` as the voice of the corpus would say it: its first, at mid rate and pitch."""
     tts = card.get("tts", {})

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from s2igan.engine.tracking import metric_name
 from s2igan.errors import UserError
-from s2igan.serving.figures import HEADLINES, number
+from s2igan.serving.figures import HEADLINES, figure_at, number
 
 METRIC = "generation/consistency/all_pairs/mAP"
 """Real pictures found by drawn ones, mean average precision over all pairs."""
@@ -35,10 +35,7 @@ class Standing:
     @classmethod
     def of_card(cls, card: Mapping[str, Any], metric: str) -> Self | None:
         """Take it from a card; None if the card has no such figure."""
-        figure: Any = card.get("figures", {})
-        for key in metric.split("/"):
-            figure = figure.get(key) if isinstance(figure, Mapping) else None
-        if not isinstance(figure, Mapping) or "value" not in figure:
+        if (figure := figure_at(card, metric)) is None:
             return None
         corpus = card.get("corpus", {})
         kind, edition = (str(corpus.get(key, "unknown")) for key in ("kind", "edition"))

@@ -221,9 +221,14 @@ def _run_speak(arguments: argparse.Namespace) -> str:
 
 
 def _run_info(arguments: argparse.Namespace) -> str:
-    from s2igan.serving.describe import describe
+    from s2igan.serving.card import read_card
+    from s2igan.serving.locate import find_model
+    from s2igan.serving.model_card import summary
+    from s2igan.serving.networks import load_networks
 
-    return describe(arguments.model)
+    folder = find_model(arguments.model)
+    size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    return summary(read_card(folder), load_networks(folder), str(folder), size)
 
 
 def _run_export(arguments: argparse.Namespace) -> str:

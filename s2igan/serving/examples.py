@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from s2igan.errors import UserError
+from s2igan.serving.card import is_minibirds
 from s2igan.serving.voices import speak_text
 from s2igan.speech.audio import encode_flac, to_pcm
 
@@ -46,7 +46,8 @@ def find_examples(model: Path, card: Mapping[str, Any], *, can_speak: bool) -> l
     """
     if (model / FILE).is_file():
         return _clips(model)
-    return [Example(text, None) for text in _SENTENCES] if can_speak and _of_birds(card) else []
+    told = can_speak and is_minibirds(card)
+    return [Example(text, None) for text in _SENTENCES] if told else []
 
 
 def write_examples(folder: Path, model: Path, card: Mapping[str, Any], *, can_speak: bool) -> None:
@@ -73,18 +74,9 @@ def write_examples(folder: Path, model: Path, card: Mapping[str, Any], *, can_sp
         (folder / FILE).write_text(listed, encoding="utf-8")
 
 
-def voice_is_installed() -> bool:
-    """Tell whether sentences can be spoken here."""
-    return find_spec("espeakng_loader") is not None
-
-
 def _spoken(text: str, card: Mapping[str, Any]) -> bytes:
     recording = speak_text(text, card)
     return encode_flac(to_pcm(recording.samples), recording.rate_hz)
-
-
-def _of_birds(card: Mapping[str, Any]) -> bool:
-    return bool(card.get("corpus", {}).get("kind") == "minibirds")
 
 
 def _clips(model: Path) -> list[Example]:

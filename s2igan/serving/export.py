@@ -12,7 +12,7 @@ from s2igan.engine.weights import write_weights
 from s2igan.errors import UserError
 from s2igan.serving.card import CARD
 from s2igan.serving.examples import FILE as EXAMPLES
-from s2igan.serving.examples import listed_clips, voice_is_installed, write_examples
+from s2igan.serving.examples import listed_clips, write_examples
 from s2igan.serving.gallery import FILE as GALLERY
 from s2igan.serving.gallery import write_gallery
 from s2igan.serving.model_card import README, model_card
@@ -24,6 +24,7 @@ from s2igan.serving.networks import (
     GENERATOR_WEIGHTS,
     load_networks,
 )
+from s2igan.serving.voices import voice_is_installed
 
 _REAL_PICTURES = 192
 """Laid beside drawn ones by the page; as many of 64 px take 2.5 MB."""

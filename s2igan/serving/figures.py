@@ -32,13 +32,18 @@ class Figure(NamedTuple):
     protocol: tuple[str, ...]
 
 
+def figure_at(card: Mapping[str, Any], path: str) -> Mapping[str, Any] | None:
+    """Return the figure that stands at ``path`` in a card's ``figures``; None if none does."""
+    figure: Any = card.get("figures", {})
+    for key in path.split("/"):
+        figure = figure.get(key) if isinstance(figure, Mapping) else None
+    return figure if isinstance(figure, Mapping) and "value" in figure else None
+
+
 def headlines(card: Mapping[str, Any]) -> Iterator[Figure]:
     """Yield the figures of :data:`HEADLINES` that a card holds."""
     for path, name in HEADLINES:
-        figure: Any = card.get("figures", {})
-        for key in path.split("/"):
-            figure = figure.get(key) if isinstance(figure, Mapping) else None
-        if isinstance(figure, Mapping) and "value" in figure:
+        if figure := figure_at(card, path):
             interval = (figure["low"], figure["high"]) if "low" in figure else None
             yield Figure(
                 KINDS[path.partition("/")[0]],

@@ -48,8 +48,7 @@ def fetch_address(address: str) -> Path:
     store = tracking_uri()
     try:
         _check_database(store)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             return _fetched(address, store, MlflowClient(store, store))
     except Exception as error:  # MLflow, its databases and their drivers share no base class
         if isinstance(error, UserError) or disk_is_full(error):

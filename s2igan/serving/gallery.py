@@ -71,9 +71,6 @@ class PackedSquares:
         self._rows = rows
         self._side = int(self._pixels.shapes[rows].min())
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
     def __getitem__(self, index: int) -> Picture:
         square: Picture = self._pixels.crops([self._rows[index]], self._side, None)[0]
         return square
@@ -113,8 +110,8 @@ def find_gallery(folder: Path) -> Gallery | str:
     return Gallery(PackedSquares(features, rows), np.array(views[rows, 0], np.float32))
 
 
-def write_gallery(folder: Path, model: Path, *, side: int, count: int, seed: int = 0) -> bool:
-    """Write a few real pictures beside an exported model, spread over the whole corpus by seed.
+def write_gallery(folder: Path, model: Path, *, side: int, count: int) -> None:
+    """Write a few real pictures beside an exported model, if it has any, from all over the corpus.
 
     The same pictures give the same bytes.
 
@@ -123,15 +120,11 @@ def write_gallery(folder: Path, model: Path, *, side: int, count: int, seed: int
         model: what is exported; see :func:`find_gallery`.
         side: of the pictures, px.
         count: most pictures to write.
-        seed: chooses them.
-
-    Returns:
-        Whether there were pictures to write.
     """
     gallery = find_gallery(model)
     if isinstance(gallery, str):
-        return False
-    chosen = _spread(len(gallery.embeddings), count, seed)
+        return
+    chosen = _spread(len(gallery.embeddings), count)
     pictures = np.stack([_resized(gallery.pictures[index], side) for index in chosen])
     write_weights(
         folder / FILE,
@@ -140,7 +133,6 @@ def write_gallery(folder: Path, model: Path, *, side: int, count: int, seed: int
             "embeddings": torch.from_numpy(gallery.embeddings[chosen]).half(),
         },
     )
-    return True
 
 
 def _described(corpus: Path) -> npt.NDArray[np.integer]:
@@ -152,10 +144,10 @@ def _described(corpus: Path) -> npt.NDArray[np.integer]:
     return np.flatnonzero(split.isin(["train", "val", "test"]))
 
 
-def _spread(total: int, count: int, seed: int) -> Sequence[int]:
+def _spread(total: int, count: int) -> Sequence[int]:
     # A corpus lists its pictures class by class: one out of each of equally long stretches.
     edges = np.linspace(0, total, min(count, total) + 1).astype(int)
-    rng = numpy_generator(seed)
+    rng = numpy_generator(0)
     return [int(rng.integers(low, high)) for low, high in pairwise(edges)]
 
 

@@ -63,6 +63,7 @@ def log_model(exported: Path, example: Example, scratch: Path) -> str:
         The address of the logged model.
     """
     import mlflow
+    import pandas as pd
 
     request = {"recording": [base64.b64encode(example.file).decode()]}
     info = mlflow.pyfunc.log_model(
@@ -71,7 +72,7 @@ def log_model(exported: Path, example: Example, scratch: Path) -> str:
         artifacts={"model": str(exported)},
         code_paths=[str(_copied_code(scratch / "code"))],
         signature=_signature(),
-        input_example=_frame(request),
+        input_example=pd.DataFrame(request),
         pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in _NEEDS],
     )
     return str(info.model_uri)
@@ -86,12 +87,6 @@ def _copied_code(folder: Path) -> Path:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / path, folder / path)
     return folder / _PACKAGE.name
-
-
-def _frame(request: dict[str, list[str]]) -> Any:
-    import pandas as pd
-
-    return pd.DataFrame(request)
 
 
 def _signature() -> Any:

@@ -12,6 +12,7 @@ import torch
 
 from s2igan.engine.device import choose_device
 from s2igan.engine.pictures import Picture
+from s2igan.engine.threads import one_thread
 from s2igan.errors import UserError
 from s2igan.rdg.draw import draw, noise_vectors
 from s2igan.serving.card import own_recordings, read_card
@@ -19,7 +20,6 @@ from s2igan.serving.hearing import Hearing
 from s2igan.serving.limits import LARGEST_SEED, LEAST_TRUNCATION, MOST_PICTURES
 from s2igan.serving.networks import Networks, load_networks
 from s2igan.serving.recording import Recording
-from s2igan.serving.threads import one_thread
 from s2igan.speech.audio import Samples
 
 Floats = npt.NDArray[np.float32]

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from s2igan.serving.card import is_minibirds
 from s2igan.serving.figures import Figure, headlines, number
 from s2igan.serving.networks import Networks
 
@@ -87,11 +88,6 @@ def _training(card: Card) -> list[str]:
             f"the generator for {rdg['steps']:,} steps of {rdg['batch_size']} pictures."
         )
     return paragraphs
-
-
-def is_minibirds(card: Card) -> bool:
-    """Tell whether a model draws the birds of MiniBirds."""
-    return bool(card.get("corpus", {}).get("kind") == "minibirds")
 
 
 def _voice(tts: Mapping[str, Any]) -> str:

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from s2igan.engine.threads import one_thread
 from s2igan.errors import UserError
 from s2igan.rdg.generator import Generator
 from s2igan.sen.build import build_encoder
 from s2igan.sen.encoder import DescriptionEncoder
-from s2igan.serving.threads import one_thread
 from s2igan.speech.mel import LogMel
 
 GENERATOR, GENERATOR_WEIGHTS = "rdg.json", "generator.safetensors"

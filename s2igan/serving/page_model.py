@@ -7,11 +7,13 @@ from typing import Any
 
 import gradio as gr
 
-from s2igan.serving.examples import find_examples, voice_is_installed
+from s2igan.serving.card import is_minibirds
+from s2igan.serving.examples import find_examples
 from s2igan.serving.gallery import find_gallery
 from s2igan.serving.page import build_page
 from s2igan.serving.page_layout import Words
 from s2igan.serving.page_utterance import Model
+from s2igan.serving.voices import voice_is_installed
 
 _ABOUT = "Describe a picture aloud. It is drawn from the sound alone, with no text in between."
 _ABOUT_BIRDS = (
@@ -31,11 +33,10 @@ def make_page(model: Model, folder: Path, device: str) -> gr.Blocks:
     Raises:
         UserError: if the real pictures or the examples are broken.
     """
-    birds = model.card.get("corpus", {}).get("kind") == "minibirds"
     can_speak = voice_is_installed()
     gallery = find_gallery(folder)
     words = Words(
-        about=_ABOUT_BIRDS if birds else _ABOUT,
+        about=_ABOUT_BIRDS if is_minibirds(model.card) else _ABOUT,
         footer=_footer(model.card, model.image_size, device),
         no_gallery=gallery if isinstance(gallery, str) else None,
         can_speak=can_speak,

@@ -1,16 +1,14 @@
 """The panels of the page as HTML: every picture with its words, nothing fetched from anywhere."""
 
 import base64
-import io
 from collections.abc import Sequence
 from html import escape
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-from s2igan.engine.pictures import Picture
+from s2igan.engine.pictures import Picture, encode_png
 from s2igan.serving.colour_words import ColourWord, with_colour
 
 # From silence to the loudest, dark to light, even in lightness: RGB.
@@ -142,9 +140,7 @@ def mel_picture(log_mel: npt.NDArray[np.float32]) -> Picture:
 
 def picture_address(picture: Picture) -> str:
     """Return a picture, ``(H, W, 3)`` uint8, as a ``data:`` address that holds its PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return f"data:image/png;base64,{base64.b64encode(encode_png(picture)).decode()}"
 
 
 def _places(count: int) -> list[str]:

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import io
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,8 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel
-from PIL import Image
 
-from s2igan.engine.pictures import Picture, tile
+from s2igan.engine.pictures import encode_png, tile
 from s2igan.errors import UserError
 from s2igan.serving.limits import LARGEST_SEED, LEAST_TRUNCATION, MOST_PICTURES
 from s2igan.serving.model import SpeechToImage
@@ -66,7 +64,8 @@ class SpokenPictures(PythonModel):
             seed=int(asked["seed"]),
             truncation=float(asked["truncation"]) or None,
         )
-        return [{"png": _png(tile(row, columns=len(row)))} for row in pictures]
+        files = [encode_png(tile(row, columns=len(row))) for row in pictures]
+        return [{"png": base64.b64encode(file).decode()} for file in files]
 
 
 def _check(asked: dict[str, Any]) -> None:
@@ -80,12 +79,6 @@ def _check(asked: dict[str, Any]) -> None:
             got=asked["truncation"],
             expected=f"at least {LEAST_TRUNCATION}, or 0 for none",
         )
-
-
-def _png(sheet: Picture) -> str:
-    file = io.BytesIO()
-    Image.fromarray(sheet).save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()
 
 
 def _recording(row: dict[Any, Any], name: str) -> Recording:

@@ -32,11 +32,6 @@ class Recording:
     samples: Samples
     rate_hz: int
 
-    @property
-    def seconds(self) -> float:
-        """How long it lasts."""
-        return len(self.samples) / self.rate_hz
-
 
 def read_recording(path: Path, name: str | None = None) -> Recording:
     """Read a recording of any rate, mono or stereo; a long one is refused from its header.

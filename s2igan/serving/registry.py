@@ -92,8 +92,7 @@ def _mlflow() -> Iterator[tuple[Any, str]]:
         raise UserError("package mlflow", got="none", fix="install `s2igan[pipeline]`") from error
     before = logging.getLogger("mlflow").level
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             yield _opened()
     except MlflowException as error:
         raise _unreached(error) from error

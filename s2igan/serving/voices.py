@@ -12,6 +12,15 @@ from s2igan.speech.audio import from_pcm
 from s2igan.speech.espeak import say
 
 
+def voice_is_installed() -> bool:
+    """Tell whether texts can be spoken here."""
+    try:
+        import espeakng_loader  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
 def speak_text(text: str, card: Mapping[str, Any]) -> Recording:
     """Speak a text as the corpus of a model would.
 
@@ -25,7 +34,13 @@ def speak_text(text: str, card: Mapping[str, Any]) -> Recording:
     name = f"text {text[:40]!r}"
     if not text.strip() or len(text) > LONGEST_TEXT:
         raise UserError(name, got=f"{len(text)} characters", expected=f"1 to {LONGEST_TEXT}")
-    _check_voice_is_installed()
+    if not voice_is_installed():
+        raise UserError(
+            "--text",
+            got="no package espeakng-loader",
+            expected="the voice that it carries",
+            fix="install `s2igan[voice]`",
+        )
     ((pcm, rate_hz),) = say([own_voice(card, text)], [name])
     return check_recording(from_pcm(pcm), rate_hz, name)
 
@@ -62,15 +77,3 @@ def listen(seconds: float, rate_hz: int) -> Recording:
             fix="record a file and name it",
         ) from error
     return check_recording(samples, rate_hz, "of the microphone")
-
-
-def _check_voice_is_installed() -> None:
-    try:
-        import espeakng_loader  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            "--text",
-            got="no package espeakng-loader",
-            expected="the voice that it carries",
-            fix="install `s2igan[voice]`",
-        ) from error

@@ -1,8 +1,6 @@
 """What stands in the way of a remote, in the words of the one who can clear it."""
 
-import errno
-from collections.abc import Iterator
-
+from s2igan.engine.shortage import causes, disk_is_full
 from s2igan.errors import UserError
 
 AGAIN = "run the same command again, it goes on with what is missing"
@@ -20,7 +18,7 @@ def remote_trouble(address: str, error: BaseException, *, transferred: bool) -> 
         error: what DVC, or the library beneath it, raised.
         transferred: whether the remote had answered before.
     """
-    chain = list(_chain(error))
+    chain = list(causes(error))
     code = next(filter(None, map(_answer_code, chain)), None)
     got, fix = _answered(address, code, error) if code else _unanswered(chain, transferred)
     return UserError(f"remote {address!r}", got=got, fix=fix)
@@ -47,7 +45,7 @@ def _unanswered(chain: list[BaseException], transferred: bool) -> tuple[str, str
     error = chain[0]
     if any(type(link).__name__.endswith("CredentialsError") for link in chain):
         return "no credentials", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
-    if any(isinstance(link, OSError) and link.errno == errno.ENOSPC for link in chain):
+    if disk_is_full(error):
         return "a full disk here", f"make room, then {AGAIN}"
     if any(_is_connection(link) for link in chain):
         if transferred:
@@ -74,12 +72,6 @@ def _answer_code(error: BaseException) -> str | None:
     """Return the code in a server's answer, as botocore keeps it."""
     response = getattr(error, "response", None)
     return str(response["Error"].get("Code")) if isinstance(response, dict) else None
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def one_line(error: BaseException) -> str:

@@ -1,7 +1,6 @@
 """The speech half of the stage ``features``: log-mel frames and the characters of the text."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -11,8 +10,9 @@ import torch
 
 from s2igan.engine.arrays import RaggedWriter
 from s2igan.engine.distributed import exhaust, is_first, rank, shared_to_first, world
-from s2igan.engine.progress import Bar, bar
+from s2igan.engine.progress import bar
 from s2igan.engine.tables import read_table, write_json
+from s2igan.engine.threads import one_thread
 from s2igan.engine.workers import parallel_map
 from s2igan.errors import UserError
 from s2igan.speech.config import MelConfig
@@ -47,23 +47,15 @@ def write_mel(config: MelConfig, *, corpus: Path, speech: Path, out: Path, worke
             fix="run `dvc repro`",
         )
     _, rate_hz = shards[0]
-    parameters = MelParameters(
-        sample_rate_hz=rate_hz,
-        bands=config.bands,
-        window=config.window,
-        window_ms=config.window_ms,
-        hop_ms=config.hop_ms,
-        log_floor=config.log_floor,
-        normalise=config.normalise,
-    )
-    LogMel(**parameters)  # a window or band that is too narrow is told before any work
+    # A window or band that is too narrow is told before any work.
+    parameters = LogMel(sample_rate_hz=rate_hz, **config.model_dump()).parameters
     work = partial(_shard_frames, parameters, speech)
     own = range(rank(), shards.shards, world())
     framed = shared_to_first(parallel_map(work, own, workers), shards.shards)
     if not is_first():
         exhaust(framed)
         return
-    progress: Bar[None] = bar(len(shards), "log-mel", unit="utterances")
+    progress = bar(len(shards), "log-mel", unit="utterances")
     with progress, RaggedWriter(out, "mel", np.float16, (config.bands,)) as mel:
         for utterances in framed:
             for frames in utterances:
@@ -76,7 +68,7 @@ def write_mel(config: MelConfig, *, corpus: Path, speech: Path, out: Path, worke
 def _shard_frames(
     parameters: MelParameters, speech: Path, shard: int
 ) -> list[npt.NDArray[np.float16]]:
-    with _one_thread():
+    with one_thread():  # the workers share the cores already
         return list(_frames(LogMel(**parameters), SpeechShards(speech), shard))
 
 
@@ -95,17 +87,6 @@ def _frames(front: LogMel, shards: SpeechShards, shard: int) -> Iterator[npt.NDA
                 fix="record it again or take the description out of the corpus",
             )
         yield front(samples).to(torch.float16).numpy()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    # Sums over several threads may round differently, and the workers share the cores already.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _write_characters(out: Path, texts: Iterable[str | None]) -> None:

@@ -18,8 +18,8 @@ from s2igan.speech.shards import Spoken, write_shard
 
 
 @contextmanager
-def finished_shards(folder: Path) -> Iterator["FinishedShards"]:
-    """Yield the shards kept in ``folder``, and delete them once the block succeeds.
+def kept_in(folder: Path) -> Iterator[None]:
+    """Let the block keep shards in ``folder``, and delete them once it succeeds.
 
     The first of several processes locks and deletes; all of them may keep shards, each its own.
 
@@ -28,32 +28,23 @@ def finished_shards(folder: Path) -> Iterator["FinishedShards"]:
     """
     with open_store(folder, readonly=not is_first()) as store:
         folder.mkdir(parents=True, exist_ok=True)
-        yield FinishedShards(folder)
+        yield
         store.clear()
 
 
-class FinishedShards:
-    """A folder of whole shards.
+def kept_path(folder: Path, shard: int, texts: Iterable[str]) -> Path:
+    """Return where the shard of these ``texts`` is kept in ``folder``, or would be."""
+    digest = hashlib.sha256("\n".join(texts).encode()).hexdigest()
+    return folder / f"{shard:05d}-{digest[:32]}.parquet"
 
-    Args:
-        folder: an existing folder that no other stage uses.
-    """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def path(self, shard: int, texts: Iterable[str]) -> Path:
-        """Return where the shard of these ``texts`` is kept, or would be."""
-        digest = hashlib.sha256("\n".join(texts).encode()).hexdigest()
-        return self._folder / f"{shard:05d}-{digest[:32]}.parquet"
-
-    def keep(self, path: Path, spoken: Iterable[Spoken], rate_hz: int) -> None:
-        """Write a shard to ``path``, all or nothing."""
-        partial = path.with_suffix(".partial")
-        write_shard(partial, spoken, rate_hz)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.rename(path)
+def keep(path: Path, spoken: Iterable[Spoken], rate_hz: int) -> None:
+    """Write a shard to ``path``, all or nothing."""
+    partial = path.with_suffix(".partial")
+    write_shard(partial, spoken, rate_hz)
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.rename(path)
 
 
 def place(path: Path, target: Path) -> None:

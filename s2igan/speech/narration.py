@@ -8,15 +8,15 @@ import numpy as np
 import torch
 
 from s2igan.engine.checkpoint import checkpoint_key
-from s2igan.engine.closure import import_closure
+from s2igan.engine.closure import own_sources
 from s2igan.engine.distributed import first_folder, is_first, rank, shared, world
-from s2igan.engine.progress import Bar, bar
+from s2igan.engine.progress import bar
 from s2igan.engine.seeding import torch_generator
 from s2igan.errors import UserError
 from s2igan.speech.audio import Samples, resample, to_pcm
 from s2igan.speech.config import TtsConfig
 from s2igan.speech.descriptions import Description, Descriptions
-from s2igan.speech.finished import FinishedShards, finished_shards, place
+from s2igan.speech.finished import keep, kept_in, kept_path, place
 from s2igan.speech.narrator import Failed
 from s2igan.speech.normalisation import speakable
 from s2igan.speech.shards import Spoken, check_shards, shard_path
@@ -64,8 +64,8 @@ def narrate_corpus(
     _check(descriptions)
     narrator = load_narrator(config.tacotron2, weights, device)
     folder = kept / f"speech-{_key(config, weights)}"
-    with finished_shards(folder) as finished, first_folder(out) as partial_out:
-        paths = _finish(config, descriptions, narrator, finished)
+    with kept_in(folder), first_folder(out) as partial_out:
+        paths = _finish(config, descriptions, narrator, folder)
         if not is_first():
             return
         for shard, path in enumerate(paths):
@@ -118,13 +118,11 @@ def _texts(job: Sequence[Description]) -> list[str]:
 
 
 def _key(config: TtsConfig, weights: Path) -> str:
-    root = Path(__file__).parents[2]
-    sources = [root / path for path in import_closure(__name__, root)]
-    return checkpoint_key(config.model_dump_json(), [weights / LISTED], sources)
+    return checkpoint_key(config.model_dump_json(), [weights / LISTED], own_sources(__name__))
 
 
 def _finish(
-    config: TtsConfig, descriptions: Descriptions, speak: Speak, finished: FinishedShards
+    config: TtsConfig, descriptions: Descriptions, speak: Speak, folder: Path
 ) -> list[Path]:
     """Make every shard that is not finished yet, and return where all of them are.
 
@@ -134,7 +132,7 @@ def _finish(
     def made(shard: int) -> tuple[Path, int, list[str]]:
         job = descriptions.shard(shard)
         texts = _texts(job)
-        path = finished.path(shard, texts)
+        path = kept_path(folder, shard, texts)
         if path.is_file():
             return path, len(job), []
         heard = narrate_shard(
@@ -142,13 +140,13 @@ def _finish(
         )
         failed = _failures(job, heard)
         if not failed:
-            finished.keep(path, _spoken(config, job, heard), config.sample_rate_hz)
+            keep(path, _spoken(config, job, heard), config.sample_rate_hz)
         return path, len(job), failed
 
     paths: list[Path] = []
     failures: list[str] = []
     own = range(rank(), descriptions.shards, world())
-    progress: Bar[None] = bar(len(descriptions), "speak", unit="utterances")
+    progress = bar(len(descriptions), "speak", unit="utterances")
     with progress:
         for path, count, failed in shared(map(made, own), descriptions.shards):
             paths.append(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s2igan.engine.folders import fresh_folder
-from s2igan.engine.progress import Bar, bar
+from s2igan.engine.progress import bar
 from s2igan.engine.workers import parallel_map
 from s2igan.speech.audio import from_pcm, resample, to_pcm
 from s2igan.speech.config import TtsConfig
@@ -27,7 +27,7 @@ def speak_corpus(
     out: Path,
     device: "torch.device",
     workers: int,
-    kept: Path | None = None,
+    kept: Path,
 ) -> None:
     """Write the audio of every description of ``corpus`` into the folder ``out``.
 
@@ -42,7 +42,7 @@ def speak_corpus(
         device: where the engine ``tacotron2`` computes.
         workers: shards that the other engines make at the same time.
         kept: folder under which the engine ``tacotron2`` keeps finished shards for the run after a
-            killed one; beside ``out`` by default.
+            killed one.
 
     Raises:
         UserError: if a description lacks what the engine needs, weights are missing, a recording
@@ -53,7 +53,6 @@ def speak_corpus(
         # Loading torch takes seconds, and the workers of the other engines need none of it.
         from s2igan.speech.narration import narrate_corpus
 
-        kept = kept or out.with_name(f".{out.name}.finished")
         narrate_corpus(config, descriptions, weights=weights, out=out, device=device, kept=kept)
     else:
         _in_processes(config, descriptions, out, workers)
@@ -63,7 +62,7 @@ def _in_processes(config: TtsConfig, descriptions: Descriptions, out: Path, work
     with fresh_folder(out) as partial_out:
         work = partial(_write, config, partial_out)
         jobs = (descriptions.shard(shard) for shard in range(descriptions.shards))
-        progress: Bar[None] = bar(len(descriptions), "speak", unit="utterances")
+        progress = bar(len(descriptions), "speak", unit="utterances")
         with progress:
             for spoken in parallel_map(work, jobs, workers):
                 progress.update(spoken)

@@ -9,6 +9,7 @@ attribute. They are trained with batch normalisation and shipped with it folded 
 """
 
 from collections.abc import Callable
+from functools import partial
 from itertools import accumulate
 
 import torch
@@ -83,17 +84,7 @@ class CompactNetwork(nn.Module):
 
     def __init__(self, normalise: bool = False) -> None:
         super().__init__()
-
-        def unit(channels: int, filters: int, kernel: int = 3, stride: int = 1) -> ConvUnit:
-            return ConvUnit(
-                channels,
-                filters,
-                kernel=kernel,
-                stride=stride,
-                activation=F.silu,
-                normalise=normalise,
-            )
-
+        unit = partial(ConvUnit, activation=F.silu, normalise=normalise)
         self.stem = unit(3, 64, kernel=8, stride=4)
         self.same1 = unit(64, 64)
         self.down = unit(64, 128, kernel=4, stride=2)
@@ -123,17 +114,7 @@ class ReaderNetwork(nn.Module):
 
     def __init__(self, normalise: bool = False) -> None:
         super().__init__()
-
-        def unit(channels: int, filters: int, kernel: int = 3, stride: int = 1) -> ConvUnit:
-            return ConvUnit(
-                channels,
-                filters,
-                kernel=kernel,
-                stride=stride,
-                activation=F.relu,
-                normalise=normalise,
-            )
-
+        unit = partial(ConvUnit, activation=F.relu, normalise=normalise)
         self.stem = unit(3, 32, kernel=6, stride=2)
         self.fine = unit(32, 48)
         width = 48

@@ -5,20 +5,18 @@ so a reader meets no other filter, sharpness or compression later than it was tr
 """
 
 import hashlib
-import io
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from s2igan.corpora.attributes import ATTRIBUTES, VALUES
-from s2igan.corpora.minibirds.painter import draw
+from s2igan.corpora.minibirds.painter import draw, encode
 from s2igan.engine.arrays import ArrayWriter, open_array
 from s2igan.engine.checkpoint import checkpoint_key
-from s2igan.engine.closure import import_closure
+from s2igan.engine.closure import own_sources
 from s2igan.engine.pictures import Picture, decode_picture
 from s2igan.engine.progress import bar
 from s2igan.engine.seeding import numpy_generator
@@ -44,9 +42,7 @@ def draw_labelled(labels: Labels, rng: np.random.Generator) -> Picture:
         attribute: VALUES[attribute][int(value)]
         for attribute, value in zip(ATTRIBUTES, labels, strict=True)
     }
-    file = io.BytesIO()
-    Image.fromarray(draw(attributes, rng)).save(file, format="JPEG", quality=95, subsampling=0)
-    return resize_shorter_side(decode_picture(file.getvalue(), "drawing"), SIDE)
+    return resize_shorter_side(decode_picture(encode(draw(attributes, rng)), "drawing"), SIDE)
 
 
 def draw_all(labels: Labels, seed: int, workers: int) -> Iterator[Picture]:
@@ -80,6 +76,5 @@ def cached_drawings(
 
 
 def _key(labels: Labels, seed: int) -> str:
-    root = Path(__file__).parents[2]
-    sources = [root / path for path in import_closure(__name__, root)]
-    return checkpoint_key(f"{seed} {hashlib.sha256(labels.tobytes()).hexdigest()}", [], sources)
+    drawn = f"{seed} {hashlib.sha256(labels.tobytes()).hexdigest()}"
+    return checkpoint_key(drawn, [], own_sources(__name__))

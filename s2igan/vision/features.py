@@ -21,7 +21,7 @@ from s2igan.engine.arrays import ArrayWriter
 from s2igan.engine.device import Precision, autocast
 from s2igan.engine.distributed import exhaust, is_first, rank, shared_to_first, world
 from s2igan.engine.pictures import Picture
-from s2igan.engine.progress import Bar, bar
+from s2igan.engine.progress import bar
 from s2igan.engine.tables import write_json
 from s2igan.engine.weights import write_weights
 from s2igan.engine.workers import parallel_map
@@ -84,7 +84,7 @@ def write_vision(
         exhaust(seen)
         return
     row_shape = (config.views, sum(backbone.dimension for backbone in backbones))
-    progress: Bar[None] = bar(len(train), "look", unit="pictures")
+    progress = bar(len(train), "look", unit="pictures")
     with (
         progress,
         PixelWriter(out) as pixels,

@@ -33,12 +33,8 @@ class JoinedBackbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return ``(N, D)`` features of ``(N, 3, H, W)`` pictures in [0, 1], differentiably."""
-        return (join_features(self.backbones, images) - self.mean) / self.std
-
-
-def join_features(backbones: nn.ModuleList, images: Tensor) -> Tensor:
-    """Concatenate the raw features of several backbones, ``(N, D)`` float32."""
-    return torch.cat([backbone(images).features.float() for backbone in backbones], dim=1)
+        raw = torch.cat([seen(images).features.float() for seen in self.backbones], dim=1)
+        return (raw - self.mean) / self.std
 
 
 def load_joined(features: Path, weights: Path) -> JoinedBackbone:

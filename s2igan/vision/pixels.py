@@ -6,7 +6,6 @@ On disk: ``pixels.npy`` and ``pixels.offsets.npy``, uint8, every picture flatten
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -37,13 +36,8 @@ class PixelWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._values.__exit__(kind, error, trace)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._values.__exit__(kind)
         if kind is None:
             write_array(self._shapes_path, np.asarray(self._shapes, np.int32).reshape(-1, 2))
 
@@ -62,6 +56,10 @@ class PackedPixels:
     Args:
         features: the features folder.
 
+    Attributes:
+        values: every picture flattened from HWC, one after the other.
+        shapes: ``(pictures, 2)``, their heights and widths, px.
+
     Raises:
         UserError: if a file is missing.
     """
@@ -69,7 +67,7 @@ class PackedPixels:
     def __init__(self, features: Path) -> None:
         packed = Ragged(features, "pixels")
         # A plain ndarray over the map: slicing an np.memmap costs microseconds per picture.
-        self._values: npt.NDArray[np.uint8] = np.asarray(packed.values)
+        self.values: npt.NDArray[np.uint8] = np.asarray(packed.values)
         self._starts = packed.offsets.tolist()
         self.shapes: npt.NDArray[np.integer] = np.asarray(open_array(features / "shapes.npy"))
         self._sizes = self.shapes.tolist()
@@ -83,7 +81,7 @@ class PackedPixels:
             raise IndexError(f"picture {index} of {len(self)}")
         height, width = self._sizes[index]
         start = self._starts[index]
-        return self._values[start : start + height * width * 3].reshape(height, width, 3)
+        return self.values[start : start + height * width * 3].reshape(height, width, 3)
 
     def crops(
         self,
@@ -137,11 +135,6 @@ class PackedPixels:
             corners = rng.integers(0, leeway, endpoint=True)
             flips = rng.random(len(chosen)) < 0.5
         return Windows(chosen[rows], corners[rows], flips[rows])
-
-    @property
-    def values(self) -> npt.NDArray[np.uint8]:
-        """Every picture flattened from HWC, one after the other."""
-        return self._values
 
     @property
     def starts(self) -> npt.NDArray[np.int64]:

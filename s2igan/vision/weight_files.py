@@ -90,21 +90,17 @@ def load_weights(
     tensors = read_tensors(path)
     own = module.state_dict()
     missing = tuple(name for name in own if name not in tensors)
-    refused = [name for name in missing if not name.startswith(may_lack or ("\0",))]
+    refused = [name for name in missing if not name.startswith(may_lack)]
     refuse_missing(path, refused)
     refuse_strange(path, tensors, {name: value.shape for name, value in own.items()})
     module.load_state_dict(tensors, strict=False)
     return missing
 
 
-def refuse_missing(
-    path: Path, names: Sequence[str], *, expected: str = "every layer", fix: str | None = None
-) -> None:
+def refuse_missing(path: Path, names: Sequence[str], *, expected: str = "every layer") -> None:
     """Raise a UserError that names the layers a file lacks, if there are any."""
     if names:
-        raise UserError(
-            f"weights {path.name!r}", got="no " + ", ".join(names), expected=expected, fix=fix
-        )
+        raise UserError(f"weights {path.name!r}", got="no " + ", ".join(names), expected=expected)
 
 
 def refuse_strange(

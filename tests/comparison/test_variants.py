@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from s2igan.comparison.variants import dotted_values, expand, overridden, read_list
+from s2igan.comparison.variants import expand, overridden, read_list
+from s2igan.engine.showcase import dotted
 from s2igan.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -108,4 +109,4 @@ def test_dotted_keys_reach_into_sections_and_add_none() -> None:
     assert changed == {"a": {"b": {"c": 2}}, "d": [1]}
     assert unknown == ["a.x", "d.e"]
     assert values["a"] == {"b": {"c": 1}}
-    assert dotted_values(values) == {"a.b.c": 1, "d": [1]}
+    assert dict(dotted(values)) == {"a.b.c": 1, "d": [1]}

@@ -80,7 +80,7 @@ def test_what_is_unknown_is_null(tmp_path: Path) -> None:
     assert int(table["swap_of"][3]) == 2
     assert table["mentions"].isna().all()
     assert table["swap_value"].isna().all()
-    assert corpus.has_text
+    assert corpus.descriptions["text"].notna().any()
     assert not corpus.has_attributes
 
 
@@ -88,7 +88,7 @@ def test_a_corpus_without_any_text_says_so(tmp_path: Path) -> None:
     table = descriptions().assign(text=None)
     write_corpus(tmp_path / "c", images(), [b"", b"", b""], table, [b"a", b"b"], info=INFO)
 
-    assert not Corpus(tmp_path / "c").has_text
+    assert Corpus(tmp_path / "c").descriptions["text"].isna().all()
 
 
 def test_a_corpus_without_classes_says_so_and_counts_none(tmp_path: Path) -> None:

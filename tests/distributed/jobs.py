@@ -21,10 +21,10 @@ from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import Ragged, open_array
 from s2igan.engine.checkpoint import CheckpointStore
 from s2igan.engine.distributed import (
-    any_of_them,
     apart,
     averages,
     gathered,
+    on_any,
     own_rows,
     rank,
     shared,
@@ -191,7 +191,7 @@ def helpers() -> dict[str, Any]:
         "averages": {k: float(v) for k, v in averages({"x": torch.tensor(rank() + 1.0)}).items()},
         "spread": linear.weight.detach().clone(),
         "apart": lonely,
-        "told": [any_of_them(rank() == 1), any_of_them(False)],
+        "told": on_any(rank() == 1, False),
         "steps": [found_steps(3, 3), found_steps(0, 30)],
     }
 

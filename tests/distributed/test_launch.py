@@ -143,15 +143,19 @@ def test_the_number_of_processes_is_a_setting_of_the_machine(
 def test_each_process_needs_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     fourth = Rank(3, 4, 3, 4)
     monkeypatch.setattr(device, "usable_gpus", lambda: 2)
+    monkeypatch.setenv("S2IGAN_DEVICE", "auto")
     with pytest.raises(UserError, match="processes on this machine; got 4; expected at most 2"):
-        choose_device("auto", rank=fourth)
+        choose_device(fourth)
+    monkeypatch.setenv("S2IGAN_DEVICE", "cuda:0")
     with pytest.raises(UserError, match="device 'cuda:0'; got 4 processes"):
-        choose_device("cuda:0", rank=fourth)
+        choose_device(fourth)
     monkeypatch.setattr(device, "usable_gpus", lambda: 4)
     monkeypatch.setattr(device, "cuda_problem", lambda _: None)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda _: "a GPU")
     current: list[torch.device] = []
     monkeypatch.setattr("torch.cuda.set_device", current.append)
-    assert str(choose_device("auto", rank=fourth)) == "cuda:3"
+    monkeypatch.setenv("S2IGAN_DEVICE", "auto")
+    assert str(choose_device(fourth)) == "cuda:3"
     assert str(current[-1]) == "cuda:3"
-    assert str(choose_device("cpu", rank=fourth)) == "cpu"
+    monkeypatch.setenv("S2IGAN_DEVICE", "cpu")
+    assert str(choose_device(fourth)) == "cpu"

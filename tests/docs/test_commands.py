@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from s2igan.cli import build_parser
-from s2igan.comparison.variants import dotted_values
 from s2igan.config import Params, combination_problems
+from s2igan.engine.showcase import dotted
 from s2igan.engine.strict_yaml import parse_yaml, read_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -106,7 +106,7 @@ def overrides(line: str) -> list[str]:
 def test_settings_that_are_changed_exist_and_go_together(params: str, line: str) -> None:
     values = read_yaml(ROOT / params)
     assert isinstance(values, dict)
-    known = dotted_values(values)
+    known = dict(dotted(values))
     for change in overrides(line):
         key, _, value = change.partition("=")
         assert key in known

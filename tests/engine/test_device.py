@@ -18,7 +18,8 @@ def test_an_unusable_gpu_is_named_with_its_reason(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", old_driver)
     monkeypatch.setattr(device, "gpu_is_present", lambda: True)
-    assert choose_device("auto") == torch.device("cpu")
+    monkeypatch.setenv("S2IGAN_DEVICE", "auto")
+    assert choose_device() == torch.device("cpu")
     told = capsys.readouterr().err
     assert told == (
         "device: cpu (a GPU is present but unusable: "
@@ -31,7 +32,8 @@ def test_without_a_gpu_there_is_nothing_to_explain(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(device, "gpu_is_present", lambda: False)
-    assert choose_device("auto") == torch.device("cpu")
+    monkeypatch.setenv("S2IGAN_DEVICE", "auto")
+    assert choose_device() == torch.device("cpu")
     assert capsys.readouterr().err == "device: cpu\n"
 
 
@@ -45,8 +47,9 @@ def test_a_gpu_left_aside_is_told(
 
 def test_a_gpu_asked_for_by_name_must_be_usable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", old_driver)
+    monkeypatch.setenv("S2IGAN_DEVICE", "cuda")
     with pytest.raises(UserError, match="device 'cuda'; got CUDA initialization"):
-        choose_device("cuda")
+        choose_device()
 
 
 def test_a_chip_without_kernels_is_unusable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,6 +71,9 @@ def test_precision_is_that_of_the_products() -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no usable CUDA device")
-def test_a_usable_gpu_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
-    assert choose_device("auto").type == "cuda"
+def test_a_usable_gpu_is_taken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("S2IGAN_DEVICE", "auto")
+    assert choose_device().type == "cuda"
     assert capsys.readouterr().err.startswith("device: cuda:0 (")

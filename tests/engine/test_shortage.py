@@ -54,10 +54,9 @@ def end(_: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("fresh", [False, True])
-def test_a_worker_that_is_ended_names_the_number_of_workers(fresh: bool) -> None:
+def test_a_worker_that_is_ended_names_the_number_of_workers() -> None:
     with pytest.raises(UserError) as caught, memory_told("lower sen.batch, now 128"):
-        list(parallel_map(end, range(2), 2, fresh_process=fresh))
+        list(parallel_map(end, range(2), 2))
     assert str(caught.value) == (
         "out of memory; got a worker that ended without a word, mostly for memory; "
         "lower workers (S2IGAN_WORKERS)"

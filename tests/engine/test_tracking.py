@@ -150,7 +150,7 @@ def test_a_tracker_that_fails_warns_and_gives_up_after_three(
             calls.append(1)
             raise ConnectionError("server\ngone")
 
-    tracker = tracking.MlflowTracker(Broken(), "run")
+    tracker = tracking.MlflowTracker(Broken(), "run", "parent")
     for step in range(5):
         tracker.log(step, {"loss": 1.0})
     assert len(calls) == 3

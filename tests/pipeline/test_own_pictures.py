@@ -80,7 +80,7 @@ def river(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_no_text_is_needed_anywhere(river: Path) -> None:
     corpus = Corpus(river / "artifacts" / "corpus")
-    assert not corpus.has_text
+    assert corpus.descriptions["text"].isna().all()
     assert not corpus.has_classes
     assert corpus.info["images"] == {"train": 20, "val": 4, "test": 16}
     assert np.load(river / "artifacts" / "features" / "characters.npy").size == 0

@@ -63,7 +63,7 @@ def test_an_exported_gallery_finds_the_same_and_is_written_alike(
     sources = {"a": artifacts / "rdg", "b": artifacts / "rdg", "of a": tmp_path / "a"}
     for name, source in sources.items():
         (tmp_path / name).mkdir()
-        assert write_gallery(tmp_path / name, source, side=8, count=COUNT)
+        write_gallery(tmp_path / name, source, side=8, count=COUNT)
     first, *others = (tmp_path / name / FILE for name in sources)
     assert all(other.read_bytes() == first.read_bytes() for other in others)
     utterance = np.array([0.8, 0.6], np.float32)
@@ -74,7 +74,7 @@ def test_an_exported_gallery_finds_the_same_and_is_written_alike(
 
 
 def test_a_few_pictures_are_taken_from_all_over_the_corpus(artifacts: Path, tmp_path: Path) -> None:
-    assert write_gallery(tmp_path, artifacts / "rdg", side=8, count=3)
+    write_gallery(tmp_path, artifacts / "rdg", side=8, count=3)
     shades = [found(tmp_path).pictures[index][0, 0, 0] // 8 for index in range(3)]
     assert [shade // 10 for shade in shades] == [0, 1, 2]
 
@@ -85,7 +85,8 @@ def test_an_encoder_of_the_generator_itself_has_no_pictures(
     shutil.rmtree(artifacts / "rdg")
     write_model(artifacts / "rdg", seed=1)
     assert "encoder of its own" in str(find_gallery(artifacts / "rdg"))
-    assert not write_gallery(tmp_path, artifacts / "rdg", side=8, count=3)
+    write_gallery(tmp_path, artifacts / "rdg", side=8, count=3)
+    assert not (tmp_path / FILE).exists()
 
 
 def test_a_lone_model_has_no_pictures(tmp_path: Path) -> None:

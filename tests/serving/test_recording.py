@@ -64,7 +64,7 @@ def test_a_name_may_be_any_that_the_system_has(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"burung-\xff.wav")
     soundfile.write(tmp_path / "a.wav", tone(), RATE)
     (tmp_path / "a.wav").rename(path)
-    assert read_recording(path).seconds == 1
+    assert len(read_recording(path).samples) == RATE
 
 
 def test_a_sentence_in_place_of_a_file_is_told() -> None:
@@ -194,4 +194,4 @@ def test_samples_that_are_no_sound_are_refused(samples: npt.NDArray[np.generic])
 
 def test_noise_is_taken() -> None:
     noise = np.random.default_rng(1).standard_normal(RATE).astype(np.float32) / 10
-    assert check_recording(noise, RATE, "clip").seconds == 1
+    assert len(check_recording(noise, RATE, "clip").samples) == RATE

@@ -51,6 +51,7 @@ def test_frames_are_those_of_the_front_end_and_characters_those_of_the_text(
         out=tmp_path / "speech",
         device=torch.device("cpu"),
         workers=1,
+        kept=tmp_path,
     )
     write_mel(mel, corpus=source, speech=tmp_path / "speech", out=out, workers=1)
     frames, characters = Ragged(out, "mel"), Ragged(out, "characters")

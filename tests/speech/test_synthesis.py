@@ -24,7 +24,9 @@ def _wav(hz: float, rate: int = 44100) -> bytes:
 
 def _speak(config: TtsConfig, *, corpus: Path, out: Path, workers: int) -> None:
     device = torch.device("cpu")
-    speak_corpus(config, corpus=corpus, weights=out, out=out, device=device, workers=workers)
+    speak_corpus(
+        config, corpus=corpus, weights=out, out=out, device=device, workers=workers, kept=out
+    )
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -67,7 +67,7 @@ def test_drawings_are_kept_until_labels_or_painter_change(
     assert len(cached_drawings(tmp_path, "birds", random_labels(3, 1), seed=0, workers=1)) == 3
     written = (tmp_path / "birds.npy").stat().st_mtime_ns
     (tmp_path / "painter.py").write_text("draws everything another way")
-    monkeypatch.setattr(drawings, "import_closure", lambda *_: [tmp_path / "painter.py"])
+    monkeypatch.setattr(drawings, "own_sources", lambda _: [tmp_path / "painter.py"])
     cached_drawings(tmp_path, "birds", random_labels(3, 1), seed=0, workers=1)
     assert (tmp_path / "birds.npy").stat().st_mtime_ns != written
     with monkeypatch.context() as patch:

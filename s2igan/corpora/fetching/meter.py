@@ -1,6 +1,5 @@
 """How much of a file has arrived, shown in MiB."""
 
-from types import TracebackType
 from typing import Never, Self
 
 from s2igan.engine.progress import Bar, bar
@@ -31,12 +30,7 @@ class Meter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
 

@@ -170,13 +170,15 @@ def _row(
 
 
 def _image_table(drawings: Sequence[Drawing]) -> pd.DataFrame:
-    def row(number: int, drawing: Drawing) -> Mapping[str, object]:
-        return {
-            "name": f"bird_{number:05d}.jpg",
-            "class_id": drawing.class_id,
-            "class_name": drawing.class_name,
-            "split": drawing.split,
-            **{name: drawing.attributes[name] for name in ATTRIBUTES},
-        }
-
-    return pd.DataFrame([row(number, drawing) for number, drawing in enumerate(drawings, 1)])
+    return pd.DataFrame(
+        [
+            {
+                "name": f"bird_{number:05d}.jpg",
+                "class_id": drawing.class_id,
+                "class_name": drawing.class_name,
+                "split": drawing.split,
+                **{name: drawing.attributes[name] for name in ATTRIBUTES},
+            }
+            for number, drawing in enumerate(drawings, 1)
+        ]
+    )

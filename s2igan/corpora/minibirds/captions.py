@@ -17,7 +17,7 @@ _FIELD = re.compile(r"\{([a-z_+]+)\}")
 # How many colours and other attributes a caption speaks of, each pair equally often: four to six
 # in all, and each part of the bird in about 65 % of the captions.
 _COUNTS = ((2, 2), (2, 3), (3, 1), (3, 1), (3, 1), (3, 2), (3, 2), (4, 0), (4, 1), (4, 1), (4, 2))
-_ATTEMPTS = 60
+_CAPTIONS, _ATTEMPTS = 10, 60
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,17 @@ class Caption:
 
 
 def describe(
-    attributes: Mapping[str, str], rng: np.random.Generator, grammar: Grammar, count: int = 10
+    attributes: Mapping[str, str], rng: np.random.Generator, grammar: Grammar
 ) -> list[Caption]:
-    """Write ``count`` different captions of one bird.
+    """Write ten different captions of one bird.
 
     Args:
         attributes: a value for each of :data:`s2igan.corpora.attributes.ATTRIBUTES`.
         rng: chooses what is said and how.
         grammar: of the language.
-        count: number of captions.
     """
     captions: list[Caption] = []
-    while len(captions) < count:
+    while len(captions) < _CAPTIONS:
         caption = _caption(attributes, choose_mentions(rng), rng, grammar)
         if caption is not None and all(caption.text != other.text for other in captions):
             captions.append(caption)

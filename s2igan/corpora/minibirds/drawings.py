@@ -4,19 +4,14 @@ What is drawn depends on the seed, the species and the number of the drawing alo
 number of workers, nor on how many other drawings there are.
 """
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from s2igan.corpora.minibirds.captions import Caption, describe
 from s2igan.corpora.minibirds.grammar import GRAMMARS
-from s2igan.corpora.minibirds.painter import draw
-
-SIZE = 256
-"""Width and height of a drawing in pixels."""
+from s2igan.corpora.minibirds.painter import draw, encode
 
 _PICTURE, _CAPTIONS = 1, 2
 _STREAMS = {"train": 0, "val": 0, "test": 0, "reference": 1, "floor": 2}
@@ -49,11 +44,8 @@ class Drawing:
 
 
 def encode_drawing(drawing: Drawing) -> bytes:
-    """Draw a bird as JPEG, quality 95 with full colour resolution."""
-    file = io.BytesIO()
-    picture = draw(drawing.attributes, drawing.generator(_PICTURE), SIZE)
-    Image.fromarray(picture).save(file, format="JPEG", quality=95, subsampling=0)
-    return file.getvalue()
+    """Draw a bird as the file of the corpus."""
+    return encode(draw(drawing.attributes, drawing.generator(_PICTURE)))
 
 
 def describe_drawing(language: str, drawing: Drawing) -> list[Caption]:

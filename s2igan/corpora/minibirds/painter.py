@@ -1,5 +1,6 @@
 """From attributes to a picture: one bird, posed, lit and scaled at random, somewhere outdoors."""
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -42,6 +43,13 @@ def draw(attributes: Mapping[str, str], rng: np.random.Generator, size: int = 25
     place = _placement(shapes, feet, scale, facing, rng)
     layer = _paint([*perch(feet, rng), *legs(hips(pose), feet), *shapes], place, size)
     return _light(layer, background(rng, size), rng)
+
+
+def encode(picture: Picture) -> bytes:
+    """Encode a drawing as JPEG, quality 95 with full colour resolution."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format="JPEG", quality=95, subsampling=0)
+    return file.getvalue()
 
 
 @dataclass(frozen=True)
