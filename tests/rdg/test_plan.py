@@ -68,6 +68,12 @@ def test_mismatched_speech_comes_from_another_class() -> None:
     assert len(few) == 3
 
 
+def test_every_caption_of_another_class_may_be_the_mismatched_one() -> None:
+    plans = [by_set(plan(descriptions(), sample_config(seed=seed))) for seed in range(12)]
+    drawn = {utterance for sets in plans for utterance in sets["mismatched"]["utterance"]}
+    assert drawn == set(plans[0]["test"]["utterance"])
+
+
 def test_a_corpus_without_test_captions_is_refused() -> None:
     table = descriptions()
     with pytest.raises(UserError, match="test captions"):

@@ -134,6 +134,9 @@ def test_augmentation_is_seeded_by_the_step() -> None:
     for step in same:
         step(4, batch)
     torch.testing.assert_close(*map(generator_weights, same), rtol=0, atol=0)
+    later = make(augment=kinds)
+    later(5, batch)
+    assert not torch.equal(generator_weights(later), generator_weights(same[0]))
     plain = make()
     plain(4, batch)
     assert not torch.equal(generator_weights(plain), generator_weights(same[0]))

@@ -13,10 +13,11 @@ from s2igan.engine.tracking import Tracker
 from s2igan.errors import UserError
 from s2igan.rdg import train as stage
 from s2igan.rdg.artifact import load_generator
+from s2igan.rdg.batches import TrainingPictures
 from s2igan.rdg.calibration import calibrated
 from s2igan.rdg.monitor import Curves
 from s2igan.rdg.train import train_rdg
-from tests.rdg.makers import rdg_config, small_generator, write_inputs
+from tests.rdg.makers import corpus_tables, rdg_config, small_generator, write_inputs
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,20 @@ def test_two_runs_give_the_same_bytes(inputs: dict[str, Path], tmp_path: Path) -
     assert first == second
     other = contents(train(inputs, tmp_path / "c", seed=4))
     assert other["rdg/generator.safetensors"] != first["rdg/generator.safetensors"]
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+def test_speech_is_standardised_where_it_is_asked_for(
+    inputs: dict[str, Path], tmp_path: Path, standardise: bool
+) -> None:
+    root = train(inputs, tmp_path, steps=1, standardise_speech=standardise)
+    conditioning = load_generator(root / "rdg").conditioning
+    captions = TrainingPictures(*corpus_tables()).captions
+    rows = np.load(inputs["embeddings"] / "speech.npy")[captions].astype(np.float64)
+    mean, deviation = rows.mean(axis=0), np.sqrt(np.square(rows - rows.mean(axis=0)).mean())
+    expected = (mean, 1 / deviation) if standardise else (np.zeros_like(mean), 1.0)
+    np.testing.assert_allclose(conditioning.mean, expected[0], atol=1e-6)
+    assert float(conditioning.scale) == pytest.approx(expected[1], rel=1e-5)
 
 
 class StopsAt(Tracker):
