@@ -50,8 +50,13 @@ def test_draws_repeat_a_sentence_with_different_noise() -> None:
     groups = rows["utterance"].to_numpy().reshape(2, 3)
     assert (groups == groups[:, :1]).all()
     assert rows["noise"].is_unique
+    sets = by_set(plan(descriptions(), sample_config(draws=3)))
+    for name in ("test", "swap_original", "swap_changed"):
+        assert not set(rows["noise"]) & set(sets[name]["noise"])
     # Two sentences of a corpus with two test classes: one of each.
-    assert descriptions().loc[groups[:, 0], "class_id"].nunique() == 2
+    for seed in range(6):
+        rows = by_set(plan(descriptions(), sample_config(seed=seed)))["draws"]
+        assert descriptions().loc[rows["utterance"], "class_id"].nunique() == 2
 
 
 def test_mismatched_speech_comes_from_another_class() -> None:

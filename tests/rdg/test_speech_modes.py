@@ -207,7 +207,12 @@ def test_a_learning_encoder_follows_the_generators_loss_alone(inputs: dict[str, 
     seeded = weights_of(seeded_speech_encoder(inputs["sen"]))
     for now, was in zip(weights_of(learning.encoder), seeded, strict=True):
         assert torch.equal(now, was)
+    norm = learning.encoder.get_submodule("norms.0")
+    assert isinstance(norm, nn.BatchNorm1d)
+    assert norm.running_mean is not None
+    statistics = norm.running_mean.clone()
     training.update(0, training.stream[0])
+    assert not torch.equal(norm.running_mean, statistics)  # batches have their own
     moved = weights_of(learning.encoder)
     changed = [not torch.equal(now, was) for now, was in zip(moved, seeded, strict=True)]
     # A bias before a batch norm has no say.
