@@ -117,8 +117,8 @@ def test_precision_and_recall_tell_missing_modes_from_strange_ones() -> None:
 
 
 def test_the_neighbourhood_decides_how_far_a_ball_reaches() -> None:
-    real = seen([[0.0, 0], [1, 0], [10, 0], [11, 1]])
-    between = seen([[5.0, 0], [5.1, 1], [5.2, 0], [5.3, 1]])
+    real = seen(np.array([[0, 0], [1, 0], [10, 0], [11, 1]]))
+    between = seen(np.array([[5.0, 0], [5.1, 1], [5.2, 0], [5.3, 1]]))
     # The nearest neighbour is 1 away, the second one 9 or more.
     few = settings(kid_subset_size=4, neighbourhood=1)
     assert measure(between, real, few)["precision"] == 0.0

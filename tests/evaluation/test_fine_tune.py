@@ -133,7 +133,7 @@ def test_every_view_of_a_picture_is_learnt_with_its_class(folder: Path) -> None:
     pictures = open_pictures(Corpus(folder / "corpus"), folder / "features", 16, 8)
     features, labels = view_features(Flat(8), pictures, Recipe(views=3, batch=5))
     assert features.shape == (3 * len(pictures), 3 * 8 * 8)
-    views = features.unflatten(0, (3, -1))
+    views = features.reshape(3, len(pictures), -1)
     assert not torch.equal(views[0], views[1])
     assert labels.tolist() == 3 * pictures.labels.tolist()
 

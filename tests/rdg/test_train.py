@@ -109,7 +109,7 @@ def test_the_average_over_the_steps_is_kept(inputs: dict[str, Path], tmp_path: P
         load_generator(train(inputs, tmp_path / name, steps=1, lr_g=1e-2, ema_decay=decay) / "rdg")
         for name, decay in (("live", 0.0), ("average", 0.9))
     ]
-    live, average = (generator.to_image[0].conv.weight for generator in kept)
+    live, average = (generator.state_dict()["to_image.0.conv.weight"] for generator in kept)
     assert not torch.allclose(live, average, atol=1e-4)
 
 
