@@ -78,6 +78,17 @@ def test_the_first_drawn_picture_of_every_real_one_is_compared(tmp_path: Path) -
     np.testing.assert_array_equal(figures["draws"]["pixels"].sums.classes, [0, 1, 2, 3])
 
 
+def test_two_pictures_of_a_species_are_a_group_and_one_is_none(tmp_path: Path) -> None:
+    world = full(tmp_path)
+    fresh = [row for row in world.images if row["split"] == "reference"]
+    for number, kept in ((0, 2), (1, 1)):
+        for row in [row for row in fresh if row["class_id"] == number][kept:]:
+            world.images = [one for one in world.images if one is not row]
+    world.write()
+    figures: Any = diversity_figures(world.judged(), RESAMPLING)
+    assert figures["real_of_one_species"]["pixels"].sums.classes.tolist() == [0, 2, 3]
+
+
 def test_without_repeated_draws_the_group_is_absent(tmp_path: Path) -> None:
     world: World = full(tmp_path, shown=())
     world.write()

@@ -41,6 +41,7 @@ def test_a_lower_level_is_narrower_and_the_seed_decides() -> None:
 
 def test_a_draw_of_classes_without_values_has_no_mean() -> None:
     assert bootstrap_sums(np.array([0.0, 2]), np.array([0, 1]), seed=0) == (2, 2)
+    assert bootstrap_sums(np.array([2.0]), np.array([1]), seed=0) == (2, 2)
     with pytest.raises(ValueError, match="no values"):
         bootstrap_sums(np.zeros(2), np.zeros(2, np.int64), seed=0)
 
