@@ -19,6 +19,7 @@ CPU = torch.device("cpu")
 SIZES = (8, 16, 32)
 ENCODER_SIDE = 8
 UPDATES = 3
+STILL = 1e-12  # a rate at which nothing moves
 
 
 class FrozenEncoder(nn.Module):
@@ -232,6 +233,18 @@ def test_updates_of_adam_are_its_formula() -> None:
             expected = moved(old[name].detach(), gradients[parameter], [rate] * UPDATES, betas)
             found = parameter.detach().double()
             torch.testing.assert_close(found, expected, atol=rate * 2e-2, rtol=0)
+
+
+def test_no_gradient_is_carried_into_the_next_update() -> None:
+    # Where no weight moves to speak of, a batch gives the same gradients again.
+    step, _, batch = make(lr_g=STILL, lr_d=STILL)
+    assert step.supervision is not None
+    for optimiser in (step._adam_g, step._adam_d, step.supervision._adam):
+        gradients = watch_gradients(optimiser)
+        step(0, batch)
+        step(0, batch)
+        for first, second in gradients.values():
+            torch.testing.assert_close(second, first, atol=1e-6, rtol=1e-3)
 
 
 def snapshot(modules: list[nn.Module], *optimisers: torch.optim.Optimizer) -> list[Tensor]:

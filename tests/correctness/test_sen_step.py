@@ -110,6 +110,17 @@ def test_updates_of_adam_are_its_formula(inputs: Path) -> None:
         torch.testing.assert_close(found, expected, atol=rate * 2e-2, rtol=0)
 
 
+def test_no_gradient_is_carried_into_the_next_update(inputs: Path) -> None:
+    # Where no weight moves to speak of, a batch gives the same gradients again.
+    training = started(inputs, lr=1e-12, warmup_steps=0)
+    gradients = watch_gradients(training.optimizer)
+    batch = training.placed(training.stream[0])
+    for _ in range(2):
+        training._update(batch)
+    for first, second in gradients.values():
+        torch.testing.assert_close(second, first, atol=1e-6, rtol=1e-3)
+
+
 def test_the_backbone_and_the_data_are_only_read(inputs: Path) -> None:
     training = started(inputs)
     kept = [training.data.backbone.copy(), training.stream[1].frames.clone()]

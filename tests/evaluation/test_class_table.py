@@ -9,7 +9,9 @@ import pytest
 
 from s2igan.evaluation.class_table import class_names, write_class_table
 from s2igan.evaluation.figures import Resampling, absent, figure, flatten, means
+from s2igan.metrics.intervals import bootstrap_over_classes
 from tests.evaluation.test_evaluate import evaluate, swapped
+from tests.evaluation.world import settings
 
 RESAMPLING = Resampling(seed=0, permutations=5, draws=100)
 
@@ -65,6 +67,15 @@ def test_any_class_name_can_be_read_back(name: str, tmp_path: Path) -> None:
 def test_a_class_without_a_name_goes_by_its_number() -> None:
     images = pd.DataFrame({"class_id": [2, 2, 5], "class_name": ["owl", "owl", ""]})
     assert class_names(images) == {2: "owl", 5: "5"}
+
+
+def test_the_interval_is_drawn_as_the_parameters_say() -> None:
+    resampling = Resampling.of(settings(seed=4, chance_permutations=5, bootstrap_draws=200))
+    assert resampling == Resampling(seed=4, permutations=5, draws=200)
+    rng = np.random.default_rng(0)
+    values, classes = rng.random(60), rng.integers(0, 9, 60)
+    mean = resampling.mean(values, classes, [])
+    assert (mean["low"], mean["high"]) == bootstrap_over_classes(values, classes, 4, 200)
 
 
 def test_no_value_has_no_mean() -> None:

@@ -10,8 +10,9 @@ from s2igan.evaluation.consistency import (
     retrieval_figures,
     search,
     search_others,
+    unit,
 )
-from s2igan.evaluation.figures import Figure, Resampling
+from s2igan.evaluation.figures import Figure, Resampling, means
 from s2igan.evaluation.judge import Rows
 from tests.evaluation.world import full, settings
 
@@ -26,6 +27,7 @@ def test_search_is_by_cosine() -> None:
     queries = np.array([[1, 0]], np.float32)
     gallery = np.array([[100, 90], [0.1, 0], [0, 5]], np.float32)
     np.testing.assert_array_equal(search(queries, gallery), [[1, 0, 2]])
+    np.testing.assert_array_equal(unit(np.zeros((1, 2), np.float32)), [[0, 0]])
 
 
 def test_a_picture_does_not_find_itself() -> None:
@@ -61,12 +63,12 @@ def test_mean_average_precision_by_hand() -> None:
 def test_precision_at_k_stands_beside_it() -> None:
     order = np.array([[0, 1, 2, 3], [2, 0, 1, 3]], np.int32)
     classes, gallery = np.array([0, 1]), np.array([0, 1, 0, 1])
-    figures = retrieval_figures(order, classes, gallery, RESAMPLING, [], cutoffs=(1, 2, 3, 5))
+    figures = retrieval_figures(order, classes, gallery, RESAMPLING, [], cutoffs=(1, 2, 4, 5))
     # Ranked relevance: 1 0 1 0 and 0 0 1 1; there are no five pictures.
-    assert list(figures) == ["mAP", "precision@1", "precision@2", "precision@3"]
+    assert list(figures) == ["mAP", "precision@1", "precision@2", "precision@4"]
     assert figures["precision@1"]["value"] == pytest.approx(1 / 2)
     assert figures["precision@2"]["value"] == pytest.approx((1 / 2 + 0) / 2)
-    assert figures["precision@3"]["value"] == pytest.approx((2 / 3 + 1 / 3) / 2)
+    assert figures["precision@4"]["value"] == pytest.approx(1 / 2)
     assert 'the authors print it as "R@k"' in str(figures["precision@1"]["protocol"])
 
 
@@ -75,6 +77,8 @@ def test_queries_of_a_species_that_nothing_shows_are_left_out() -> None:
     figure = mean_precision(order, np.array([0, 9]), np.array([0, 1]))
     assert figure["value"] == 1.0
     assert "1 queries" in str(figure["protocol"])
+    ((_, mean),) = means({"mAP": mean_precision(order, np.array([9, 1]), np.array([0, 1]))})
+    assert mean.sums.classes.tolist() == [1]
     nothing = mean_precision(order, np.array([8, 9]), np.array([0, 1]))
     assert list(nothing) == ["absent"]
 

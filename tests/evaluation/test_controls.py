@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from s2igan.evaluation.controls import control_figures, retrieve
+from s2igan.evaluation.fidelity import frechet_distance
 from s2igan.evaluation.figures import Resampling
 from s2igan.evaluation.material import Attributes
 from tests.evaluation.world import TEST_SPECIES, TRAIN_SPECIES, full
@@ -30,12 +31,17 @@ def test_right_pictures_win_and_wrong_speech_falls_to_chance(tmp_path: Path) -> 
     wrong = figures["mismatched_speech"]
     assert wrong["mAP"]["value"] < 0.5
     assert wrong["keywords"]["all"]["value"] < 0.7
-    assert figures["retrieved_training_pictures"]["FID"]["value"] > 10
+    retrieved = figures["retrieved_training_pictures"]
+    assert retrieved["FID"]["value"] > 10
+    assert retrieved["keywords"]["all"]["value"] < 0.7
 
 
 def test_retrieval_takes_the_nearest_training_picture(tmp_path: Path) -> None:
     world = full(tmp_path)
     world.write()
+    images = np.load(tmp_path / "embeddings" / "image.npy")
+    images[:, 1] = np.roll(images[:, 1], 1, axis=1)  # only centre views are searched
+    np.save(tmp_path / "embeddings" / "image.npy", images)
     material = world.material()
     utterances = np.array(world.captions())
     found = material.image_classes[retrieve(material, tmp_path / "embeddings", utterances)]
@@ -52,11 +58,18 @@ def test_a_real_picture_is_not_among_those_that_chance_lets_it_find(tmp_path: Pa
 
 
 def with_mismatched(folder: Path, count: int) -> dict[str, Any]:
-    """Judge a world with fewer utterances that were drawn from another's speech."""
+    """Judge a world with fewer utterances that were drawn from another's speech.
+
+    The pictures of the other utterances are wrong.
+    """
     world = full(folder)
     mismatched = [row for row, one in enumerate(world.samples) if one["set"] == "mismatched"]
     for row in reversed(mismatched[count:]):
         del world.samples[row], world.drawn[row]
+    kept = {one["target"] for one in world.samples if one["set"] == "mismatched"}
+    for row, one in enumerate(world.samples):
+        if one["set"] == "test" and one["target"] not in kept:
+            world.drawn[row] = (world.drawn[row] + 1) % 2  # shows nothing right
     world.write()
     judged = world.judged()
     attributes = Attributes.of(judged.material.corpus)
@@ -74,6 +87,28 @@ def test_every_row_is_judged_on_the_same_utterances(tmp_path: Path) -> None:
     for row in figures.values():
         assert row["keywords"]["all"]["protocol"][0] == "20 mentions"
         assert row["FID"]["protocol"][0].startswith("10 ")
+    assert figures["generated"]["keywords"]["all"]["value"] == 1.0
+
+
+def test_every_row_is_judged_by_its_own_pictures(tmp_path: Path) -> None:
+    world = full(tmp_path)
+    world.write()
+    judged, embeddings = world.judged(), tmp_path / "embeddings"
+    material = judged.material
+    figures: dict[str, Any] = control_figures(judged, None, "none", embeddings, RESAMPLING)
+    drawn = material.drawn_captions
+    reference = judged.real.take(material.image_rows("reference"))
+    pictures = {
+        "generated": judged.drawn.take(drawn),
+        "mismatched_speech": judged.drawn.take(material.drawn_rows("mismatched")),
+        "retrieved_training_pictures": judged.real.take(
+            retrieve(material, embeddings, material.targets(drawn))
+        ),
+    }
+    expected = {name: frechet_distance(seen, reference) for name, seen in pictures.items()}
+    assert len(set(expected.values())) == 3
+    for name, distance in expected.items():
+        assert figures[name]["FID"]["value"] == pytest.approx(distance, rel=1e-9)
 
 
 def test_without_mismatched_speech_its_row_alone_is_absent(tmp_path: Path) -> None:

@@ -19,6 +19,14 @@ def test_black_and_white_are_one_apart(side: int) -> None:
     assert len(black) == 3 * min(side, 64) ** 2
 
 
+def test_larger_pictures_are_averaged() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), np.uint8)
+    cells = pictures.reshape(2, 64, 2, 64, 2, 3).mean(axis=(2, 4)) / 255
+    first, second = pixel_vectors(lambda rows: pictures[rows], np.arange(2))
+    expected = np.sqrt(np.square(cells[0] - cells[1]).mean())
+    assert np.linalg.norm(first - second) == pytest.approx(expected, rel=1e-5)
+
+
 def test_draws_spread_as_the_pictures_do(tmp_path: Path) -> None:
     world = full(tmp_path)
     world.write()
@@ -47,6 +55,38 @@ def test_a_remembered_training_picture_is_at_no_distance(tmp_path: Path) -> None
     assert flat["nearest_training/generated/pixels"] == pytest.approx(0, abs=2e-3)
     assert flat["nearest_training/generated/features"] == pytest.approx(0, abs=2e-2)
     assert flat["nearest_training/real_test/pixels"] > 0.3
+
+
+def test_the_first_drawn_picture_of_every_real_one_is_compared(tmp_path: Path) -> None:
+    world = full(tmp_path)
+    world.samples.reverse()  # the samples of the captions do not come first
+    world.drawn.reverse()
+    world.write()
+    judged = world.judged()
+    material = judged.material
+    rows = material.drawn_rows("test")
+    pictures = material.described[material.targets(rows)].tolist()
+    first = [rows[pictures.index(picture)] for picture in sorted(set(pictures))]
+    training = judged.real.take(material.image_rows("train")).features.astype(np.float64)
+    nearest = [np.linalg.norm(training - judged.drawn.features[row], axis=1).min() for row in first]
+    figures: Any = diversity_figures(judged, RESAMPLING)
+    found = figures["nearest_training"]["generated"]["features"]
+    assert len(nearest) == 12
+    assert found["value"] == pytest.approx(np.mean(nearest), rel=1e-4)
+    by_species = np.reshape(nearest, (4, 3)).sum(axis=1)  # three pictures of each
+    np.testing.assert_allclose(found.sums.sums, by_species, rtol=1e-4)
+    np.testing.assert_array_equal(figures["draws"]["pixels"].sums.classes, [0, 1, 2, 3])
+
+
+def test_two_pictures_of_a_species_are_a_group_and_one_is_none(tmp_path: Path) -> None:
+    world = full(tmp_path)
+    fresh = [row for row in world.images if row["split"] == "reference"]
+    for number, kept in ((0, 2), (1, 1)):
+        for row in [row for row in fresh if row["class_id"] == number][kept:]:
+            world.images = [one for one in world.images if one is not row]
+    world.write()
+    figures: Any = diversity_figures(world.judged(), RESAMPLING)
+    assert figures["real_of_one_species"]["pixels"].sums.classes.tolist() == [0, 2, 3]
 
 
 def test_without_repeated_draws_the_group_is_absent(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from s2igan.engine.tracking import Tracker
 from s2igan.errors import UserError
 from s2igan.evaluation import evaluate as stage
 from s2igan.evaluation.config import EvaluateConfig
+from s2igan.evaluation.fidelity import frechet_distance
 from s2igan.evaluation.figures import flatten
 from s2igan.evaluation.judge import Judge, Rows, Seen, Source
 from s2igan.evaluation.material import Judged, Material
@@ -235,6 +238,35 @@ def test_no_more_training_pictures_are_looked_at_than_asked_for(
         assert figures[name] == all_of_them[name]
 
 
+def test_the_seed_draws_the_training_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = full(tmp_path)
+    world.write()
+    folders = (tmp_path / "corpus", tmp_path / "features", tmp_path / "samples")
+    materials = [Material(*folders, SIZE, training_pictures=4, seed=seed) for seed in range(4)]
+    assert len({tuple(material.training.tolist()) for material in materials}) > 1
+    few = settings(training_pictures=4, kid_subset_size=4, seed=3)
+    figures, _, _ = evaluate(world, monkeypatch, tmp_path / "out", few)
+    judged = Judged.of(materials[3], Judge(PlantedBackbone(), torch.device("cpu")))
+    training, reference = materials[3].training, materials[3].image_rows("reference")
+    shift = frechet_distance(judged.real.take(training), judged.real.take(reference))
+    assert figures["fidelity"]["species_shift"]["FID"]["value"] == pytest.approx(shift, rel=1e-5)
+
+
+def test_the_judge_may_take_the_inception_score_beside_another_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = full(tmp_path)
+    world.write()
+    networks = {"reader": PlantedBackbone(), "torch_fidelity/768": Photographer(name="other")}
+    monkeypatch.setattr(stage, "load_judge", lambda name, _: networks[name])
+    config = settings(fidelity_backbone="torch_fidelity/768", is_backbone="reader")
+    generated = run_stage(world, tmp_path / "out", config)["fidelity"]["generated"]
+    assert "inception score: planted, 50 features" in generated["IS"]["protocol"]
+    assert FIDELITY in generated["FID"]["protocol"]
+
+
 def test_naming_the_judge_itself_looks_no_second_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,7 +301,13 @@ def test_real_pictures_are_centre_crops_averaged_to_the_drawn_size(tmp_path: Pat
     exact = Material(*folders, crop=SIZE).real(rows)
     packed = np.load(tmp_path / "features" / "pixels.npy").reshape(-1, SIZE + 4, SIZE + 4, 3)
     np.testing.assert_array_equal(exact, packed[rows, 2:-2, 2:-2])
-    assert whole.mean() == pytest.approx(packed[rows].mean(), abs=1)
+    ends = [(SIZE + 4) * place / SIZE for place in range(SIZE + 1)]
+    averages = np.zeros((SIZE, SIZE + 4))
+    for place, (start, end) in enumerate(pairwise(ends)):
+        averages[place, math.floor(start) : math.ceil(end)] = 1
+    averages /= averages.sum(axis=1, keepdims=True)
+    expected = np.einsum("ih,nhwc,jw->nijc", averages, packed[rows], averages)
+    assert np.abs(whole - expected).max() < 0.501
 
 
 def test_samples_that_do_not_fit_are_refused(

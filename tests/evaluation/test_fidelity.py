@@ -1,14 +1,19 @@
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from scipy.linalg import sqrtm
 
 from s2igan.errors import UserError
-from s2igan.evaluation.fidelity import frechet_distance, measure
-from s2igan.evaluation.inception_score import softmax_of_is
+from s2igan.evaluation.fidelity import fidelity_figures, frechet_distance, measure
+from s2igan.evaluation.figures import flatten
+from s2igan.evaluation.inception_score import inception_score, softmax_of_is
 from s2igan.evaluation.judge import Seen
-from s2igan.vision.interface import CLASSES
-from tests.evaluation.world import settings
+from s2igan.vision.interface import CLASSES, BackboneOutput
+from tests.evaluation.world import PlantedBackbone, World, full, settings
 
 Floats = npt.NDArray[np.float32]
 
@@ -111,6 +116,56 @@ def test_precision_and_recall_tell_missing_modes_from_strange_ones() -> None:
     assert strange["precision"] == pytest.approx(0.5, abs=0.02)
 
 
+def test_the_neighbourhood_decides_how_far_a_ball_reaches() -> None:
+    real = seen(np.array([[0, 0], [1, 0], [10, 0], [11, 1]]))
+    between = seen(np.array([[5.0, 0], [5.1, 1], [5.2, 0], [5.3, 1]]))
+    # The nearest neighbour is 1 away, the second one 9 or more.
+    few = settings(kid_subset_size=4, neighbourhood=1)
+    assert measure(between, real, few)["precision"] == 0.0
+    more = settings(kid_subset_size=4, neighbourhood=2)
+    assert measure(between, real, more)["precision"] == 1.0
+
+
+def test_the_score_is_the_mean_over_the_splits() -> None:
+    sure = seen(gaussian(8, 4, 0), 50.0 * np.eye(8))
+    for splits, score in ((1, 8.0), (8, 1.0)):  # a picture alone is like itself
+        config = settings(is_splits=splits)
+        assert measure(sure, sure, config)["IS"] == pytest.approx(score)
+        assert inception_score(sure, config) == pytest.approx(score)
+
+
+def test_every_row_compares_the_sets_that_it_names(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    shown = world.captions()
+    for utterance in shown:  # one species alone is drawn, so that the two sides differ
+        world.sample("test", utterance, world.truth(shown[0]))
+    world.write()
+    judged, config = world.judged(), settings()
+    material = judged.material
+    rows: Any = fidelity_figures(judged, config)
+    reference = judged.real.take(material.image_rows("reference"))
+    sets = {
+        "generated": judged.drawn,
+        "floor": judged.real.take(material.image_rows("floor")),
+        "species_shift": judged.real.take(material.training),
+    }
+    for name, pictures in sets.items():
+        expected = measure(pictures, reference, config)
+        assert flatten(rows[name]) == expected
+        assert name != "generated" or expected != measure(reference, pictures, config)
+
+
+def test_the_halves_of_a_floor_share_no_picture(tmp_path: Path) -> None:
+    world = full(tmp_path, fresh=False)
+    world.write()
+    judged, config = world.judged(), settings(kid_subset_size=6, seed=3)
+    floor: Any = fidelity_figures(judged, config)["floor"]
+    mixed = np.random.default_rng(3).permutation(judged.material.image_rows("test"))
+    halves = [judged.real.take(np.sort(half)) for half in np.split(mixed, 2)]
+    assert floor["FID"]["value"] == pytest.approx(frechet_distance(*halves))
+    assert floor["FID"]["value"] > 0
+
+
 def test_the_seed_decides_the_subsets() -> None:
     a, b = seen(gaussian(60, 4, 12)), seen(gaussian(60, 4, 13))
     same = [measure(a, b, settings(seed=seed))["KID"] for seed in (1, 1, 2)]
@@ -125,3 +180,20 @@ def test_too_few_pictures_name_the_setting(changes: dict[str, int], key: str) ->
     features = seen(gaussian(20, 4, 14))
     with pytest.raises(UserError, match=rf"evaluate\.{key}.*20 pictures"):
         measure(features, features, settings(**changes))
+    with pytest.raises(UserError, match=rf"evaluate\.{key}.*20 pictures"):
+        measure(seen(gaussian(40, 4, 15)), features, settings(**changes))
+
+
+@pytest.mark.parametrize(("dimension", "warns"), [(23, False), (24, True)])
+def test_a_distance_of_few_pictures_says_so(tmp_path: Path, dimension: int, warns: bool) -> None:
+    class Blurred(PlantedBackbone):
+        def look(self, images: torch.Tensor) -> BackboneOutput:
+            return BackboneOutput(images.flatten(1)[:, :dimension], None)
+
+    world = full(tmp_path)
+    world.write()
+    network = Blurred()
+    network.dimension = dimension
+    generated: Any = fidelity_figures(world.judged(network), settings())["generated"]
+    told = " ".join(generated["FID"]["protocol"])
+    assert ("no more pictures than features" in told) == warns

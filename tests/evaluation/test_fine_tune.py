@@ -5,17 +5,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from s2igan.corpora.fine_tuning import read_fine_tuning
 from s2igan.corpora.index import Corpus
 from s2igan.errors import EXIT_USER_ERROR, UserError
-from s2igan.evaluation.class_training import Classifier, Recipe, train_head
+from s2igan.evaluation.class_training import (
+    Classifier,
+    Descent,
+    Recipe,
+    accuracy_of,
+    train_all,
+    train_head,
+    view_features,
+)
 from s2igan.evaluation.fine_tune import main
 from s2igan.evaluation.fine_tuned import load_fine_tuned
 from s2igan.evaluation.labelled import hold_out, open_pictures
 from s2igan.vision.backbones import load_backbone
-from s2igan.vision.interface import CLASSES
+from s2igan.vision.interface import CLASSES, Backbone, BackboneOutput
 from tests.evaluation.colours import COLOURS, KIND, PER_CLASS, write_colours
 
 FILE = f"fine_tuned_{KIND}.safetensors"
@@ -104,8 +112,66 @@ def test_pictures_are_shown_at_the_generated_size(folder: Path) -> None:
     small = open_pictures(corpus, folder / "features", 16, 8)
     squares, whole = small.squares(None), open_pictures(corpus, folder / "features", 16, None)
     assert squares.shape == (len(small), 3, 8, 8)
-    averaged = nn.functional.avg_pool2d(whole.squares(None), 2)
-    torch.testing.assert_close(squares, averaged, atol=0.51 / 255, rtol=0)
+    levels = nn.functional.avg_pool2d(255 * whole.squares(None), 2).round()
+    torch.testing.assert_close(squares, levels / 255)
+
+
+class Flat(Backbone):
+    """Sees every pixel."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__("flat", 3 * side * side, side)
+        self.scale = nn.Parameter(torch.ones(self.dimension))
+        self.seen: list[Tensor] = []
+
+    def look(self, images: Tensor) -> BackboneOutput:
+        self.seen.append(images)
+        return BackboneOutput(images.flatten(1) * self.scale, None)
+
+
+def test_every_view_of_a_picture_is_learnt_with_its_class(folder: Path) -> None:
+    pictures = open_pictures(Corpus(folder / "corpus"), folder / "features", 16, 8)
+    features, labels = view_features(Flat(8), pictures, Recipe(views=3, batch=5))
+    assert features.shape == (3 * len(pictures), 3 * 8 * 8)
+    views = features.reshape(3, len(pictures), -1)
+    assert not torch.equal(views[0], views[1])
+    assert labels.tolist() == 3 * pictures.labels.tolist()
+
+
+def test_accuracy_is_that_of_unflipped_centres(folder: Path) -> None:
+    pictures = open_pictures(Corpus(folder / "corpus"), folder / "features", 16, 8)
+    base = Flat(8)
+    head = nn.Linear(base.dimension, len(COLOURS))
+    told = head(base(pictures.squares(None)).features).argmax(dim=1).numpy()
+    base.seen.clear()
+    found = accuracy_of(base, head, pictures, 5)
+    torch.testing.assert_close(torch.cat(base.seen), pictures.squares(None))
+    assert found == (told == pictures.labels).mean()
+
+
+def test_layers_behind_the_head_learn_at_a_tenth_of_its_rate(folder: Path) -> None:
+    pictures = open_pictures(Corpus(folder / "corpus"), folder / "features", 16, 8)
+    base = Flat(8)
+    head = Classifier(base(pictures.squares(None)).features.detach(), len(COLOURS))
+    nn.init.normal_(head.linear.weight, generator=torch.Generator().manual_seed(0))
+    before = head.linear.weight.detach().clone(), base.scale.detach().clone()
+    train_all(base, head, pictures, Recipe(steps=1, batch=8, lr=0.01))
+    # The first step of Adam is as long as its rate.
+    for value, old, rate in ((head.linear.weight, before[0], 0.01), (base.scale, before[1], 0.001)):
+        assert float((value.detach() - old).abs().max()) == pytest.approx(rate, rel=0.01)
+
+
+def test_rates_fall_to_nothing() -> None:
+    weight = nn.Parameter(torch.zeros(()))
+    descent = Descent([(0.1, [weight])], 10)
+    places = [0.0]
+    for _ in range(11):
+        descent.step(weight)
+        places.append(float(weight.detach()))
+    strides = -np.diff(places)
+    assert strides[0] == pytest.approx(0.1, rel=1e-3)
+    assert (np.diff(strides) < 0).all()
+    assert strides[-1] == pytest.approx(0, abs=1e-6)
 
 
 def test_the_folded_head_is_the_trained_one() -> None:

@@ -18,6 +18,7 @@ from s2igan.evaluation.fine_tuned import (
     FineTuned,
     classes_of,
     load_fine_tuned,
+    trunk_of,
     write_fine_tuned,
 )
 from s2igan.vision.backbones import load_backbone
@@ -116,6 +117,12 @@ def test_classes_without_a_name_go_by_their_number(tmp_path: Path) -> None:
     assert classes_of(corpus, "train") == ["dark", "light"]
 
 
+def test_classes_stand_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    corpus = write_colours(tmp_path)
+    corpus.images["class_id"] = corpus.images["class_id"].max() - corpus.images["class_id"]
+    assert classes_of(corpus) == list(reversed(COLOURS))
+
+
 def assert_refused(folder: Path, message: str, **corpus: Any) -> None:
     with pytest.raises(UserError, match=message) as error:
         load_fine_tuned(folder, write_colours(folder, **corpus))
@@ -176,6 +183,11 @@ def test_a_file_that_does_not_say_what_it_is_is_refused(
 def test_a_broken_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"weights")
     assert_refused(tmp_path, "does not say what it is")
+
+
+def test_the_classifier_that_a_backbone_came_with_is_no_layer_to_learn() -> None:
+    layers = {name.split(".")[1] for name in trunk_of(load_backbone("compact", Path()))}
+    assert layers == {"stem", "same1", "down", "same2", "top"}
 
 
 def test_weights_have_to_be_those_that_the_file_tells_of(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from s2igan.engine.pictures import Picture
 from s2igan.evaluation.grids import (
     SIDE,
     choose_pairs,
@@ -10,7 +12,7 @@ from s2igan.evaluation.grids import (
     samples_grid,
     swap_grid,
 )
-from s2igan.evaluation.lettering import Word, load_font, mark_changes, words_of, wrap
+from s2igan.evaluation.lettering import Sheet, Word, load_font, mark_changes, words_of, wrap
 from tests.evaluation.world import full
 
 
@@ -65,6 +67,49 @@ def test_the_grid_shows_real_and_drawn_pictures_at_their_size(tmp_path: Path) ->
     picture = samples_grid(world.material(), tmp_path / "features", 3, 2, seed=0)
     drawn = (picture == (13, 57, 211)).all(axis=2).sum()
     assert drawn == 3 * 2 * SIDE * SIDE
+
+
+@pytest.fixture
+def pasted(monkeypatch: pytest.MonkeyPatch) -> list[Picture]:
+    """The pictures that are pasted into grids, in their order."""
+    found: list[Picture] = []
+    paste = Sheet.paste
+
+    def noted(sheet: Sheet, picture: Picture, *place: int) -> None:
+        found.append(picture)
+        paste(sheet, picture, *place)
+
+    monkeypatch.setattr(Sheet, "paste", noted)
+    return found
+
+
+def test_drawn_pictures_stand_behind_the_real_one_that_is_described(
+    tmp_path: Path, pasted: list[Picture]
+) -> None:
+    world = full(tmp_path)
+    world.write()
+    material = world.material()
+    samples_grid(material, tmp_path / "features", 3, 2, seed=0)
+    expected: list[Picture] = []
+    for group in choose_sentences(material, 3, seed=0):
+        expected += [*material.real(material.described[material.targets(group[:1])])]
+        expected += [*material.drawn(group[:2])]
+    np.testing.assert_array_equal(pasted, expected)
+
+
+def test_the_picture_of_the_changed_sentence_stands_behind_the_original(
+    tmp_path: Path, pasted: list[Picture]
+) -> None:
+    world = full(tmp_path)
+    original = world.captions()[0]
+    changed = world.swap(original, "belly", "grey")
+    world.sample("swap_original", original, world.truth(original))
+    world.sample("swap_changed", changed, world.truth(original))
+    world.write()
+    material = world.material()
+    swap_grid(material, 1, seed=0)
+    rows = [material.drawn_rows(name)[0] for name in ("swap_original", "swap_changed")]
+    np.testing.assert_array_equal(pasted, material.drawn(np.array(rows)))
 
 
 def test_descriptions_without_text_stand_as_their_log_mel(tmp_path: Path) -> None:

@@ -41,6 +41,14 @@ def test_only_the_rows_asked_for_are_looked_at_each_once(batch_size: int) -> Non
     assert not np.allclose(seen.features[0], seen.features[1])
 
 
+def test_pictures_reach_the_network_in_the_range_of_0_to_1() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), np.uint8)
+    pictures[:, 0] = 0  # where values are planted
+    seen = judge().see(lambda rows: pictures[rows], np.arange(2), "pictures")
+    means = pictures[:, 1:, :, 1:].mean(axis=(1, 2)) / 255  # its last two features
+    np.testing.assert_allclose(seen.features[:, -2:], means, atol=1e-6)
+
+
 def test_pictures_are_found_by_their_rows_in_the_source() -> None:
     rows = np.array([2, 3, 7])
     held = SeenRows(judge().see(Album(), rows, "pictures"), rows)

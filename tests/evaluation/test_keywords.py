@@ -5,8 +5,8 @@ import pytest
 
 from s2igan.corpora.attributes import ATTRIBUTES
 from s2igan.errors import UserError
-from s2igan.evaluation.figures import Resampling
-from s2igan.evaluation.keywords import Reading, keyword_figures
+from s2igan.evaluation.figures import Resampling, means
+from s2igan.evaluation.keywords import Reading, keyword_figures, read_drawn
 from s2igan.evaluation.material import Attributes, value_numbers
 from tests.evaluation.world import World, values
 
@@ -30,6 +30,8 @@ def test_only_what_a_caption_mentions_counts() -> None:
     for group, value in expected.items():
         assert reading.figure(group, RESAMPLING, [])["value"] == pytest.approx(value)
     assert reading.figure("tail", RESAMPLING, []) == {"absent": ["no caption mentions it"]}
+    ((_, mean),) = means({"all": reading.figure("all", RESAMPLING, [])})
+    assert (mean.sums.sums.tolist(), mean.sums.counts.tolist()) == ([1, 2, 1], [2, 2, 1])
 
 
 def test_chance_reads_pictures_against_other_captions() -> None:
@@ -39,6 +41,28 @@ def test_chance_reads_pictures_against_other_captions() -> None:
     figure = reading.figure("all", RESAMPLING, [])
     assert figure["value"] == 1.0
     assert figure["chance"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_chance_deals_out_mentions_and_values_together() -> None:
+    # Every caption tells of the crown or of the belly; the pictures show crowns alone.
+    reading = Reading(
+        seen=np.stack([values(crown=1, belly=1)] * 4),
+        truth=np.stack([values(crown=1, belly=2)] * 2 + [values(crown=2, belly=1)] * 2),
+        mentions=mentions((CROWN,), (CROWN,), (BELLY,), (CROWN, BELLY)),
+        classes=np.arange(4),
+    )
+    # Whatever the picture, 4 of the 5 mentions hold: all but the last caption's crown.
+    assert reading.figure("all", RESAMPLING, [])["chance"] == pytest.approx(4 / 5)
+
+
+def test_a_picture_is_read_against_the_caption_that_it_is_judged_by(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    target, spoken = world.captions()[:2]  # of one picture: crown and belly, wing and size
+    world.sample("mismatched", spoken, world.truth(target), target=target)
+    world.write()
+    judged = world.judged()
+    reading = read_drawn(judged, Attributes.of(judged.material.corpus), np.array([0]))
+    np.testing.assert_array_equal(reading.mentions, mentions((CROWN, BELLY)))
 
 
 def test_drawn_pictures_stand_beside_the_real_ones(tmp_path: Path) -> None:

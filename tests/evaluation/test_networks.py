@@ -73,6 +73,8 @@ def test_features_and_logits_are_the_librarys_own(
     assert seen.logits is not None
     np.testing.assert_allclose(seen.features, features.numpy(), rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(seen.logits[CLASSES], logits.numpy(), rtol=1e-3, atol=1e-2)
+    exact = torch.from_numpy(pictures[1][:2]).permute(0, 3, 1, 2) / 255
+    torch.testing.assert_close(network(exact + 0.4 / 255), network(exact - 0.4 / 255))
 
 
 def png_folder(folder: Path, pictures: Picture) -> str:

@@ -236,6 +236,24 @@ def test_the_critics_score_is_the_cosine() -> None:
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_descriptions_that_say_nothing_take_no_part(tmp_path: Path) -> None:
+    world = world_of(tmp_path)
+    for utterance in world.captions()[::6]:
+        world.descriptions[utterance]["mentions"] = []
+    figures = figures_of(world, mismatched_descriptions=99)["r_precision"]
+    for name in ("R-precision", "real"):
+        assert figures[name]["protocol"][0].startswith("20 ")
+        assert figures[name]["chance"] == pytest.approx(1 / 16)  # five of each species are left
+
+
+def test_changed_sentences_take_no_part(tmp_path: Path) -> None:
+    world = world_of(tmp_path)
+    captions = world.captions()
+    world.swap(captions[0], "belly", "grey")
+    world.write()
+    assert world.material().captions().tolist() == captions
+
+
 def test_one_class_alone_has_no_figure(tmp_path: Path) -> None:
     world = world_of(tmp_path)
     for row in world.images:

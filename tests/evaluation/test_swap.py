@@ -5,13 +5,15 @@ import pytest
 
 from s2igan.corpora.attributes import ATTRIBUTES
 from s2igan.errors import UserError
-from s2igan.evaluation.figures import Resampling
+from s2igan.evaluation.figures import Resampling, means
 from s2igan.evaluation.material import Attributes
-from s2igan.evaluation.swap import Pairs, swap_figures
+from s2igan.evaluation.swap import Pairs, read_pairs, swap_figures
 from tests.evaluation.world import World, colour, values
 
 RESAMPLING = Resampling(seed=0, permutations=20, draws=100)
-CROWN, BELLY, WING, SIZE = (ATTRIBUTES.index(name) for name in ("crown", "belly", "wing", "size"))
+CROWN, BELLY, WING, TAIL, SIZE = (
+    ATTRIBUTES.index(name) for name in ("crown", "belly", "wing", "tail", "size")
+)
 
 
 def hand_made() -> Pairs:
@@ -31,7 +33,7 @@ def hand_made() -> Pairs:
             values(
                 crown=2, belly=3, size=1, tail=5
             ),  # showed it before; an unmentioned one changes
-            values(crown=1, belly=4, size=0),  # does not follow, both others change
+            values(crown=3, belly=4, size=0),  # another colour than asked for, both others change
         ]
     )
     told = np.zeros((4, 8), bool)
@@ -50,6 +52,21 @@ def test_swap_figures_by_hand() -> None:
     assert pairs.all_stay(RESAMPLING, [])["value"] == 0.5
 
 
+def test_every_pair_counts_for_its_own_class() -> None:
+    pairs = hand_made()
+    figures = {
+        "follows": pairs.follows(RESAMPLING, []),
+        "mentioned": pairs.stays(True, RESAMPLING, []),
+        "others": pairs.stays(False, RESAMPLING, []),
+    }
+    sums = {name: mean.sums.sums.tolist() for name, mean in means(figures)}
+    assert sums == {
+        "follows": [1, 1, 1, 0],
+        "mentioned": [2, 1, 2, 0],
+        "others": [7, 6, 6, 5],
+    }
+
+
 def test_chance_of_staying_permutes_the_second_pictures() -> None:
     rng = np.random.default_rng(0)
     shown = rng.integers(0, 2, (3000, 8))
@@ -61,7 +78,7 @@ def test_chance_of_staying_permutes_the_second_pictures() -> None:
 
 
 def planted(folder: Path, pairs: int = 6) -> World:
-    """Every second changed sentence is followed; all other attributes stay."""
+    """Two of four changed sentences are followed; all others stay, but for one tail."""
     world = World(folder)
     originals = world.captions()[:pairs]
     changed = []
@@ -77,6 +94,8 @@ def planted(folder: Path, pairs: int = 6) -> World:
         shows = world.truth(utterance)
         if place % 4 < 2:
             shows[ATTRIBUTES.index(row["swap_attribute"])] = colour(row["swap_value"])
+        if place == 0:
+            shows[TAIL] = 7 - shows[TAIL]  # of which no sentence speaks
         world.sample("swap_changed", utterance, shows)
     return world
 
@@ -93,10 +112,23 @@ def test_planted_swaps_are_read(tmp_path: Path) -> None:
     assert follows["all"]["chance"] == 0.0
     assert set(follows) == {"all", "crown", "wing"}
     assert follows["crown"]["value"] == pytest.approx(2 / 3)
-    assert stays["all"]["value"] == stays["mentioned"]["value"] == 1.0
+    assert all("3 pairs" in follows[name]["protocol"] for name in ("crown", "wing"))
+    assert stays["mentioned"]["value"] == 1.0
+    assert stays["all"]["value"] == pytest.approx(41 / 42)  # seven others of six pairs
     starts = figures["starts_right"]
     assert isinstance(starts, dict)
     assert starts["value"] == 1.0
+
+
+def test_species_and_mentions_of_a_pair_are_its_originals(tmp_path: Path) -> None:
+    world = planted(tmp_path, pairs=12)
+    for row in world.descriptions[-12:]:
+        row["mentions"] = []
+    world.write()
+    judged = world.judged()
+    pairs = read_pairs(judged, Attributes.of(judged.material.corpus))
+    np.testing.assert_array_equal(pairs.classes, np.repeat([0, 1], 6))
+    assert (pairs.mentions.sum(axis=1) == 2).all()
 
 
 def test_pairs_out_of_step_are_refused(tmp_path: Path) -> None:

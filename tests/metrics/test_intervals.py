@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from s2igan.metrics.intervals import bootstrap_over_classes
+from s2igan.metrics.intervals import bootstrap_over_classes, bootstrap_sums, resampled_means
 
 
 def test_the_interval_of_equal_classes_has_no_width() -> None:
@@ -37,6 +37,20 @@ def test_a_lower_level_is_narrower_and_the_seed_decides() -> None:
     assert wide[0] < narrow[0] < values.mean() < narrow[1] < wide[1]
     assert bootstrap_over_classes(values, classes, seed=0) == wide
     assert bootstrap_over_classes(values, classes, seed=1) != wide
+
+
+def test_a_draw_of_classes_without_values_has_no_mean() -> None:
+    assert bootstrap_sums(np.array([0.0, 2]), np.array([0, 1]), seed=0) == (2, 2)
+    assert bootstrap_sums(np.array([2.0]), np.array([1]), seed=0) == (2, 2)
+    with pytest.raises(ValueError, match="no values"):
+        bootstrap_sums(np.zeros(2), np.zeros(2, np.int64), seed=0)
+
+
+def test_an_interval_holds_95_percent_unless_told_otherwise() -> None:
+    rng = np.random.default_rng(4)
+    sums, counts = rng.random(9), rng.integers(1, 5, 9)
+    ends = np.quantile(resampled_means(sums, counts, 0, 1000), [0.025, 0.975])
+    assert bootstrap_sums(sums, counts, seed=0) == pytest.approx(tuple(ends))
 
 
 def test_no_values_are_refused() -> None:

@@ -42,6 +42,31 @@ def test_cutout_greys_out_one_square() -> None:
     assert max(max(size) for size in sizes) == side
 
 
+@pytest.mark.parametrize(
+    ("kind", "low", "high"),
+    [
+        ("translation", -2, 2),  # an eighth of 16 px
+        ("cutout", -3, 12),  # six px, half of them over the border at most
+        ("brightness", -0.3, 0.3),
+        ("saturation", 0.6, 1.4),
+        ("contrast", 0.7, 1.3),
+    ],
+)
+def test_draws_reach_as_far_as_they_may(kind: str, low: float, high: float) -> None:
+    for numbers in TRANSFORMS[kind].draw(4000, 16, draws()):
+        assert float(numbers.min()) == pytest.approx(low, abs=0.005)
+        assert float(numbers.max()) == pytest.approx(high, abs=0.005)
+
+
+def test_a_picture_is_changed_by_its_own_draws_alone() -> None:
+    images = pictures(2)
+    scales = torch.tensor([0.5, 2.0]).view(2, 1, 1, 1)
+    for kind, axes in (("contrast", (1, 2, 3)), ("saturation", (1,))):
+        still = images.mean(dim=axes, keepdim=True)
+        changed = TRANSFORMS[kind].apply(images, scales)
+        torch.testing.assert_close(changed - still, scales * (images - still))
+
+
 def test_colour_changes_keep_what_they_should() -> None:
     images = pictures()
     brighter = TRANSFORMS["brightness"](images, draws()) - images

@@ -9,7 +9,14 @@ from s2igan.errors import UserError
 from s2igan.rdg.batches import BatchStream, TrainingPictures
 from s2igan.rdg.speech_source import EmbeddedSpeech
 from s2igan.vision.pixels import PackedPixels
-from tests.rdg.makers import CAPTIONS, CLASSES, corpus_tables, write_inputs
+from tests.rdg.makers import (
+    CAPTIONS,
+    CLASSES,
+    EMBEDDING_DIM,
+    VIEWS,
+    corpus_tables,
+    write_inputs,
+)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +111,58 @@ def test_an_epoch_shows_every_picture_once(inputs: dict[str, Path]) -> None:
     seen = np.concatenate([batches._chosen(step) for step in range(count)])
     for epoch in seen.reshape(3, count):
         assert sorted(epoch) == list(range(count))
+
+
+class NumberedPixels:
+    """In place of pictures, squares of one pixel that tell the row."""
+
+    def crops(self, indices: Any, _size: int, _rng: Any, rows: slice = slice(None)) -> Any:
+        return np.asarray(indices, np.uint8)[rows].reshape(-1, 1, 1, 1)
+
+
+def test_all_parts_of_a_batch_belong_together(inputs: dict[str, Path]) -> None:
+    batches = stream(inputs, batch_size=6)
+    batches.pixels = NumberedPixels()  # type: ignore[assignment]
+    captions = embeddings(batches).reshape(-1, EMBEDDING_DIM)
+
+    def pictures_of(rows: Any, table: Any) -> list[int]:
+        return [int(np.flatnonzero((row == table).all(axis=-1))[0]) for row in rows]
+
+    noises = []
+    for step in range(10):
+        batch = batches[step]
+        noises.append(batch.noise)
+        assert batch.wrong is not None
+        shown, wrong = (np.asarray(squares).reshape(-1) for squares in (batch.real, batch.wrong))
+        np.testing.assert_array_equal(shown, batches.pictures.images[batches._chosen(step)])
+        classes = np.array(CLASSES)
+        np.testing.assert_array_equal(batch.labels, classes[shown])
+        assert (classes[wrong] != classes[shown]).all()
+        views = batches.seen.reshape(-1, EMBEDDING_DIM)
+        truth, same, other = (
+            np.array(pictures_of(rows, views)) // VIEWS
+            for rows in (batch.truth_seen, batch.same_seen, batch.wrong_seen)
+        )
+        np.testing.assert_array_equal(truth, shown)
+        np.testing.assert_array_equal(other, wrong)
+        np.testing.assert_array_equal(classes[same], classes[shown])
+        lonely = classes[shown] == 2
+        np.testing.assert_array_equal(same == shown, lonely)
+        for rows, spoken in ((batch.speech, shown), (batch.wrong_speech, wrong)):
+            assert isinstance(rows, np.ndarray)
+            np.testing.assert_array_equal(np.array(pictures_of(rows, captions)) // CAPTIONS, spoken)
+    assert not any(np.array_equal(noises[0], other) for other in noises[1:])
+
+
+def test_pictures_without_captions_and_of_val_classes_do_not_train() -> None:
+    images, descriptions = corpus_tables()
+    images.loc[1, "split"] = "val"
+    silent = descriptions["image"] == 3
+    pictures = TrainingPictures(images, descriptions[~silent])
+    train = [row for row, number in enumerate(CLASSES) if number <= 2 and row not in (1, 3)]
+    assert sorted(pictures.images) == train
+    drawn = pictures.utterances(np.arange(len(pictures)), np.random.default_rng(0))
+    np.testing.assert_array_equal(drawn // CAPTIONS, pictures.images)
 
 
 def test_batches_hold_no_value_of_other_splits(inputs: dict[str, Path]) -> None:

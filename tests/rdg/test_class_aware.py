@@ -80,3 +80,25 @@ def test_weight_zero_computes_nothing_and_another_adds_one_term_per_scale(
     for name, value in without.items():
         torch.testing.assert_close(with_loss[name], value, rtol=0, atol=0)
     assert not torch.equal(generator_weights(plain), generator_weights(aware))
+
+
+def test_its_terms_are_a_part_of_the_generators_loss_by_their_weight(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    step = make(class_aware_weight=3.0)
+    batch = random_batch(step.config)
+    batch.labels[:] = [0, 0, 1, 1]
+    totals: list[torch.Tensor] = []
+    backward = torch.autograd.backward
+
+    def keep(loss: torch.Tensor) -> None:
+        totals.append(loss.detach())
+        backward(loss)
+
+    monkeypatch.setattr("torch.autograd.backward", keep)
+    terms = step(0, batch)
+    expected = step.config.kl_weight * terms["KL"]
+    for size in (8, 16, 32):
+        expected = expected + terms[f"G_{size}"] + 3 * terms[f"G_{size}_class"]
+    torch.testing.assert_close(totals[-1], expected)  # the generator's comes last
+    assert sum(float(terms[f"G_{size}_class"]) for size in (8, 16, 32)) > 0.1

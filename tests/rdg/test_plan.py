@@ -50,8 +50,13 @@ def test_draws_repeat_a_sentence_with_different_noise() -> None:
     groups = rows["utterance"].to_numpy().reshape(2, 3)
     assert (groups == groups[:, :1]).all()
     assert rows["noise"].is_unique
+    sets = by_set(plan(descriptions(), sample_config(draws=3)))
+    for name in ("test", "swap_original", "swap_changed"):
+        assert not set(rows["noise"]) & set(sets[name]["noise"])
     # Two sentences of a corpus with two test classes: one of each.
-    assert descriptions().loc[groups[:, 0], "class_id"].nunique() == 2
+    for seed in range(6):
+        rows = by_set(plan(descriptions(), sample_config(seed=seed)))["draws"]
+        assert descriptions().loc[rows["utterance"], "class_id"].nunique() == 2
 
 
 def test_mismatched_speech_comes_from_another_class() -> None:
@@ -66,6 +71,12 @@ def test_mismatched_speech_comes_from_another_class() -> None:
         assert len(rows) == len(test)
     few = by_set(plan(descriptions(), sample_config(mismatched=3)))["mismatched"]
     assert len(few) == 3
+
+
+def test_every_caption_of_another_class_may_be_the_mismatched_one() -> None:
+    plans = [by_set(plan(descriptions(), sample_config(seed=seed))) for seed in range(12)]
+    drawn = {utterance for sets in plans for utterance in sets["mismatched"]["utterance"]}
+    assert drawn == set(plans[0]["test"]["utterance"])
 
 
 def test_a_corpus_without_test_captions_is_refused() -> None:

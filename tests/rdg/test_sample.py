@@ -183,6 +183,26 @@ def test_the_stage_embeds_with_the_encoder_that_lies_beside_the_generator(tmp_pa
     assert {p.name for p in tmp_path.iterdir()} == {*paths, *encoders, "rdg"}
 
 
+def test_the_stage_draws_as_its_parameters_say(tmp_path: Path) -> None:
+    paths = write_inputs(tmp_path)
+    rdg = tmp_path / "rdg"
+    rdg.mkdir()
+    save_generator(rdg, small_generator())
+    copy_speech_encoder(paths["sen"], rdg)
+    images = []
+    for changes in ({}, {"ca_noise": False}, {"truncation": 0.5}):
+        sample(
+            sample_config(**changes),
+            corpus=paths["corpus"],
+            features=paths["features"],
+            rdg=rdg,
+            out=tmp_path / "samples",
+            session=plain_session(),
+        )
+        images.append((tmp_path / "samples" / "images.npy").read_bytes())
+    assert len(set(images)) == 3
+
+
 def test_every_utterance_is_embedded_once(tmp_path: Path) -> None:
     paths = write_inputs(tmp_path)
     encoder = load_speech_encoder(paths["sen"])

@@ -17,7 +17,7 @@ from s2igan.rdg.learning_encoder import embed_sequences
 from s2igan.rdg.speech_modes import LearningSpeech, SpeechMode, UntrainedSpeech, open_speech
 from s2igan.rdg.speech_source import EmbeddedSpeech, Sequences, SpokenSpeech
 from s2igan.rdg.training import RdgTraining
-from s2igan.sen.artifact import load_speech_encoder, seeded_speech_encoder
+from s2igan.sen.artifact import load_speech_encoder, read_description, seeded_speech_encoder
 from s2igan.sen.encode import encode_speech
 from s2igan.sen.encoder import DescriptionEncoder
 from tests.correctness.plain_adam import moved, watch_gradients
@@ -91,6 +91,9 @@ def test_untrained_embeddings_are_those_of_the_encoder_that_is_kept(
     assert isinstance(mode.source, EmbeddedSpeech)
     mode.write(tmp_path)
     kept = load_speech_encoder(tmp_path)
+    told = read_description(inputs["sen"])
+    del told["training"]  # of weights that are not kept
+    assert read_description(tmp_path) == told
     rows = mode.source(pictures.captions)
     np.testing.assert_allclose(
         rows, encoded(kept, inputs["features"], pictures.captions), atol=1e-6
@@ -204,7 +207,12 @@ def test_a_learning_encoder_follows_the_generators_loss_alone(inputs: dict[str, 
     seeded = weights_of(seeded_speech_encoder(inputs["sen"]))
     for now, was in zip(weights_of(learning.encoder), seeded, strict=True):
         assert torch.equal(now, was)
+    norm = learning.encoder.get_submodule("norms.0")
+    assert isinstance(norm, nn.BatchNorm1d)
+    assert norm.running_mean is not None
+    statistics = norm.running_mean.clone()
     training.update(0, training.stream[0])
+    assert not torch.equal(norm.running_mean, statistics)  # batches have their own
     moved = weights_of(learning.encoder)
     changed = [not torch.equal(now, was) for now, was in zip(moved, seeded, strict=True)]
     # A bias before a batch norm has no say.

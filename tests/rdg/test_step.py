@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from s2igan.rdg import step as module
+from s2igan.rdg.discriminator import Verdict
 from s2igan.rdg.generator import NextStage
 from s2igan.rdg.networks import to_scales
 from s2igan.rdg.step import RdgStep
@@ -134,9 +136,39 @@ def test_augmentation_is_seeded_by_the_step() -> None:
     for step in same:
         step(4, batch)
     torch.testing.assert_close(*map(generator_weights, same), rtol=0, atol=0)
+    later = make(augment=kinds)
+    later(5, batch)
+    assert not torch.equal(generator_weights(later), generator_weights(same[0]))
     plain = make()
     plain(4, batch)
     assert not torch.equal(generator_weights(plain), generator_weights(same[0]))
+
+
+def test_every_set_of_pictures_draws_its_own_transforms(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Tensor] = []
+
+    def noted(images: Tensor, _kinds: Any, numbers: Any) -> Tensor:
+        drawn.append(numbers[0][0].flatten())
+        return images
+
+    monkeypatch.setattr(module, "transform", noted)
+    step = make(augment=["brightness"], wrong_pairs="pictures")
+    step(0, random_batch(step.config))
+    assert len(drawn) == 9  # generated, real and wrong ones at three scales
+    assert len({tuple(numbers.tolist()) for numbers in drawn}) == 9
+
+
+def test_accuracies_are_of_the_conditional_logits() -> None:
+    right, wrong, half = (torch.tensor(v) for v in ([1.0, 2], [-1.0, -2], [-1.0, 2]))
+    terms = module._discriminator_terms(
+        8, torch.tensor(3.0), Verdict(right, wrong), Verdict(wrong, right), (half, right)
+    )
+    assert {name: float(value) for name, value in terms.items()} == {
+        "D_8": 3,
+        "D_8_real_accuracy": 1,
+        "D_8_fake_accuracy": 1,
+        "D_8_wrong_accuracy": 0.5,
+    }
 
 
 def test_bfloat16_keeps_losses_and_weights_in_float32() -> None:

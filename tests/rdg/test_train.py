@@ -13,10 +13,12 @@ from s2igan.engine.tracking import Tracker
 from s2igan.errors import UserError
 from s2igan.rdg import train as stage
 from s2igan.rdg.artifact import load_generator
+from s2igan.rdg.batches import TrainingPictures
 from s2igan.rdg.calibration import calibrated
-from s2igan.rdg.monitor import Curves
+from s2igan.rdg.monitor import Curves, TrainingGrid
+from s2igan.rdg.speech_source import EmbeddedSpeech
 from s2igan.rdg.train import train_rdg
-from tests.rdg.makers import rdg_config, small_generator, write_inputs
+from tests.rdg.makers import corpus_tables, rdg_config, small_generator, write_inputs
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +73,49 @@ def test_two_runs_give_the_same_bytes(inputs: dict[str, Path], tmp_path: Path) -
     assert first == second
     other = contents(train(inputs, tmp_path / "c", seed=4))
     assert other["rdg/generator.safetensors"] != first["rdg/generator.safetensors"]
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+def test_speech_is_standardised_where_it_is_asked_for(
+    inputs: dict[str, Path], tmp_path: Path, standardise: bool
+) -> None:
+    root = train(inputs, tmp_path, steps=1, standardise_speech=standardise)
+    conditioning = load_generator(root / "rdg").conditioning
+    captions = TrainingPictures(*corpus_tables()).captions
+    rows = np.load(inputs["embeddings"] / "speech.npy")[captions].astype(np.float64)
+    mean, deviation = rows.mean(axis=0), np.sqrt(np.square(rows - rows.mean(axis=0)).mean())
+    expected = (mean, 1 / deviation) if standardise else (np.zeros_like(mean), 1.0)
+    np.testing.assert_allclose(conditioning.mean, expected[0], atol=1e-6)
+    assert float(conditioning.scale) == pytest.approx(expected[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("wanted", ["none", "pictures", "speech"])
+def test_a_batch_holds_the_wrong_pairs_that_are_asked_for(
+    inputs: dict[str, Path], wanted: str
+) -> None:
+    batch = stage.open_stream(
+        rdg_config(wrong_pairs=wanted),
+        TrainingPictures(*corpus_tables()),
+        EmbeddedSpeech(np.load(inputs["embeddings"] / "speech.npy")),
+        inputs["features"],
+        inputs["embeddings"],
+    )[0]
+    assert (batch.wrong is not None) == (wanted == "pictures")
+    assert (batch.wrong_speech is not None) == (wanted == "speech")
+
+
+def test_the_average_over_the_steps_is_kept(inputs: dict[str, Path], tmp_path: Path) -> None:
+    kept = [
+        load_generator(train(inputs, tmp_path / name, steps=1, lr_g=1e-2, ema_decay=decay) / "rdg")
+        for name, decay in (("live", 0.0), ("average", 0.9))
+    ]
+    live, average = (generator.state_dict()["to_image.0.conv.weight"] for generator in kept)
+    assert not torch.allclose(live, average, atol=1e-4)
+
+
+def test_rows_of_the_grid_end_with_the_last_step() -> None:
+    real = np.zeros((2, 4, 4, 3), np.uint8)
+    assert TrainingGrid(real, steps=10, rows=3).at == {4, 7, 10}
 
 
 class StopsAt(Tracker):
@@ -160,6 +205,7 @@ def test_calibration_measures_the_statistics_of_its_inputs() -> None:
     drawn = torch.Generator().manual_seed(0)
     first, second, third = (torch.randn(64, dim, generator=drawn) for dim in (6, 4, 5))
     batch = first, second, third
+    generator.train()(5 * first, second, third)  # statistics that are to be forgotten
     measured = calibrated(
         generator, [batch, batch], device=torch.device("cpu"), precision="float32"
     )

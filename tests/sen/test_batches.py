@@ -1,10 +1,12 @@
 """Which pairs a training step sees."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 
 from s2igan.engine.arrays import Ragged, RaggedWriter
 from s2igan.sen.batches import (
@@ -31,7 +33,7 @@ def mel(tmp_path_factory: pytest.TempPathFactory) -> Ragged:
     return Ragged(folder, "mel")
 
 
-def stream(mel: Ragged, seed: int = 0) -> PairStream:
+def stream(mel: Ragged, seed: int = 0, **others: Any) -> PairStream:
     images = np.repeat(np.arange(PICTURES), CAPTIONS)
     keep = images % 2 == 0  # the training half
     features = np.arange(PICTURES, dtype=np.float32)[:, None, None] + [[[0.0], [0.25], [0.5]]]
@@ -43,6 +45,7 @@ def stream(mel: Ragged, seed: int = 0) -> PairStream:
         labels=images[keep] // 4,
         batch=BATCH,
         seed=seed,
+        **others,
     )
 
 
@@ -88,6 +91,26 @@ def test_a_step_follows_from_seed_and_number_alone(mel: Ragged) -> None:
     assert any((a != b).any() for a, b in zip(forwards, other, strict=False))
 
 
+def test_pairs_are_augmented_by_the_step(mel: Ragged) -> None:
+    changes = Augmentation(
+        time_masks=1, time_mask_frames=20, band_masks=1, band_mask_bands=1, feature_noise=0.1
+    )
+    plain, pairs = stream(mel), stream(mel, augmentation=changes)
+    part = stream(mel, augmentation=changes, rows=slice(3, 6))
+    noises = []
+    for step in range(2):
+        before, after = plain[step], pairs[step]
+        silenced = after.frames != before.frames
+        assert silenced.any()
+        assert not after.frames[silenced].any()
+        noises.append(after.features - before.features)
+        # A process draws for all and takes its own.
+        mine = part[step].frames
+        assert torch.equal(mine, after.frames[3:6, : mine.shape[1]])
+        assert torch.equal(part[step].features, after.features[3:6])
+    assert not torch.allclose(noises[0], noises[1], atol=1e-3)
+
+
 def test_buckets_leave_little_padding_and_mix_classes(mel: Ragged) -> None:
     pairs = stream(mel)
     batches = [pairs[step] for step in range(POOL_BATCHES)]
@@ -120,6 +143,22 @@ def test_time_and_band_masks_silence_at_most_what_they_may() -> None:
     bands = Augmentation(band_masks=1, band_mask_bands=4)
     silence(frames, draw_masks(lengths, 10, bands, rng))
     assert 1 <= (frames == 0).all(axis=1).sum(axis=1).max() <= 4
+
+
+def test_masks_lie_anywhere_and_are_as_wide_as_they_may() -> None:
+    drawn = draw_masks(
+        np.full(3000, 30),
+        10,
+        Augmentation(time_masks=1, time_mask_frames=20, band_masks=1, band_mask_bands=4),
+        np.random.default_rng(0),
+    )
+    for slices, whole, widest in (
+        ([one for mask in drawn for one in mask.stretches], 30, 15),  # half of an utterance
+        ([one for mask in drawn for one in mask.bands], 10, 4),
+    ):
+        assert {one.stop - one.start for one in slices} == set(range(widest + 1))
+        assert min(one.start for one in slices) == 0
+        assert max(one.stop for one in slices if one.stop > one.start) == whole
 
 
 def test_feature_noise_and_dropout_keep_the_mean() -> None:

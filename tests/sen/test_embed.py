@@ -12,6 +12,13 @@ import pytest
 from s2igan.engine.session import plain_session
 from s2igan.engine.tables import write_table
 from s2igan.errors import UserError
+from s2igan.metrics.intervals import bootstrap_over_classes
+from s2igan.metrics.retrieval import (
+    average_precisions,
+    chance_by_permutation,
+    rank,
+    ranked_average_precisions,
+)
 from s2igan.sen.artifact import load_image_encoder, load_speech_encoder
 from s2igan.sen.data import Captions, SenData, authors_queries
 from s2igan.sen.embed import embed
@@ -128,6 +135,31 @@ def test_figures_carry_chance_interval_and_protocol(work: Path) -> None:
     said = " ".join(figure["protocol"])
     for part in ("36 captions", "12 pictures", "synthetic", "edition test", "looks", "16-d"):
         assert part in said
+
+
+def test_chance_and_interval_are_of_the_permutations_and_classes_asked_for(work: Path) -> None:
+    config = embed_config()
+    figures = json.loads((work / "embeddings.json").read_text())
+    data = SenData(work / "corpus", work / "features")
+    test = data.captions("test")
+    pictures = np.flatnonzero(data.corpus.images["split"] == "test")
+    speech = np.load(work / "embeddings" / "speech.npy")[test.utterances]
+    similarity = speech @ np.load(work / "embeddings" / "image.npy")[pictures, 0].T
+    classes = data.image_classes[pictures]
+    values = average_precisions(similarity, test.classes[:, None] == classes)
+    interval = bootstrap_over_classes(values, test.classes, config.seed, config.bootstrap_draws)
+    chance = chance_by_permutation(
+        rank(similarity),
+        test.classes,
+        classes,
+        {"mAP": ranked_average_precisions},
+        permute="queries",
+        permutations=config.chance_permutations,
+        seed=config.seed,
+    )
+    figure = figures["speech_to_image"]["mAP"]
+    assert (figure["low"], figure["high"]) == pytest.approx(interval, rel=1e-5)
+    assert figure["chance"] == pytest.approx(chance["mAP"], rel=1e-5)
 
 
 def test_without_classes_the_described_picture_alone_is_relevant(

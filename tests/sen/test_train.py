@@ -13,11 +13,15 @@ from s2igan.engine.arrays import Ragged, open_array
 from s2igan.engine.session import Session, plain_session
 from s2igan.engine.tracking import Tracker
 from s2igan.errors import UserError
+from s2igan.metrics.retrieval import mean_average_precision
 from s2igan.sen.artifact import load_image_encoder, load_speech_encoder, read_description
+from s2igan.sen.batches import Augmentation
 from s2igan.sen.config import SenConfig
 from s2igan.sen.data import SenData
 from s2igan.sen.losses import SenObjective, same_class_mask
+from s2igan.sen.schedule import learning_rate
 from s2igan.sen.train import SenTraining, train_sen
+from s2igan.sen.validation import validation_map
 
 from .synthetic import sen_config, write_synthetic
 
@@ -147,6 +151,70 @@ def test_validation_classes_choose_but_do_not_teach(inputs: Path, tmp_path: Path
     blind = train(sen_config(), tmp_path / "poisoned", tmp_path / "blind")
     name = "speech_encoder.safetensors"
     assert blind[name] == last[name]
+
+
+def test_watching_changes_no_weight(inputs: Path, tmp_path: Path) -> None:
+    often, once = (
+        train(sen_config(steps=4, val_every_steps=every), inputs, tmp_path / str(every))
+        for every in (2, 1000)
+    )
+    for name in ("speech_encoder.safetensors", "image_encoder.safetensors"):
+        assert often[name] == once[name]
+
+
+def test_rows_of_the_curves_are_means_over_their_steps(inputs: Path, tmp_path: Path) -> None:
+    curves = []
+    for every in (1, 4):
+        config = sen_config(log_every_steps=every, val_every_steps=1000)
+        train(config, inputs, tmp_path / str(every))
+        curves.append(pd.read_csv(tmp_path / str(every) / "curves.tsv", sep="\t"))
+    fine, coarse = curves
+    for name in ("loss", "matching", "distinctive"):
+        means = fine[name].to_numpy().reshape(-1, 4).mean(axis=1)
+        np.testing.assert_allclose(coarse[name], means, rtol=1e-4)
+    rates = [
+        learning_rate(
+            step,
+            steps=config.steps,
+            lr=config.lr,
+            schedule=config.schedule,
+            warmup_steps=config.warmup_steps,
+            decay_every_steps=config.decay_every_steps,
+            decay_factor=config.decay_factor,
+        )
+        for step in range(config.steps)
+    ]
+    np.testing.assert_allclose(fine["lr"], rates, rtol=1e-4)
+
+
+def test_validation_searches_val_pictures_in_their_first_view(inputs: Path) -> None:
+    data = SenData(inputs / "corpus", inputs / "features")
+    model = SenTraining(sen_config(), data, plain_session()).model.eval()
+    captions = data.captions("val")
+    pictures = np.flatnonzero(data.corpus.images["split"] == "val")
+    with torch.no_grad():
+        speech = [
+            model.speech_encoder(
+                torch.from_numpy(np.array(data.sequences[row], np.float32))[None],
+                torch.tensor([len(data.sequences[row])]),
+            )[0].numpy()
+            for row in captions.utterances.tolist()
+        ]
+        image = model.image_encoder(torch.from_numpy(data.backbone[pictures, 0])).numpy()
+    relevant = captions.classes[:, None] == data.image_classes[pictures]
+    expected = mean_average_precision(np.stack(speech) @ image.T, relevant)
+    found = validation_map(data, model, device=torch.device("cpu"), precision="float32")
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("objective", ["joint", "teacher_student"])
+def test_pairs_are_roughened_as_the_parameters_say(inputs: Path, objective: str) -> None:
+    masks = {"time_masks": 1, "time_mask_frames": 5, "band_masks": 2, "band_mask_bands": 3}
+    rough = {"feature_noise": 0.25, "feature_dropout": 0.125}
+    config = sen_config(objective=objective, **masks, **rough)
+    training = SenTraining(config, SenData(inputs / "corpus", inputs / "features"), plain_session())
+    kept = rough if objective == "joint" else {}  # a teacher's word stays as it is
+    assert training.stream.augmentation == Augmentation(**masks, **kept)  # type: ignore[arg-type]
 
 
 def test_what_is_written_is_what_was_trained(inputs: Path, tmp_path: Path) -> None:

@@ -25,6 +25,9 @@ def test_the_alphabet_is_the_one_that_the_published_weights_read() -> None:
         ("a 2-toned bird", "a two-toned bird."),
         ("½, 3½ or 5/8", "one half, three and one half or five over eight."),
         ("(2 wings)", "(two wings)."),
+        # marks that a sentence may end with
+        ("a bird; two wings:", "a bird; two wings:"),
+        ("a bird;", "a bird;"),
         # abbreviations
         ("Mr. and Mrs. Smith, Dr. Jones", "mister and missus smith, doctor jones."),
         ("St. Lucia's bird", "saint lucia's bird."),
