@@ -22,6 +22,10 @@ FOLLOWS = f"{GENERATION}/swap/follows/all"
 ALL_PAIRS = f"{GENERATION}/consistency/all_pairs/mAP"
 FID = f"{GENERATION}/fidelity/generated/FID"
 
+SHIPPED: dict[str, Any] = json.loads(
+    (ROOT / "s2igan" / "serving" / "default" / "card.json").read_text(encoding="utf-8")
+)["figures"]
+
 README_ROWS = {
     "SEN: speech finds its species among real pictures, mAP": f"{RETRIEVAL}/mAP",
     "keyword accuracy, colours": COLOURS,
@@ -39,24 +43,33 @@ VOICES_ROWS = {
 }
 
 
+LONGER_ROWS = {
+    "keyword accuracy, colours": COLOURS,
+    "keyword swap follows": FOLLOWS,
+    "GAN mAP, all test pairs": ALL_PAIRS,
+    "R-precision": f"{GENERATION}/r_precision/R-precision",
+}
+
+
 def text(page: str) -> str:
     return (ROOT / page).read_text(encoding="utf-8")
 
 
-def figure(path: str) -> dict[str, Any]:
-    found: Any = FIGURES
+def figure(path: str, figures: dict[str, Any] = FIGURES) -> dict[str, Any]:
+    found: Any = figures
     for key in path.split("/"):
         found = found[key]
     assert isinstance(found, dict)
     return found
 
 
-def value(path: str, digits: int = 3) -> str:
-    return f"{figure(path)['value']:.{digits}f}"
+def value(path: str, digits: int = 3, figures: dict[str, Any] = FIGURES) -> str:
+    return f"{figure(path, figures)['value']:.{digits}f}"
 
 
-def interval(path: str) -> str:
-    return f"{figure(path)['low']:.3f} – {figure(path)['high']:.3f}"
+def interval(path: str, figures: dict[str, Any] = FIGURES) -> str:
+    one = figure(path, figures)
+    return f"{one['low']:.3f} – {one['high']:.3f}"
 
 
 def row(page: str, name: str) -> Sequence[str]:
@@ -89,6 +102,19 @@ def test_the_fid_of_the_readmes_table() -> None:
 def test_the_default_among_the_voices(name: str) -> None:
     path = VOICES_ROWS[name]
     assert row("docs/results/voices.md", name)[0] == f"{value(path)} ({interval(path)})"
+
+
+@pytest.mark.parametrize("name", LONGER_ROWS)
+def test_the_default_beside_the_model_that_ships(name: str) -> None:
+    path = LONGER_ROWS[name]
+    default, _, shipped, _ = row("docs/results/minibirds.md", name)
+    assert default == f"{value(path)} ({interval(path)})"
+    assert shipped == f"{value(path, figures=SHIPPED)} ({interval(path, SHIPPED)})"
+
+
+def test_the_readme_quotes_the_model_that_ships() -> None:
+    colours, swap = (value(path, figures=SHIPPED) for path in (COLOURS, FOLLOWS))
+    assert f"(colours {colours}, swap {swap})" in re.sub(r"\s+", " ", text("README.md"))
 
 
 def test_sentences_about_the_default() -> None:
