@@ -74,7 +74,7 @@ pull: $(READY)  ## download the run cache and the outputs of dvc.lock
 # One process a core; the tests of a file share what they made.
 .PHONY: test
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
 
 .PHONY: check
 check: $(READY)  ## ruff and mypy

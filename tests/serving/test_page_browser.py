@@ -233,7 +233,9 @@ def test_from_a_recording_to_pictures_on_a_phone(visit: Visit) -> None:
     assert visit.pictures(".nearest").shape == (12, 8, 8, 3)
     assert "s of speech" in visit.page.inner_text("#pictures .said")
     # What was drawn is brought into view, and nothing sticks out of the window.
-    visit.page.wait_for_function("document.querySelector('#see').getBoundingClientRect().top < 99")
+    visit.page.wait_for_function(
+        "document.querySelector('#see').getBoundingClientRect().top < innerHeight / 2"
+    )
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
