@@ -48,7 +48,15 @@ def write_mel(config: MelConfig, *, corpus: Path, speech: Path, out: Path, worke
         )
     _, rate_hz = shards[0]
     # A window or band that is too narrow is told before any work.
-    parameters = LogMel(sample_rate_hz=rate_hz, **config.model_dump()).parameters
+    parameters = LogMel(
+        sample_rate_hz=rate_hz,
+        bands=config.bands,
+        window=config.window,
+        window_ms=config.window_ms,
+        hop_ms=config.hop_ms,
+        log_floor=config.log_floor,
+        normalise=config.normalise,
+    ).parameters
     work = partial(_shard_frames, parameters, speech)
     own = range(rank(), shards.shards, world())
     framed = shared_to_first(parallel_map(work, own, workers), shards.shards)
