@@ -153,10 +153,10 @@ def test_the_char_cnn_rnn_rectifies_every_layer_and_means_over_time() -> None:
         x[0, letter - 1, place] = 1
     for convolution, stride in zip(model.convolutions, (3, 3, 2), strict=True):
         x = F.max_pool1d(convolution(x).clamp(min=0), 3, stride)
-    recurrent, states = model.recurrent, [torch.zeros(5, dtype=torch.float64)]
+    of_input, of_state, input_bias, state_bias = model.recurrent.all_weights[0]
+    states = [torch.zeros(5, dtype=torch.float64)]
     for frame in x[0].T:
-        driven = recurrent.weight_ih_l0 @ frame + recurrent.bias_ih_l0
-        held = recurrent.weight_hh_l0 @ states[-1] + recurrent.bias_hh_l0
+        driven, held = of_input @ frame + input_bias, of_state @ states[-1] + state_bias
         states.append((driven + held).clamp(min=0))
     lengths = torch.tensor([130])
     expected = model.project(torch.stack(states[1:]).mean(dim=0))

@@ -25,7 +25,6 @@ from s2igan.sen.validation import validation_map
 
 from .synthetic import sen_config, write_synthetic
 
-
 # A rate so high that validation is best some steps before the last.
 WAVERING: dict[str, Any] = {
     "steps": 24,
