@@ -176,10 +176,21 @@ def test_the_key_follows_parameters_inputs_and_sources(tmp_path: Path) -> None:
     keys.append(key())
     (folder / "b.npy").write_bytes(b"")
     keys.append(key())
+    (folder / "b.npy").rename(folder / "c.npy")
+    keys.append(key())
     source.write_text("x = 2\n")
+    keys.append(key())
+    source = source.rename(tmp_path / "trained.py")
     keys.append(key())
     assert len(set(keys)) == len(keys)
     assert key() == key()
+
+
+def test_the_key_does_not_follow_the_order_of_the_sources(tmp_path: Path) -> None:
+    sources = [tmp_path / "a.py", tmp_path / "b.py"]
+    for path in sources:
+        path.write_text(f"name = {path.name!r}\n")
+    assert checkpoint_key("", [], sources) == checkpoint_key("", [], reversed(sources))
 
 
 def test_large_files_count_with_their_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +198,7 @@ def test_large_files_count_with_their_ends(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("s2igan.engine.checkpoint._SAMPLE_BYTES", 2)
     path = tmp_path / "big"
     keys = []
-    for content in (b"abcdefghij", b"Xbcdefghij", b"abcdefghiX", b"abcdefghijk"):
+    for content in (b"abcdefghij", b"Xbcdefghij", b"abcdefghiX", b"abcdefghhij"):
         path.write_bytes(content)
         keys.append(checkpoint_key("", [path], []))
     assert len(set(keys)) == 4

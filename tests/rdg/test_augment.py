@@ -32,6 +32,16 @@ def test_translation_shifts_by_whole_pixels_and_fills_with_grey() -> None:
     assert len(shifts) > 1
 
 
+def test_translation_shifts_down_and_right_by_what_is_drawn() -> None:
+    images = pictures(2, 5)
+    down, right = torch.tensor([1, -2]).view(2, 1, 1), torch.tensor([2, 0]).view(2, 1, 1)
+    moved = TRANSFORMS["translation"].apply(images, down, right)
+    expected = torch.zeros_like(images)
+    expected[0, :, 1:, 2:] = images[0, :, :-1, :-2]
+    expected[1, :, :-2] = images[1, :, 2:]
+    torch.testing.assert_close(moved, expected, rtol=0, atol=0)
+
+
 def test_cutout_greys_out_one_square() -> None:
     images = torch.ones(40, 3, 20, 20)
     holes = TRANSFORMS["cutout"](images, draws()).eq(0).all(dim=1)

@@ -109,8 +109,10 @@ def test_an_epoch_shows_every_picture_once(inputs: dict[str, Path]) -> None:
     batches = stream(inputs, batch_size=3)
     count = len(batches.pictures)
     seen = np.concatenate([batches._chosen(step) for step in range(count)])
-    for epoch in seen.reshape(3, count):
+    epochs = seen.reshape(3, count).tolist()
+    for epoch in epochs:
         assert sorted(epoch) == list(range(count))
+    assert len({tuple(epoch) for epoch in epochs}) == 3  # each in an order of its own
 
 
 class NumberedPixels:

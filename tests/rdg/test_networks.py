@@ -49,6 +49,16 @@ def test_relation_supervisor_has_the_parameters_of_the_paper() -> None:
         assert round(parameters(RelationSupervisor(1024)) / 1e6, 2) == 0.26
 
 
+def test_every_network_begins_with_orthogonal_weights() -> None:
+    judge = Discriminator(size=16, base_size=8, df=4, condition_dim=5)
+    for network in (small_generator(), judge, RelationSupervisor(EMBEDDING_DIM)):
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                rows = layer.weight.flatten(1)
+                rows = rows if len(rows) < rows.shape[1] else rows.T
+                torch.testing.assert_close(rows @ rows.T, torch.eye(len(rows)), atol=1e-5, rtol=0)
+
+
 def inputs(generator: Generator, count: int = 3) -> tuple[Tensor, Tensor, Tensor]:
     drawn = torch.Generator().manual_seed(1)
     dims = (EMBEDDING_DIM, generator.noise_dim, generator.condition_dim)

@@ -43,6 +43,17 @@ def test_swaps_are_pairs_with_one_noise() -> None:
     assert list(original["noise"]) == list(changed["noise"])
     assert original["noise"].is_unique
     assert not set(original["noise"]) & set(sets["test"]["noise"])
+    for rows in (original, changed):
+        assert list(rows["target"]) == list(rows["utterance"])
+
+
+def test_swaps_of_other_splits_are_left_out() -> None:
+    table = descriptions()
+    first, second = table.index[table["role"] == "swap"]
+    table.loc[first, "split"] = "train"
+    sets = by_set(plan(table, sample_config()))
+    assert list(sets["swap_changed"]["utterance"]) == [second]
+    assert list(sets["swap_original"]["utterance"]) == [table.loc[second, "swap_of"]]
 
 
 def test_draws_repeat_a_sentence_with_different_noise() -> None:

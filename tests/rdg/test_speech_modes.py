@@ -12,12 +12,14 @@ from s2igan.engine.session import Session, plain_session
 from s2igan.engine.tracking import Tracker
 from s2igan.errors import UserError
 from s2igan.rdg import train as stage
-from s2igan.rdg.batches import BatchStream, TrainingPictures
+from s2igan.rdg import utterances
+from s2igan.rdg.batches import Batch, BatchStream, TrainingPictures
 from s2igan.rdg.learning_encoder import embed_sequences
 from s2igan.rdg.speech_modes import LearningSpeech, SpeechMode, UntrainedSpeech, open_speech
 from s2igan.rdg.speech_source import EmbeddedSpeech, Sequences, SpokenSpeech
 from s2igan.rdg.training import RdgTraining
 from s2igan.sen.artifact import load_speech_encoder, read_description, seeded_speech_encoder
+from s2igan.sen.batches import pad_frames
 from s2igan.sen.encode import encode_speech
 from s2igan.sen.encoder import DescriptionEncoder
 from tests.correctness.plain_adam import moved, watch_gradients
@@ -127,6 +129,28 @@ def test_untrained_weights_are_the_seeded_ones_and_batch_norms_know_training_spe
     torch.testing.assert_close(norm.running_var, outputs.var(dim=1))
 
 
+def test_captions_that_batch_norms_are_measured_by_are_drawn(
+    inputs: dict[str, Path], pictures: TrainingPictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(utterances, "_CALIBRATION_BATCHES", 2)
+    monkeypatch.setattr(utterances, "_CALIBRATION_BATCH", 3)
+    read: list[int] = []
+
+    def noted(sequences: Ragged, rows: Any) -> Any:
+        read.extend(rows.tolist())
+        return pad_frames(sequences, rows)
+
+    monkeypatch.setattr(utterances, "pad_frames", noted)
+    drawn = set()
+    for seed in range(4):
+        read.clear()
+        speech_of(inputs, "end_to_end", seed=seed)
+        assert len(set(read)) == len(read) == 6
+        assert set(read) < set(pictures.captions.tolist())
+        drawn.add(frozenset(read))
+    assert len(drawn) > 1
+
+
 def test_modes_begin_alike_and_draw_the_same_captions(inputs: dict[str, Path]) -> None:
     # Whatever the mode, a batch differs in nothing but the form of its speech.
     options: dict[str, Any] = {"embedding_mix": 0.5, "batch_size": 6}
@@ -233,6 +257,31 @@ def test_a_learning_encoder_follows_the_generators_loss_alone(inputs: dict[str, 
         torch.testing.assert_close(now, was, rtol=0, atol=0)
 
 
+def test_a_learning_encoder_carries_no_gradient_on(inputs: dict[str, Path]) -> None:
+    plain, burdened = (training_of(inputs, "end_to_end", lr_g=1e-2) for _ in range(2))
+    assert plain.update.learning is not None
+    assert burdened.update.learning is not None
+    for parameter in burdened.update.learning.encoder.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    for training in (plain, burdened):
+        training.update(0, training.stream[0])
+    encoders = plain.update.learning.encoder, burdened.update.learning.encoder
+    for expected, found in zip(*map(weights_of, encoders), strict=True):
+        torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+def test_the_average_of_a_learning_encoder_is_kept(inputs: dict[str, Path]) -> None:
+    training = training_of(inputs, "end_to_end", lr_g=1e-2)
+    training.update(0, training.stream[0])
+    learning, kept = training.update.learning, training.averaged().encoder
+    assert learning is not None
+    assert kept is not None
+    live = weights_of(learning.encoder)
+    pairs = zip(weights_of(kept), weights_of(learning.averaged), strict=True)
+    assert all(torch.equal(now, average) for now, average in pairs)
+    assert not all(torch.equal(*pair) for pair in zip(weights_of(kept), live, strict=True))
+
+
 def test_a_learning_encoder_follows_adams_formula(inputs: dict[str, Path]) -> None:
     rate, betas = 3e-3, [0.3, 0.9]
     training = training_of(inputs, "end_to_end", lr_g=rate, betas=betas)
@@ -246,6 +295,22 @@ def test_a_learning_encoder_follows_adams_formula(inputs: dict[str, Path]) -> No
         expected = moved(old, gradients[parameter], [rate] * 3, betas)
         found = parameter.detach().double()
         torch.testing.assert_close(found, expected, atol=rate * 2e-2, rtol=0)
+
+
+def test_the_generators_batch_norms_are_measured_by_the_first_batches(
+    inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = training_of(inputs, "untrained")
+    read: list[int] = []
+    batch_of = BatchStream.__getitem__
+
+    def noted(stream: BatchStream, step: int) -> Batch:
+        read.append(step)
+        return batch_of(stream, step)
+
+    monkeypatch.setattr(BatchStream, "__getitem__", noted)
+    training.averaged()
+    assert read == list(range(16))
 
 
 def test_frozen_modes_have_nothing_that_learns(inputs: dict[str, Path]) -> None:

@@ -1,10 +1,11 @@
+import copy
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from s2igan.rdg import step as module
@@ -53,6 +54,24 @@ def test_an_update_moves_every_network() -> None:
         torch.testing.assert_close(now, 0.9 * was + 0.1 * live)
     assert {"D_8", "D_16", "D_32", "G_8", "G_16", "G_32", "KL", "RS", "G_RS"} <= set(terms)
     assert all(torch.isfinite(value) and not value.requires_grad for value in terms.values())
+
+
+def test_all_networks_and_optimisers_go_on_from_a_state() -> None:
+    one, other = make(supervised=True), make(supervised=True, seed=9)
+    batch = random_batch(one.config)
+    one(0, batch)
+    other.load_state_dict(copy.deepcopy(one.state_dict()))
+    for step in (one, other):
+        step(1, batch)
+    for mine, theirs in zip(networks_of(one), networks_of(other), strict=True):
+        for name, value in mine.state_dict().items():
+            torch.testing.assert_close(theirs.state_dict()[name], value, rtol=0, atol=0)
+
+
+def networks_of(step: RdgStep) -> list[nn.Module]:
+    assert step.supervision is not None
+    learning = [step.generator, *step.discriminators, step.supervision.relation]
+    return [*learning, step.averaged_generator]
 
 
 def test_without_supervisor_no_trace_of_it_is_left() -> None:

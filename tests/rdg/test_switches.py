@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from s2igan.rdg import train as stage
+from s2igan.rdg.generator import NextStage
 from s2igan.rdg.networks import build_discriminators, build_generator
 from s2igan.rdg.step import RdgStep
 from tests.rdg.makers import (
@@ -57,6 +58,18 @@ def test_the_discriminators_do_not_depend_on_the_stacking() -> None:
     with torch.device("meta"):
         judges = build_discriminators(rdg_config(**PAPER))
     assert round(sum(map(count, judges)) / 1e6, 1) == 95.8
+
+
+@pytest.mark.parametrize(("blocks", "widest"), [(1, 12), (3, None)])
+def test_networks_are_as_deep_and_as_wide_as_the_parameters_say(
+    blocks: int, widest: int | None
+) -> None:
+    config = rdg_config(residual_blocks=blocks, d_widest=widest)
+    later = build_generator(config, EMBEDDING_DIM).later
+    assert [len(part.residual) for part in later if isinstance(part, NextStage)] == [blocks] * 2
+    judges = nn.ModuleList(build_discriminators(config))
+    widths = [part.out_channels for part in judges.modules() if isinstance(part, nn.Conv2d)]
+    assert max(widths) == (widest or 32)
 
 
 def stage_inputs(dense: Dense) -> list[list[int]]:

@@ -57,6 +57,7 @@ def test_training_writes_everything_and_reads_only_training_rows(
     }
     generator = load_generator(root / "rdg")
     assert generator.sizes == (8, 16, 32)
+    assert not any(module.training for module in generator.modules())
     assert all(torch.isfinite(value).all() for value in generator.state_dict().values())
     lines = [line.split("\t") for line in (root / "curves.tsv").read_text().splitlines()]
     assert lines[0][0] == "step"

@@ -143,6 +143,26 @@ def test_the_char_cnn_rnn_is_reeds_over_his_length_of_text() -> None:
     assert model(torch.full((1, 201), 97.0), torch.tensor([201])).shape == (1, 1024)
 
 
+def test_the_char_cnn_rnn_rectifies_every_layer_and_means_over_time() -> None:
+    model = make("char_cnn_rnn")
+    assert isinstance(model, CharCnnRnn)
+    text = torch.randint(1, 256, (1, 130), generator=torch.Generator().manual_seed(2))
+    text[0, 5], text[0, 60:] = 255, 0  # the last letter, and room past the end
+    x = torch.zeros(1, 255, 130, dtype=torch.float64)
+    for place, letter in enumerate(text[0, :60].tolist()):
+        x[0, letter - 1, place] = 1
+    for convolution, stride in zip(model.convolutions, (3, 3, 2), strict=True):
+        x = F.max_pool1d(convolution(x).clamp(min=0), 3, stride)
+    of_input, of_state, input_bias, state_bias = model.recurrent.all_weights[0]
+    states = [torch.zeros(5, dtype=torch.float64)]
+    for frame in x[0].T:
+        driven, held = of_input @ frame + input_bias, of_state @ states[-1] + state_bias
+        states.append((driven + held).clamp(min=0))
+    lengths = torch.tensor([130])
+    expected = model.project(torch.stack(states[1:]).mean(dim=0))
+    torch.testing.assert_close(model.describe(text.double(), lengths)[0], expected)
+
+
 def test_the_conv_blstm_has_the_published_widths() -> None:
     model = ConvBlstm(
         bands=40, channels=[64, 128, 256, 512, 1024], lstm_hidden=512, embedding_dim=1024

@@ -3,7 +3,7 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from s2igan.metrics.retrieval import (
 )
 from s2igan.sen.artifact import load_image_encoder, load_speech_encoder
 from s2igan.sen.data import Captions, SenData, authors_queries
-from s2igan.sen.embed import embed
+from s2igan.sen.embed import check_searchable, embed
 from s2igan.sen.train import train_sen
 
 from .synthetic import VIEWS, embed_config, sen_config, write_synthetic
@@ -144,22 +144,28 @@ def test_chance_and_interval_are_of_the_permutations_and_classes_asked_for(work:
     test = data.captions("test")
     pictures = np.flatnonzero(data.corpus.images["split"] == "test")
     speech = np.load(work / "embeddings" / "speech.npy")[test.utterances]
-    similarity = speech @ np.load(work / "embeddings" / "image.npy")[pictures, 0].T
-    classes = data.image_classes[pictures]
-    values = average_precisions(similarity, test.classes[:, None] == classes)
-    interval = bootstrap_over_classes(values, test.classes, config.seed, config.bootstrap_draws)
-    chance = chance_by_permutation(
-        rank(similarity),
-        test.classes,
-        classes,
-        {"mAP": ranked_average_precisions},
-        permute="queries",
-        permutations=config.chance_permutations,
-        seed=config.seed,
-    )
-    figure = figures["speech_to_image"]["mAP"]
-    assert (figure["low"], figure["high"]) == pytest.approx(interval, rel=1e-5)
-    assert figure["chance"] == pytest.approx(chance["mAP"], rel=1e-5)
+    image = np.load(work / "embeddings" / "image.npy")[pictures, 0]
+    spoken, shown = (speech, test.classes), (image, data.image_classes[pictures])
+    described: Literal["queries", "gallery"]
+    for group, queries, gallery, described in (
+        ("speech_to_image", spoken, shown, "queries"),
+        ("image_to_speech", shown, spoken, "gallery"),
+    ):
+        similarity, classes = queries[0] @ gallery[0].T, queries[1]
+        values = average_precisions(similarity, classes[:, None] == gallery[1])
+        interval = bootstrap_over_classes(values, classes, config.seed, config.bootstrap_draws)
+        chance = chance_by_permutation(
+            rank(similarity),
+            classes,
+            gallery[1],
+            {"mAP": ranked_average_precisions},
+            permute=described,
+            permutations=config.chance_permutations,
+            seed=config.seed,
+        )
+        figure = figures[group]["mAP"]
+        assert (figure["low"], figure["high"]) == pytest.approx(interval, rel=1e-5)
+        assert figure["chance"] == pytest.approx(chance["mAP"], rel=1e-5)
 
 
 def test_without_classes_the_described_picture_alone_is_relevant(
@@ -211,6 +217,13 @@ def test_a_corpus_without_test_classes_is_refused(work: Path, tmp_path: Path) ->
         run(tmp_path)
     assert not (tmp_path / "embeddings").exists()
     assert not (tmp_path / "embeddings.json").exists()
+
+
+@pytest.mark.parametrize(("has_classes", "unit"), [(True, "classes"), (False, "pictures")])
+def test_a_single_test_class_leaves_nothing_to_tell_apart(has_classes: bool, unit: str) -> None:
+    alone = Captions(np.arange(3), np.arange(3), np.zeros(3, np.int64))
+    with pytest.raises(UserError, match=f"{unit} with captions .*got 1; expected at least 2"):
+        check_searchable(alone, has_classes)
 
 
 def test_missing_or_broken_weights_are_told_in_one_line(work: Path, tmp_path: Path) -> None:

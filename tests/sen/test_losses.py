@@ -1,5 +1,7 @@
 """Losses against NumPy loops written from the paper's equations."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -95,6 +97,14 @@ def test_the_objective_is_the_weighted_sum_of_its_terms() -> None:
     terms = objective(unit(5, 6, 0), unit(5, 6, 1), torch.tensor([0, 1, 2, 1, 0]))
     expected = terms["matching"] + 0.25 * terms["distinctive"]
     assert terms["loss"].item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_the_classifier_begins_as_wide_as_inputs_and_classes_say() -> None:
+    torch.manual_seed(0)
+    classifier = SenObjective(300, 5).classifier
+    assert classifier is not None
+    bound = math.sqrt(6 / (300 + 5))  # Xavier's; that of a linear layer by itself is 0.4 times that
+    assert float(classifier.weight.detach().abs().max()) == pytest.approx(bound, rel=0.01)
 
 
 def test_without_the_distinctive_loss_there_is_no_classifier() -> None:

@@ -87,6 +87,20 @@ def test_the_seeded_encoder_is_the_one_that_training_began_with(
     assert all(torch.equal(value, began[name]) for name, value in seeded.state_dict().items())
 
 
+def test_a_student_is_compared_before_it_is_scaled(inputs: Path) -> None:
+    data = SenData(inputs / "corpus", inputs / "features")
+    training = SenTraining(sen_config(objective="teacher_student"), data, plain_session())
+    batch = training.placed(training.stream[0])
+    encoder = training.model.eval().speech_encoder
+    with torch.no_grad():
+        student, teacher = training.model.compared(batch)
+        torch.testing.assert_close(student, encoder.describe(batch.frames, batch.lengths))
+        scaled = student / student.norm(dim=1, keepdim=True)
+        torch.testing.assert_close(scaled, encoder(batch.frames, batch.lengths))
+    assert not torch.allclose(scaled, student, rtol=0.1)
+    assert torch.equal(teacher, batch.features)
+
+
 def test_after_teacher_student_pictures_are_their_own_features(
     inputs: Path, tmp_path: Path
 ) -> None:

@@ -25,6 +25,15 @@ from s2igan.sen.validation import validation_map
 
 from .synthetic import sen_config, write_synthetic
 
+# A rate so high that validation is best some steps before the last.
+WAVERING: dict[str, Any] = {
+    "steps": 24,
+    "val_every_steps": 4,
+    "lr": 0.05,
+    "schedule": "step",
+    "warmup_steps": 0,
+}
+
 
 def train(
     config: SenConfig, inputs: Path, out: Path, session: Session | None = None
@@ -141,16 +150,27 @@ def test_test_classes_are_never_read(inputs: Path, tmp_path: Path) -> None:
 
 
 def test_validation_classes_choose_but_do_not_teach(inputs: Path, tmp_path: Path) -> None:
-    config = sen_config(keep="best_val", steps=24, val_every_steps=4, lr=2e-2)
+    config = sen_config(keep="best_val", **WAVERING)
     train(config, inputs, tmp_path)
     kept = read_description(tmp_path / "sen")["training"]["kept_step"]
     curves = pd.read_csv(tmp_path / "curves.tsv", sep="\t").set_index("step")
-    assert kept == curves["val_mAP"].idxmax()
+    assert kept == curves["val_mAP"].idxmax() != config.steps
     poison(inputs, tmp_path / "poisoned", ["val"])
     last = train(sen_config(), inputs, tmp_path / "last")
     blind = train(sen_config(), tmp_path / "poisoned", tmp_path / "blind")
     name = "speech_encoder.safetensors"
     assert blind[name] == last[name]
+
+
+def test_the_weights_of_the_best_step_are_kept(inputs: Path) -> None:
+    config = sen_config(keep="best_val", **WAVERING)
+    data = SenData(inputs / "corpus", inputs / "features")
+    training = SenTraining(config, data, plain_session())
+    training.fit()
+    watched = [row["val_mAP"] for row in training.rows if "val_mAP" in row]
+    assert max(watched) > watched[-1]
+    kept = validation_map(data, training.model, device=torch.device("cpu"), precision="float32")
+    assert kept == pytest.approx(max(watched), rel=1e-6)
 
 
 def test_watching_changes_no_weight(inputs: Path, tmp_path: Path) -> None:

@@ -100,6 +100,14 @@ def test_every_band_of_an_utterance_has_zero_mean_and_unit_variance() -> None:
     )
 
 
+def test_speech_that_hardly_rises_above_the_floor_has_unit_variance() -> None:
+    samples = _speech_like(12000) * np.float32(4e-4)
+    logarithms = LogMel(sample_rate_hz=22050, normalise="none")(samples)
+    assert float(logarithms.std(0).max()) < 0.05
+    deviation = LogMel(sample_rate_hz=22050)(samples).std(0)
+    torch.testing.assert_close(deviation, torch.ones(40), atol=1e-2, rtol=0)
+
+
 def test_normalisation_takes_the_level_away_but_for_the_floor() -> None:
     front = LogMel(sample_rate_hz=22050, log_floor=1e-12)
     samples = _speech_like(12000)

@@ -28,6 +28,7 @@ def test_the_alphabet_is_the_one_that_the_published_weights_read() -> None:
         # marks that a sentence may end with
         ("a bird; two wings:", "a bird; two wings:"),
         ("a bird;", "a bird;"),
+        ("- a bird -", "a bird."),
         # abbreviations
         ("Mr. and Mrs. Smith, Dr. Jones", "mister and missus smith, doctor jones."),
         ("St. Lucia's bird", "saint lucia's bird."),

@@ -79,6 +79,8 @@ def test_shards_are_checked_against_the_descriptions(folder: Path, tmp_path: Pat
     check_shards(folder, 549)
     with pytest.raises(UserError, match="speech; got 549 utterances; expected 550 utterances"):
         check_shards(folder, 550)
+    with pytest.raises(UserError, match="speech; got 549 utterances; expected 548 utterances"):
+        check_shards(folder, 548)
     with pytest.raises(UserError, match="speech; got 0 utterances; expected 1 utterances"):
         check_shards(tmp_path, 1)
 

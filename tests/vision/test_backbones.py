@@ -11,7 +11,7 @@ from torchvision.transforms.functional import normalize
 
 from s2igan.corpora.attributes import ATTRIBUTES, VALUES
 from s2igan.errors import UserError
-from s2igan.vision.backbones import SHIPPED_WEIGHTS, load_backbone
+from s2igan.vision.backbones import SHIPPED_WEIGHTS, AttributeBackbone, load_backbone
 from s2igan.vision.interface import CLASSES
 from s2igan.vision.weight_files import WEIGHT_FILES, load_weights
 
@@ -61,6 +61,17 @@ def test_attribute_readers_give_logits_per_attribute(name: str, tmp_path: Path) 
     assert tuple(output.logits) == ATTRIBUTES
     for attribute, logits in output.logits.items():
         assert logits.shape == (3, len(VALUES[attribute]))
+
+
+@pytest.mark.parametrize("name", ["compact", "reader"])
+def test_attribute_readers_see_values_around_zero(name: str, tmp_path: Path) -> None:
+    backbone = load_backbone(name, tmp_path)
+    assert isinstance(backbone, AttributeBackbone)
+    size = 3, backbone.input_size, backbone.input_size
+    images = torch.rand(2, *size, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected, _ = backbone.network(images * 2 - 1)
+        torch.testing.assert_close(backbone(images).features, expected)
 
 
 @pytest.mark.parametrize("name", ["compact", "reader"])

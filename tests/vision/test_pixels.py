@@ -44,6 +44,8 @@ def test_random_crops_are_every_window_and_its_mirror(packed: PackedPixels) -> N
     }
     crops = packed.crops(np.full(600, 1), 8, np.random.default_rng(1))
     assert {crop.tobytes() for crop in crops} == windows
+    drawn = packed.windows(np.full(2000, 1), 8, np.random.default_rng(1))
+    assert drawn.flips.mean() == pytest.approx(0.5, abs=0.05)
 
 
 def test_crops_repeat_with_the_generator(packed: PackedPixels) -> None:
