@@ -71,7 +71,7 @@ push: $(READY)  ## upload the outputs and the run cache to the remote
 pull: $(READY)  ## download the run cache and the outputs of dvc.lock
 	@python -m s2igan.cli pull
 
-# One process a core; the tests of a file share what they made.
+# One process a core; one that is done takes tests from another.
 .PHONY: test
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal

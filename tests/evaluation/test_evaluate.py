@@ -182,13 +182,20 @@ class Photographer(PlantedBackbone):
         return BackboneOutput(10 * features, {CLASSES: features[:, :2]})
 
 
+def photographer_beside_the_reader(monkeypatch: pytest.MonkeyPatch) -> Photographer:
+    """Let the stage load one as ``torch_fidelity/768``, and return it."""
+    photographer = Photographer(name="other")
+    networks = {"reader": PlantedBackbone(), "torch_fidelity/768": photographer}
+    monkeypatch.setattr(stage, "load_judge", lambda name, _: networks[name])
+    return photographer
+
+
 def test_a_network_of_its_own_takes_fidelity_and_looks_at_what_is_compared_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = swapped(tmp_path)
     world.write()
-    networks = {"reader": PlantedBackbone(), "torch_fidelity/768": Photographer(name="other")}
-    monkeypatch.setattr(stage, "load_judge", lambda name, _: networks[name])
+    photographer = photographer_beside_the_reader(monkeypatch)
     config = settings(fidelity_backbone="torch_fidelity/768")
     figures = run_stage(world, tmp_path / "two", config)
     alone = run_stage(world, tmp_path / "one", settings())
@@ -197,7 +204,7 @@ def test_a_network_of_its_own_takes_fidelity_and_looks_at_what_is_compared_alone
     sets = [row["set"] for row in world.samples]
     compared = sum(split in ("train", "reference", "floor") for split in splits)
     compared += sum(name in ("test", "mismatched") for name in sets)
-    assert networks["torch_fidelity/768"].pictures == compared < len(splits) + len(sets)
+    assert photographer.pictures == compared < len(splits) + len(sets)
 
     assert FIDELITY in figures["fidelity"]["generated"]["IS"]["protocol"]
     assert figures["fidelity"]["generated"]["IS"]["protocol"][1].startswith(
@@ -259,8 +266,7 @@ def test_the_judge_may_take_the_inception_score_beside_another_network(
 ) -> None:
     world = full(tmp_path)
     world.write()
-    networks = {"reader": PlantedBackbone(), "torch_fidelity/768": Photographer(name="other")}
-    monkeypatch.setattr(stage, "load_judge", lambda name, _: networks[name])
+    photographer_beside_the_reader(monkeypatch)
     config = settings(fidelity_backbone="torch_fidelity/768", is_backbone="reader")
     generated = run_stage(world, tmp_path / "out", config)["fidelity"]["generated"]
     assert "inception score: planted, 50 features" in generated["IS"]["protocol"]

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ from s2igan.rdg.artifact import (
     write_speech_encoder,
 )
 from s2igan.rdg.draw import draw, draw_all, noise_vectors, to_uint8
+from s2igan.rdg.generator import Generator
 from s2igan.rdg.plan import plan
 from s2igan.rdg.sample import sample
 from s2igan.rdg.utterances import embed_utterances
@@ -31,6 +33,26 @@ from tests.rdg.makers import (
 from tests.rdg.test_plan import descriptions
 
 CPU = torch.device("cpu")
+
+
+def write_inputs_of_the_stage(root: Path, generator: Generator) -> dict[str, Path]:
+    """Inputs below ``root``; with ``rdg``, the generator and SEN's encoder beside it."""
+    paths = write_inputs(root) | {"rdg": root / "rdg"}
+    paths["rdg"].mkdir()
+    save_generator(paths["rdg"], generator)
+    copy_speech_encoder(paths["sen"], paths["rdg"])
+    return paths
+
+
+def run_stage(paths: dict[str, Path], out: Path, **changes: Any) -> None:
+    sample(
+        sample_config(**changes),
+        corpus=paths["corpus"],
+        features=paths["features"],
+        rdg=paths["rdg"],
+        out=out,
+        session=plain_session(),
+    )
 
 
 def test_noise_belongs_to_its_index() -> None:
@@ -111,21 +133,10 @@ def test_a_missing_or_foreign_generator_is_told(tmp_path: Path) -> None:
 
 
 def test_the_stage_writes_pictures_and_their_table(tmp_path: Path) -> None:
-    paths = write_inputs(tmp_path)
-    rdg = tmp_path / "rdg"
-    rdg.mkdir()
-    save_generator(rdg, small_generator())
-    copy_speech_encoder(paths["sen"], rdg)
+    paths = write_inputs_of_the_stage(tmp_path, small_generator())
     outs = []
     for name, batch_size in (("one", 4), ("two", 4)):
-        sample(
-            sample_config(batch_size=batch_size),
-            corpus=paths["corpus"],
-            features=paths["features"],
-            rdg=rdg,
-            out=tmp_path / name,
-            session=plain_session(),
-        )
+        run_stage(paths, tmp_path / name, batch_size=batch_size)
         outs.append({p.name: p.read_bytes() for p in (tmp_path / name).iterdir()})
     assert outs[0] == outs[1]
     assert json.loads(outs[0]["samples.json"]) == {
@@ -144,26 +155,16 @@ def test_the_stage_writes_pictures_and_their_table(tmp_path: Path) -> None:
 
 
 def test_the_stage_embeds_with_the_encoder_that_lies_beside_the_generator(tmp_path: Path) -> None:
-    paths = write_inputs(tmp_path)
-    rdg = tmp_path / "rdg"
-    rdg.mkdir()
     generator = small_generator()
-    save_generator(rdg, generator)
+    paths = write_inputs_of_the_stage(tmp_path, generator)
     encoders = {
         "trained": load_speech_encoder(paths["sen"]),
         "seeded": seeded_speech_encoder(paths["sen"]),
     }
     drawings = {}
     for name, encoder in encoders.items():
-        write_speech_encoder(rdg, encoder, speech_description())
-        sample(
-            sample_config(batch_size=4),
-            corpus=paths["corpus"],
-            features=paths["features"],
-            rdg=rdg,
-            out=tmp_path / name,
-            session=plain_session(),
-        )
+        write_speech_encoder(paths["rdg"], encoder, speech_description())
+        run_stage(paths, tmp_path / name, batch_size=4)
         table = pq.read_table(tmp_path / name / "samples.parquet").to_pandas()
         images = np.load(tmp_path / name / "images.npy")
         mel = Ragged(paths["features"], "mel")
@@ -180,25 +181,14 @@ def test_the_stage_embeds_with_the_encoder_that_lies_beside_the_generator(tmp_pa
         assert np.abs(images.astype(int) - expected).max() <= 1
         drawings[name] = images
     assert not np.array_equal(drawings["trained"], drawings["seeded"])
-    assert {p.name for p in tmp_path.iterdir()} == {*paths, *encoders, "rdg"}
+    assert {p.name for p in tmp_path.iterdir()} == {*paths, *encoders}
 
 
 def test_the_stage_draws_as_its_parameters_say(tmp_path: Path) -> None:
-    paths = write_inputs(tmp_path)
-    rdg = tmp_path / "rdg"
-    rdg.mkdir()
-    save_generator(rdg, small_generator())
-    copy_speech_encoder(paths["sen"], rdg)
+    paths = write_inputs_of_the_stage(tmp_path, small_generator())
     images = []
     for changes in ({}, {"ca_noise": False}, {"truncation": 0.5}):
-        sample(
-            sample_config(**changes),
-            corpus=paths["corpus"],
-            features=paths["features"],
-            rdg=rdg,
-            out=tmp_path / "samples",
-            session=plain_session(),
-        )
+        run_stage(paths, tmp_path / "samples", **changes)
         images.append((tmp_path / "samples" / "images.npy").read_bytes())
     assert len(set(images)) == 3
 
@@ -230,18 +220,7 @@ def test_every_utterance_is_embedded_once(tmp_path: Path) -> None:
 
 
 def test_features_of_another_corpus_are_told(tmp_path: Path) -> None:
-    paths = write_inputs(tmp_path)
-    rdg = tmp_path / "rdg"
-    rdg.mkdir()
-    save_generator(rdg, small_generator())
-    copy_speech_encoder(paths["sen"], rdg)
+    paths = write_inputs_of_the_stage(tmp_path, small_generator())
     np.save(paths["features"] / "mel.offsets.npy", np.array([0, 8]))
     with pytest.raises(UserError, match=r"got 1; expected more than .* `dvc repro features`"):
-        sample(
-            sample_config(),
-            corpus=paths["corpus"],
-            features=paths["features"],
-            rdg=rdg,
-            out=tmp_path / "samples",
-            session=plain_session(),
-        )
+        run_stage(paths, tmp_path / "samples")

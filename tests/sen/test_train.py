@@ -19,7 +19,6 @@ from s2igan.sen.batches import Augmentation
 from s2igan.sen.config import SenConfig
 from s2igan.sen.data import SenData
 from s2igan.sen.losses import SenObjective, same_class_mask
-from s2igan.sen.schedule import learning_rate
 from s2igan.sen.train import SenTraining, train_sen
 from s2igan.sen.validation import validation_map
 
@@ -192,19 +191,10 @@ def test_rows_of_the_curves_are_means_over_their_steps(inputs: Path, tmp_path: P
     for name in ("loss", "matching", "distinctive"):
         means = fine[name].to_numpy().reshape(-1, 4).mean(axis=1)
         np.testing.assert_allclose(coarse[name], means, rtol=1e-4)
-    rates = [
-        learning_rate(
-            step,
-            steps=config.steps,
-            lr=config.lr,
-            schedule=config.schedule,
-            warmup_steps=config.warmup_steps,
-            decay_every_steps=config.decay_every_steps,
-            decay_factor=config.decay_factor,
-        )
-        for step in range(config.steps)
-    ]
-    np.testing.assert_allclose(fine["lr"], rates, rtol=1e-4)
+    warmup, steps = config.warmup_steps, config.steps
+    turn = np.pi * np.arange(steps - warmup) / (steps - warmup)
+    shares = [*((np.arange(warmup) + 1) / warmup), *((1 + np.cos(turn)) / 2)]
+    np.testing.assert_allclose(fine["lr"], config.lr * np.array(shares), rtol=1e-4)
 
 
 def test_validation_searches_val_pictures_in_their_first_view(inputs: Path) -> None:
