@@ -12,7 +12,8 @@
 # STEPS    of the training, instead of rdg.steps of the parameters; the same in every call, since
 #          checkpoints of another number are not gone on from
 # RESULTS_BEFORE     results of an earlier call whose checkpoint a fresh machine goes on from
-# BENCH    arguments of `python -m bench.train` to run first, such as "--work rdg --scales paper"
+# BENCH    arguments of `python -m bench.train` to run first, such as "--work rdg --scales paper";
+#          a measurement that fails is told and costs no training
 #
 # Needs torch, torchvision, torchaudio and pandas; pydantic, PyYAML, pyarrow, safetensors, filelock
 # and tqdm are installed from wheels among the pieces where they are missing.
@@ -63,7 +64,8 @@ if [ -n "${RESULTS_BEFORE:-}" ]; then
 fi
 if [ -n "${BENCH:-}" ]; then
     # shellcheck disable=SC2086 # several arguments are meant
-    "$python" -m bench.train $BENCH --params "$state/params.yaml" --out "$out/bench.json"
+    "$python" -m bench.train $BENCH --params "$state/params.yaml" --out "$out/bench.json" ||
+        echo "bench.train failed; the training follows" >&2
 fi
 
 if [ ! -f "$state/rdg/rdg.json" ]; then

@@ -9,7 +9,6 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import torch
 
-from bench.speech_subject import Speech
 from s2igan.config import Params, read_params
 from s2igan.corpora.index import Corpus
 from s2igan.engine.ahead import made_ahead
@@ -90,6 +89,9 @@ def open_subject(setting: Setting) -> Subject:
     if setting.kind in ("sen", "sen_live"):
         return _Sen(setting, params, folder, device)
     if setting.kind == "tts":
+        # Reads and writes audio, which a machine that only trains may have no library for.
+        from bench.speech_subject import Speech
+
         return Speech(params, folder, plain=setting.plain)
     if setting.kind == "sample":
         return _Sample(params, device)

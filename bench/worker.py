@@ -19,8 +19,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.subjects import Setting, Subject, open_subject
 from s2igan.engine.allocator import keep_freed_memory
+from s2igan.sen.batches import POOL_BATCHES
 
-WARM_UP = 2  # steps before the first that counts; a CUDA graph needs a few more
+WARM_UP = 2  # steps before the first that counts
+# On a GPU a step becomes a graph after three of its form. RDG has one form, SEN one for every
+# padded length, and four pools of batches hold them all but for rare ones.
+_UNTIL_CAPTURED = {"sen": 4 * POOL_BATCHES, "sen_live": 4 * POOL_BATCHES}
+_UNTIL_ONE_IS = 4
 
 
 def main() -> None:
@@ -49,11 +54,18 @@ def serve(orders: TextIO, answers: TextIO) -> None:
     device = torch.device(setting.device)
     subject = _open(setting, reference)
     count = 0 if reference else _operations(subject)
-    for _ in range(WARM_UP + 4 * (device.type == "cuda")):
+    for _ in range(warm_up(setting)):
         subject.step()
     _answer(answers, {"images": subject.images, "flops_per_image": count / subject.images})
     for line in lines:
         _answer(answers, _timed(subject, int(line), device))
+
+
+def warm_up(setting: Setting) -> int:
+    """Return how many steps to take before the first that counts."""
+    if torch.device(setting.device).type != "cuda":
+        return WARM_UP
+    return WARM_UP + _UNTIL_CAPTURED.get(setting.kind, _UNTIL_ONE_IS)
 
 
 def _open(setting: Setting, reference: str | None) -> Subject:

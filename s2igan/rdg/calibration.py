@@ -34,12 +34,16 @@ def calibrated(
         precision: of the convolutions.
     """
     measured = copy.deepcopy(network).eval()
-    for layer in measured.modules():
-        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-            layer.train()
-            layer.reset_running_stats()
-            layer.momentum = None  # the plain mean over the batches
+    norms = [x for x in measured.modules() if isinstance(x, nn.BatchNorm1d | nn.BatchNorm2d)]
+    momenta = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.train()
+        layer.reset_running_stats()
+        layer.momentum = None  # the plain mean over the batches
     with autocast(device, precision):
         for batch in inputs:
             measured(*batch)
+    # Whoever trains the copy on counts as the network did.
+    for layer, momentum in zip(norms, momenta, strict=True):
+        layer.momentum = momentum
     return measured.eval()

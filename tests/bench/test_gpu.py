@@ -26,6 +26,11 @@ from stages.train_rdg import INPUTS, STAGE
 
 ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "presets" / "smoke.yaml"
+# Of the project's dependencies, those that neither lie on such a machine nor travel as wheels.
+LACKING = """
+    boto3 cffi dvc espeakng_loader gdown gradio matplotlib mlflow num2words psutil pynvml requests
+    scipy sounddevice soundfile torch_fidelity
+"""
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +106,24 @@ def linked(folder: Path, names: list[str]) -> list[Path]:
         (cache / name).write_text("earlier", encoding="utf-8")
         (folder / name).hardlink_to(cache / name)
     return [cache / name for name in names]
+
+
+def test_all_that_a_call_starts_needs_what_the_machine_has_or_gets() -> None:
+    blocker = f"""
+import importlib, sys
+class Refusal:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {LACKING.split()!r}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Refusal())
+for name in ("parts", "pack", "results", "train", "worker", "reference"):
+    importlib.import_module("bench." + name)
+importlib.import_module("stages.train_rdg")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", blocker], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_is_packed_comes_out_again(artifacts: Path, pieces: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from bench.reference import open_reference
 from bench.speech_subject import PlainLogMel, Speech
 from bench.subjects import Setting
 from bench.synthetic import write_tables
+from bench.worker import warm_up
 from s2igan.config import read_params
 from s2igan.speech.mel import LogMel
 
@@ -66,3 +68,13 @@ def test_the_reference_says_what_is_missing(tmp_path: Path) -> None:
         open_reference(str(tmp_path), Setting(SMOKE, "", "rdg"))
     with pytest.raises(RuntimeError, match=r"no steps/trainer\.py"):
         open_reference(str(tmp_path), Setting(SMOKE, "", "rdg", device="cuda"))
+
+
+@pytest.mark.parametrize(
+    ("device", "kind", "steps"),
+    [("cpu", "sen", 2), ("cpu", "rdg", 2), ("cuda", "rdg", 6), ("cuda", "sen", 66)],
+)
+def test_a_gpu_has_its_graphs_before_the_first_step_that_counts(
+    device: str, kind: Any, steps: int
+) -> None:
+    assert warm_up(Setting("params.yaml", "artifacts", kind, device=device)) == steps

@@ -122,7 +122,8 @@ class FusedGated(Gated):
         """Normalise ``(N, 2C, H, W)``; ``(N, C, H, W)``."""
         from s2igan.rdg.norm_kernels import GLU, normed
 
-        return normed(self, x, GLU) if self.training else super().forward(x)
+        layer, x = self.float(), x.float()
+        return normed(layer, x, GLU) if self.training else super().forward(x)
 
 
 def norm(layer: nn.BatchNorm1d | nn.BatchNorm2d, whole: Tensor, mine: slice) -> Tensors:

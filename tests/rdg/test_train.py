@@ -218,3 +218,5 @@ def test_calibration_measures_the_statistics_of_its_inputs() -> None:
     assert float((stored - live).abs().mean()) < 0.01
     assert float((untouched - live).abs().mean()) > 0.1
     assert not measured.training
+    norms = [layer for layer in measured.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+    assert {layer.momentum for layer in norms} == {0.1}
