@@ -78,19 +78,20 @@ def read_members(path: Path, wanted: re.Pattern[str]) -> Iterator[tuple[re.Match
 
     Args:
         path: the archive.
-        wanted: searched for in each file's name; files without it are passed over unread.
+        wanted: searched for in each member's name; others are passed over unread.
 
     Raises:
-        UserError: if the archive is truncated or no tar, or holds a link, a device or a name that
-            leaves the folder.
+        UserError: if the archive is truncated or no tar, or what is wanted is a link, a device or a
+            name that leaves the folder.
     """
     try:
         with _open_stream(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in archive:
+                match = wanted.search(member.name)
+                if match is None or member.isdir():
+                    continue
                 _refuse_unsafe(path, member)
-                match = wanted.search(member.name) if member.isfile() else None
-                content = archive.extractfile(member) if match else None
-                if match and content:
+                if content := archive.extractfile(member):
                     yield match, content.read()
             # Behind the last member lies what tells a whole gzip file from a truncated one.
             while stream.read(_CHUNK_BYTES):
@@ -162,13 +163,13 @@ def _refuse_unsafe(path: Path, member: tarfile.TarInfo) -> None:
     name = PurePosixPath(member.name)
     if name.is_absolute() or ".." in name.parts:
         kind = "a name that leaves the folder"
-    elif member.isfile() or member.isdir():
+    elif member.isfile():
         return
     else:
         kind = "a link" if member.issym() or member.islnk() else "a device"
     raise UserError(
         f"archive {str(path)!r}, member {member.name!r}",
         got=kind,
-        expected="files and folders only",
+        expected="a file",
         fix="fetch the archive from where it is published",
     )

@@ -106,7 +106,7 @@ def _lines_of(content: bytes | None, expected: int) -> tuple[list[str], list[str
     if content is None:
         return [], ["without captions"]
     try:
-        text = content.decode("utf-8").strip("\n")
+        text = content.decode("utf-8").strip()
     except UnicodeDecodeError as error:
         return [], [_encoding_problem(content, error.start)]
     lines = [line.strip() for line in text.split("\n")] if text else []

@@ -1,6 +1,7 @@
 """The engine ``tacotron2``: a whole corpus, in batches by length, on the device."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from s2igan.speech.descriptions import Description, Descriptions
 from s2igan.speech.finished import keep, kept_in, kept_path, place
 from s2igan.speech.narrator import Failed
 from s2igan.speech.normalisation import speakable
+from s2igan.speech.pieces import pieces_of
 from s2igan.speech.shards import Spoken, check_shards, shard_path
 from s2igan.speech.tacotron2 import LISTED, load_narrator
 from s2igan.speech.vocoders import RATE_HZ
@@ -29,8 +31,10 @@ Speak = Callable[[Sequence[str], int], list[Samples | Failed]]
 VOICE: Final = "ljspeech"
 """The one voice, as the table of utterances names it."""
 
-# A sentence alone with other random numbers, this often, before it counts as failed.
+# Sentences that failed, with other random numbers, this often before they are taken in pieces.
 _RETRIES: Final = 3
+# Between two pieces, seconds.
+_PAUSE: Final = 0.1
 # Failed sentences that an error names one by one.
 _NAMED: Final = 10
 
@@ -59,7 +63,8 @@ def narrate_corpus(
 
     Raises:
         UserError: if weights are missing or damaged, a text holds nothing that can be said, or
-            sentences fail, alone with other seeds too; all are counted, the first ones named.
+            sentences fail, with other seeds and in pieces too; all are counted, the first ones
+            named.
     """
     _check(descriptions)
     narrator = load_narrator(config.tacotron2, weights, device)
@@ -76,28 +81,55 @@ def narrate_corpus(
 def narrate_shard(
     speak: Speak, texts: Sequence[str], *, shard: int, seed: int, batch: int
 ) -> list[Samples | Failed]:
-    """Speak the texts of one shard in batches by length, and each one that failed alone again.
+    """Speak the texts of one shard in batches by length, and what failed again, then in pieces.
+
+    Attention loses its way most often in sentences longer than any that Tacotron2 was trained on.
 
     Args:
         speak: speaks a batch with a seed, such as a :class:`~s2igan.speech.narrator.Narrator`.
         texts: normalised, not empty.
         shard: number of the shard.
-        seed: ``tts.seed``; batches draw from (seed, shard, batch), retries from (seed, shard, row,
-            attempt).
+        seed: ``tts.seed``; batches draw from (seed, shard, whole or in pieces, attempt, batch).
         batch: most texts spoken at once.
 
     Returns:
         Per text, in order, its samples or why there are none.
     """
+    heard = _attempts(speak, texts, seed=(seed, shard, 0), batch=batch)
+    failed = [row for row, sound in enumerate(heard) if isinstance(sound, Failed)]
+    cut = {row: pieces_of(texts[row]) for row in failed}
+    pieces = [piece for row in failed for piece in cut[row] if len(cut[row]) > 1]
+    spoken = iter(_attempts(speak, pieces, seed=(seed, shard, 1), batch=batch))
+    for row in failed:
+        if len(cut[row]) > 1:
+            heard[row] = _joined(list(islice(spoken, len(cut[row]))), heard[row])
+    return heard
+
+
+def _attempts(
+    speak: Speak, texts: Sequence[str], *, seed: Sequence[int], batch: int
+) -> list[Samples | Failed]:
+    """Speak ``texts`` in batches, and what failed with other random numbers."""
     heard: dict[int, Samples | Failed] = {}
-    for number, rows in enumerate(batches_by_length(texts, batch)):
-        spoken = speak([texts[row] for row in rows], _drawn(seed, shard, number))
-        heard.update(zip(rows, spoken, strict=True))
-    for row in range(len(texts)):
-        for attempt in range(_RETRIES):
-            if isinstance(heard[row], Failed):
-                [heard[row]] = speak([texts[row]], _drawn(seed, shard, row, attempt))
+    waiting = list(range(len(texts)))
+    for attempt in range(1 + _RETRIES):
+        for number, picked in enumerate(batches_by_length([texts[row] for row in waiting], batch)):
+            rows = [waiting[index] for index in picked]
+            spoken = speak([texts[row] for row in rows], _drawn(*seed, attempt, number))
+            heard.update(zip(rows, spoken, strict=True))
+        waiting = [row for row in waiting if isinstance(heard[row], Failed)]
     return [heard[row] for row in range(len(texts))]
+
+
+def _joined(pieces: Sequence[Samples | Failed], otherwise: Samples | Failed) -> Samples | Failed:
+    """Put ``pieces`` one behind the other, if all were spoken."""
+    pause = np.zeros(round(_PAUSE * RATE_HZ), np.float32)
+    parts: list[Samples] = []
+    for piece in pieces:
+        if isinstance(piece, Failed):
+            return otherwise
+        parts += [pause, piece]
+    return np.concatenate(parts[1:])
 
 
 def batches_by_length(texts: Sequence[str], size: int) -> Iterator[list[int]]:
@@ -184,7 +216,6 @@ def _failed(failures: Sequence[str], total: int) -> UserError:
     return UserError(
         f"{len(failures)} of {total} sentences that Tacotron2 did not speak",
         got=f"{named}{rest}",
-        expected=f"speech of each in one of {1 + _RETRIES} attempts",
-        fix="mend the texts, raise tts.tacotron2.max_frames, or take the descriptions out of the "
-        "corpus",
+        expected=f"speech of each in one of {1 + _RETRIES} attempts, whole or in pieces",
+        fix="mend the texts; the sentences of all other shards are kept and not spoken again",
     )

@@ -80,6 +80,15 @@ def test_a_picture_keeps_its_ten_captions_in_their_order(tmp_path: Path) -> None
     assert "skipped" not in corpus.info
 
 
+@pytest.mark.parametrize("end", [b" \n", b"\r\n", b"\n\n"])
+def test_an_empty_line_at_the_end_of_a_file_is_no_caption(tmp_path: Path, end: bytes) -> None:
+    birds = Birds()
+    birds.captions[place(FIRST)] = captions_of(FIRST) + end
+    assert build(tmp_path, birds).descriptions["text"][:10].tolist() == (
+        captions_of(FIRST).decode().splitlines()
+    )
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_order_of_the_archives_changes_no_byte(tmp_path: Path, seed: int) -> None:
     build(tmp_path / "a")

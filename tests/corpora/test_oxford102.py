@@ -132,7 +132,7 @@ def healed_quirk(flowers: Flowers) -> None:
     ("spoil", "told"),
     [
         (empty_caption, "image_00002.jpg: caption 1 without words ('{}')"),
-        (blank_line, "image_00002.jpg: caption 1 without words ('')"),
+        (blank_line, "image_00002.jpg: 1 captions instead of 2"),
         (one_caption, "image_00002.jpg: 1 captions instead of 2"),
         (no_captions, "image_00002.jpg: without captions"),
         (

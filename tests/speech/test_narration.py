@@ -15,6 +15,7 @@ from s2igan.speech.narration import batches_by_length, narrate_shard
 from s2igan.speech.narrator import Failed
 from s2igan.speech.shards import SpeechShards
 from s2igan.speech.synthesis import speak_corpus
+from s2igan.speech.vocoders import RATE_HZ
 from tests.speech.conftest import MakeCorpus, MakeTts
 from tests.speech.voices import small_tacotron2, small_wavernn, write_weights
 
@@ -208,31 +209,58 @@ def test_batches_hold_sentences_of_similar_length() -> None:
     assert list(batches_by_length(texts, 4)) == [[2, 4, 0, 5], [3, 1]]
 
 
-def test_a_failed_sentence_is_spoken_alone_with_other_seeds() -> None:
-    asked: list[tuple[list[str], int]] = []
+class Stubborn:
+    """A narrator that fails where ``refuses`` says, by text and attempt; notes what it did."""
 
-    def stubborn(texts: Sequence[str], seed: int) -> list[Samples | Failed]:
-        asked.append((list(texts), seed))
-        speaks = len(asked) == 4
+    def __init__(self, refuses: Callable[[str, int], bool]) -> None:
+        self.asked: list[list[str]] = []
+        self.seeds: list[int] = []
+        self._refuses = refuses
+
+    def __call__(self, texts: Sequence[str], seed: int) -> list[Samples | Failed]:
+        before = [text for batch in self.asked for text in batch]
+        self.asked.append(list(texts))
+        self.seeds.append(seed)
         return [
-            np.ones(3, np.float32) if text != "no" or speaks else Failed("again") for text in texts
+            Failed("no end")
+            if self._refuses(text, before.count(text))
+            else np.full(len(text), 0.5, np.float32)
+            for text in texts
         ]
 
-    heard = narrate_shard(stubborn, ["yes", "no", "maybe"], shard=2, seed=1, batch=2)
-    assert all(isinstance(item, np.ndarray) for item in heard)
-    assert [texts for texts, _ in asked] == [["maybe", "yes"], ["no"], ["no"], ["no"]]
-    assert len({seed for _, seed in asked}) == 4
+
+def test_failed_sentences_are_spoken_together_with_other_seeds() -> None:
+    narrator = Stubborn(lambda text, attempt: text.startswith("no") and attempt < len(text) - 2)
+    heard = narrate_shard(narrator, ["yes", "noo", "maybe", "nooo"], shard=2, seed=1, batch=3)
+    assert [len(sound) for sound in heard] == [3, 3, 5, 4]
+    assert not any(isinstance(sound, Failed) for sound in heard)
+    assert narrator.asked == [["maybe", "nooo", "yes"], ["noo"], ["nooo", "noo"], ["nooo"]]
+    assert len(set(narrator.seeds)) == 4
 
 
-def test_a_sentence_that_fails_alone_too_is_given_up() -> None:
-    attempts: list[int] = []
+def test_a_sentence_that_fails_every_time_is_spoken_in_pieces() -> None:
+    text = "a long bird, with a red wing."
+    narrator = Stubborn(lambda asked, attempt: asked == text or attempt == 0)
+    heard = narrate_shard(narrator, ["a bird.", text], shard=0, seed=1, batch=2)
+    first, second = "a long bird,", "with a red wing."
+    assert narrator.asked[-2:] == [[second, first]] * 2
+    assert narrator.asked[:-2] == [[text, "a bird."]] * 2 + [[text]] * 2
+    assert len(set(narrator.seeds)) == 6
+    sound = heard[1]
+    assert isinstance(sound, np.ndarray)
+    pause = RATE_HZ // 10
+    assert len(sound) == len(first) + pause + len(second)
+    assert sound[: len(first)].all()
+    assert not sound[len(first) : -len(second)].any()
+    assert sound[-len(second) :].all()
 
-    def never(texts: Sequence[str], seed: int) -> list[Samples | Failed]:
-        attempts.append(seed)
-        return [Failed("no end")] * len(texts)
 
-    assert narrate_shard(never, ["no"], shard=0, seed=1, batch=2) == [Failed("no end")]
-    assert len(set(attempts)) == len(attempts) == 4
+def test_a_sentence_of_which_a_piece_fails_is_given_up() -> None:
+    narrator = Stubborn(lambda text, _: "no" in text)
+    heard = narrate_shard(narrator, ["a red bird, no less.", "no"], shard=0, seed=1, batch=2)
+    assert heard == [Failed("no end")] * 2
+    assert len(set(narrator.seeds)) == len(narrator.seeds) == 8
+    assert [batch for batch in narrator.asked if "no" in batch] == narrator.asked[:4]
 
 
 def test_seeds_differ_from_shard_to_shard() -> None:
