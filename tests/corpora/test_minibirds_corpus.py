@@ -49,9 +49,29 @@ def colours_apart(one: Species, other: Species) -> int:
     return sum(one.attributes[part] != other.attributes[part] for part in COLOUR_PARTS)
 
 
-def test_two_hundred_species_of_which_twenty_are_test(species: list[Species]) -> None:
-    assert Counter(one.split for one in species) == {"train": 180, "test": 20}
-    assert len({one.name for one in species}) == 200
+def test_twenty_of_the_species_are_test(species: list[Species]) -> None:
+    assert Counter(one.split for one in species) == {"train": 1300, "test": 20}
+    assert len({one.name for one in species}) == 1320
+
+
+def test_two_hundred_are_the_first_of_the_list_with_all_test_species(
+    species: list[Species],
+) -> None:
+    chosen = choose_species(species, 200, 20, np.random.default_rng(0))
+    assert [one.name for one in chosen] == [one.name for one in species[:200]]
+    assert Counter(one.split for one in chosen) == {"train": 160, "val": 20, "test": 20}
+
+
+@pytest.mark.parametrize(("count", "test"), [(5, 2), (30, 3), (400, 20)])
+def test_a_tenth_of_the_species_are_test_as_far_as_there_are(
+    species: list[Species], count: int, test: int
+) -> None:
+    chosen = choose_species(species, count, 1, np.random.default_rng(0))
+    assert Counter(one.split for one in chosen) == {
+        "train": count - test - 1,
+        "val": 1,
+        "test": test,
+    }
 
 
 def test_species_are_told_apart_by_their_colours(species: list[Species]) -> None:
@@ -61,7 +81,7 @@ def test_species_are_told_apart_by_their_colours(species: list[Species]) -> None
 
 
 def test_every_value_is_met_often_in_training(species: list[Species]) -> None:
-    for split, fewest in (("train", 20), ("test", 1)):
+    for split, fewest in (("train", 140), ("test", 1)):
         counts = Counter(
             (name, one.attributes[name])
             for one in species
@@ -176,7 +196,7 @@ def test_more_drawings_do_not_change_those_there_were(corpus: Corpus, tmp_path: 
 
 @pytest.mark.parametrize(
     ("count", "val", "key"),
-    [(201, 20, "corpus.minibirds.species"), (0, 179, "corpus.val_classes")],
+    [(1321, 20, "corpus.minibirds.species"), (0, 1299, "corpus.val_classes")],
 )
 def test_more_species_than_there_are_is_told(
     species: list[Species], count: int, val: int, key: str

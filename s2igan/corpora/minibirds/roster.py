@@ -3,7 +3,9 @@
 The list it prints is kept as ``data/minibirds.yaml``; that file is what counts. Combinations are
 drawn at random under a few rules: any two species differ in at least two colours, any two test
 species in at least three; colours of neighbouring parts coincide more often than by chance, as they
-do on living birds; every value is about equally common.
+do on living birds; every value is about equally common. The list has grown once: those that came
+later stand behind the first 200 and are training species, so that
+``corpus.minibirds.species: 200`` gives the corpus of before.
 """
 
 import sys
@@ -14,9 +16,9 @@ import numpy as np
 
 from s2igan.corpora.attributes import ATTRIBUTES, COLOUR_PARTS, COLOURS, VALUES
 
-SPECIES = 200
-TEST_SPECIES = 20
-_SEED = 20
+SPECIES, TEST_SPECIES = 1320, 20
+FIRST_SPECIES = 200
+_SEED, _LATER_SEED = 20, 21
 _COINCIDE = 0.12
 
 _HEADER = """\
@@ -59,11 +61,13 @@ _KINDS: Final = {
 Combination = tuple[str, ...]
 
 
-def draw_combinations(rng: np.random.Generator) -> list[Combination]:
-    """Draw the attributes of all species, test species first."""
-    chosen: list[Combination] = []
-    seen: Counter[tuple[str, str]] = Counter()
-    while len(chosen) < SPECIES:
+def extend_combinations(
+    chosen: list[Combination], species: int, rng: np.random.Generator
+) -> list[Combination]:
+    """Draw the attributes of species until there are ``species``, test species first."""
+    chosen = list(chosen)
+    seen = Counter(value for one in chosen for value in _values(one))
+    while len(chosen) < species:
         # Of a few candidates the one whose values are rarest so far keeps all values common.
         candidates = [_candidate(rng) for _ in range(12)]
         apart = 3 if len(chosen) < TEST_SPECIES else 2
@@ -75,10 +79,12 @@ def draw_combinations(rng: np.random.Generator) -> list[Combination]:
     return chosen
 
 
-def name_species(combinations: list[Combination], rng: np.random.Generator) -> list[str]:
-    """Invent a fitting, unique name for each combination."""
-    names: list[str] = []
-    for combination in combinations:
+def extend_names(
+    names: list[str], combinations: list[Combination], rng: np.random.Generator
+) -> list[str]:
+    """Invent a fitting, unique name for each combination that has none yet."""
+    names = list(names)
+    for combination in combinations[len(names) :]:
         values = dict(zip(ATTRIBUTES, combination, strict=True))
         name = ""
         while not name or name in names:
@@ -93,10 +99,14 @@ def name_species(combinations: list[Combination], rng: np.random.Generator) -> l
 def roster() -> str:
     """Return the text of the manifest."""
     rng = np.random.default_rng(_SEED)
-    combinations = draw_combinations(rng)
-    names = name_species(combinations, rng)
+    combinations = extend_combinations([], FIRST_SPECIES, rng)
+    names = extend_names([], combinations, rng)
+    first = rng.permutation(FIRST_SPECIES)
+    later = np.random.default_rng(_LATER_SEED)
+    combinations = extend_combinations(combinations, SPECIES, later)
+    names = extend_names(names, combinations, later)
     lines = []
-    for number in rng.permutation(SPECIES):
+    for number in (*first, *range(FIRST_SPECIES, SPECIES)):
         split = "test" if number < TEST_SPECIES else "train"
         pairs = zip(ATTRIBUTES, combinations[number], strict=True)
         values = ", ".join(f"{name}: {value}" for name, value in pairs)

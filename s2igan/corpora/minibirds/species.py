@@ -12,7 +12,7 @@ from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
 
 _SPLITS = ("train", "test")
-_FEWEST_TEST = 2
+_FEWEST_TEST, _TEST_SHARE = 2, 0.1
 _FEWEST_TRAIN = 2
 
 
@@ -60,8 +60,8 @@ def choose_species(
 
     Args:
         species: the whole list.
-        count: how many to use, a tenth of them (at least two) test species, each taken from the
-            beginning of the list; 0 uses all.
+        count: how many to use, a tenth of them test species (at least two, at most all that the
+            list has), each taken from the beginning of the list; 0 uses all.
         val_classes: how many of the others become validation species.
         rng: draws them.
 
@@ -74,8 +74,8 @@ def choose_species(
     test = [one for one in species if one.split == "test"]
     others = [one for one in species if one.split != "test"]
     if count:
-        wanted = max(_FEWEST_TEST, round(count * len(test) / len(species)))
-        if count - wanted > len(others) or wanted > len(test):
+        wanted = min(len(test), max(_FEWEST_TEST, round(count * _TEST_SHARE)))
+        if count - wanted > len(others):
             raise UserError(
                 "corpus.minibirds.species", got=count, expected=f"at most {len(species)}"
             )
