@@ -27,7 +27,7 @@ class Recipe:
     """How a network is fine-tuned.
 
     Attributes:
-        layers: head = the classifier alone; all = every layer after it.
+        layers: head = the classifier alone; all = then every layer too.
         steps: updates of the classifier, and once more of all layers.
         batch: pictures per update.
         views: random crops of each picture that the classifier alone learns.

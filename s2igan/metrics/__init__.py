@@ -1,1 +1,1 @@
-"""Pure functions on arrays: retrieval, Fréchet distance, inception score, intervals."""
+"""Pure functions on arrays: retrieval, distances, intervals."""

@@ -1,6 +1,6 @@
 """The losses of the RDG (paper §2.3.2 and §2.3.3, eqs. 8 to 12) and the KL term of F_ca.
 
-All are means over the batch; the paper writes expectations and, in eq. (8), a sum.
+All are means over the batch; the paper writes expectations, and eq. (8) for one picture.
 """
 
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""The image encoder IED behind its frozen backbone (paper §2.2.1)."""
+"""The image encoder IED behind its frozen backbone (paper §2.2)."""
 
 from typing import cast
 

@@ -82,7 +82,7 @@ class MaskedBatchNorm(SyncBatchNorm1d):
 
 
 class AttentionPooling(nn.Module):
-    """Self-attention over time with a weight for every feature (paper §2.2.1).
+    """Self-attention over time with a weight for every feature (paper §2.2).
 
     ``softmax_t(V tanh(U x_t))`` weighs each feature of ``x_t`` separately. Note: the paper's code
     lets padding into the softmax; here the mask keeps it out.

@@ -1,4 +1,4 @@
-"""Both directions of a GRU layer as one batched recurrence (paper §2.2.1).
+"""Both directions of a GRU layer as one batched recurrence (paper §2.2).
 
 A step of a recurrence is too small to fill a GPU, so that its time is that of its kernels, one
 after the other. Two directions side by side take as many kernels as one.

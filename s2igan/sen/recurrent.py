@@ -1,4 +1,4 @@
-"""Bidirectional recurrent layers to which padding does not exist (paper §2.2.1)."""
+"""Bidirectional recurrent layers to which padding does not exist (paper §2.2)."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""The speech encoder SED: from log-mel frames to one vector (paper §2.2.1)."""
+"""The speech encoder SED: from log-mel frames to one vector (paper §2.2)."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""From a published picture to squares: bounding box, resize, crop and flip (paper §3.1).
+"""From a published picture to squares: bounding box, resize, crop and flip.
 
 The geometry of the authors' code: a square 1.5 times as large as the bounding box, the shorter side
 resized to 304 px, a random or centred crop of 256 px, a flip in half of the cases. Downscaling is
@@ -49,7 +49,7 @@ def crop_box(picture: Picture, box: Sequence[float] | None, scale: float) -> Pic
     Args:
         picture: ``(H, W, 3)`` uint8.
         box: x, y, width and height in pixels, or None for the whole picture.
-        scale: side of the square in longer sides of the box (1.5 in the paper: r = 0.75 max(w, h)).
+        scale: side of the square in longer sides of the box (released 1.5: r = 0.75 max(w, h)).
 
     Returns:
         ``(h, w, 3)`` uint8, a view of ``picture`` with at least one pixel.
@@ -85,7 +85,7 @@ def square_view(picture: Picture, view: View, share: float, size: int) -> Pictur
     Args:
         picture: ``(H, W, 3)`` uint8, cut to its box already.
         view: where the square lies.
-        share: side of the square as a share of the shorter side (256 / 304 in the paper).
+        share: side of the square as a share of the shorter side (256 / 304 in their code).
         size: side of the result, pixels.
 
     Returns:
