@@ -6,6 +6,7 @@ import torch
 
 from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import open_array
+from s2igan.engine.curves import write_curves
 from s2igan.engine.distributed import is_first, own_rows
 from s2igan.engine.divergence import fit_past_faults
 from s2igan.engine.folders import fresh_folder
@@ -93,7 +94,7 @@ def train_rdg(
             speech.write(partial)
         else:
             write_speech_encoder(partial, encoder, read_description(sen))
-    training.curves.write(curves)
+    write_curves(curves, training.curves.rows)
     training.grid.write(grid)
     for path in sorted(out.iterdir()):
         session.tracker.file(path, "rdg")
