@@ -60,20 +60,8 @@ def absent(reason: str) -> Figure:
     return {"absent": [reason]}
 
 
-def flatten(figures: Figures) -> dict[str, float]:
-    """Return every value under its path, such as ``fidelity/generated/FID``."""
-    flat: dict[str, float] = {}
-    for name, item in figures.items():
-        if isinstance(item, Mapping):
-            value = item.get("value")
-            if isinstance(value, float):
-                flat[name] = value
-            flat |= {f"{name}/{path}": leaf for path, leaf in flatten(item).items()}
-    return flat
-
-
 def means(figures: Figures, prefix: str = "") -> Iterator[tuple[str, MeanFigure]]:
-    """Yield every mean over values of classes with its path, as :func:`flatten` names it."""
+    """Yield every mean over values of classes with its path, such as ``swap/follows/all``."""
     for name, item in figures.items():
         if isinstance(item, MeanFigure):
             yield f"{prefix}{name}", item
