@@ -57,7 +57,6 @@ def train_rdg(
     Raises:
         UserError: if an input is missing or unfit, or a loss stops being finite.
     """
-    check_config(config)
     opened = Corpus(corpus)
     pictures = TrainingPictures(opened.images, opened.descriptions)
     speech = open_speech(
@@ -98,26 +97,6 @@ def train_rdg(
     training.grid.write(grid)
     for path in sorted(out.iterdir()):
         session.tracker.file(path, "rdg")
-
-
-def check_config(config: RdgConfig) -> None:
-    """Refuse values that do not go together.
-
-    Raises:
-        UserError: naming the first of them.
-    """
-    if config.crop < 4 * config.base_size:
-        raise UserError(
-            "rdg.crop",
-            got=config.crop,
-            expected=f"at least {4 * config.base_size}, the last scale of rdg.base_size",
-        )
-    if config.matching_weight and config.speech_encoder != "trained":
-        raise UserError(
-            "rdg.matching_weight",
-            got=f"{config.matching_weight:g} with rdg.speech_encoder {config.speech_encoder!r}",
-            expected="0, since such speech shares no space with the pictures",
-        )
 
 
 def open_stream(

@@ -151,12 +151,6 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     assert taken == [5, 6]
 
 
-def test_a_crop_below_the_last_scale_is_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="at least 32"):
-        train(inputs, tmp_path, crop=31)
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_lonely_picture_needs_a_second_view(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
