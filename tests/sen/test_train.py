@@ -306,18 +306,10 @@ def test_without_classes_validation_asks_for_the_very_picture(
     assert scores[1] < scores[0]  # one picture of twelve is relevant, and not four
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"matching_loss": False, "distinctive_loss": False}, "sen.matching_loss"),
-        ({"lr": 1e30, "schedule": "step", "warmup_steps": 0}, "loss 'matching' of SEN at step"),
-    ],
-)
-def test_a_run_that_cannot_learn_says_so(
-    inputs: Path, tmp_path: Path, changes: dict[str, Any], said: str
-) -> None:
-    with pytest.raises(UserError, match=said):
-        train(sen_config(**changes), inputs, tmp_path)
+def test_a_run_that_diverges_says_so(inputs: Path, tmp_path: Path) -> None:
+    config = sen_config(lr=1e30, schedule="step", warmup_steps=0)
+    with pytest.raises(UserError, match="loss 'matching' of SEN at step"):
+        train(config, inputs, tmp_path)
     assert not (tmp_path / "sen").exists()
 
 
