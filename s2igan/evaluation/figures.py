@@ -14,8 +14,6 @@ Figure = dict[str, object]
 Figures = Mapping[str, object]
 """Nested groups whose leaves are figures, or ``{"absent": [reason]}``."""
 
-LEVEL = 0.95
-
 
 class MeanFigure(dict[str, object]):
     """A figure that is the mean of values which belong to classes.
@@ -105,5 +103,5 @@ class Resampling:
             chance: what the mean would be without any knowledge of the speech.
         """
         sums = sum_by_class(values, classes)
-        interval = bootstrap_sums(sums.sums, sums.counts, self.seed, self.draws, LEVEL)
+        interval = bootstrap_sums(sums.sums, sums.counts, self.seed, self.draws)
         return MeanFigure(figure(sums.mean, protocol, chance=chance, interval=interval), sums)
