@@ -26,11 +26,11 @@ from torch import Tensor
 from bench.parts import MIB, join, split
 from s2igan.config import read_params
 from s2igan.engine.checkpoint import CheckpointStore
+from s2igan.engine.curves import write_curves
 from s2igan.engine.folders import fresh_folder
 from s2igan.engine.pictures import save_png, tile
 from s2igan.engine.tables import write_json
 from s2igan.rdg.artifact import DESCRIPTION, WEIGHTS, copy_speech_encoder
-from s2igan.rdg.monitor import Curves
 from s2igan.rdg.networks import build_generator
 from stages.train_rdg import STAGE
 
@@ -75,9 +75,8 @@ def _finished(state: Path, out: Path) -> dict[str, Any]:
 
 
 def _unfinished(state: Path, out: Path, folder: Path, saved: dict[str, Any]) -> dict[str, Any]:
-    curves = Curves()
-    curves.rows = saved["curves"]["rows"]
-    curves.write(out / "curves.tsv")
+    curves = saved["curves"]["rows"]
+    write_curves(out / "curves.tsv", curves)
     rows = [row.numpy() for row in saved["grid"]["rows"]]
     save_png(out / "grid.png", tile(np.concatenate(rows), columns=len(rows[0])))
     weights = saved["networks"]["ema"]
@@ -87,7 +86,7 @@ def _unfinished(state: Path, out: Path, folder: Path, saved: dict[str, Any]) -> 
     figures = {
         "finished": False,
         "generator": build_generator(params.rdg, dimension).architecture,
-        "training": {"steps": saved["step"], "final": (curves.rows or [{}])[-1]},
+        "training": {"steps": saved["step"], "final": (curves or [{}])[-1]},
     }
     return {**figures, "checkpoint": _hand_over_checkpoint(folder, out)}
 

@@ -56,9 +56,10 @@ class Measured(NamedTuple):
 
 def scaled_params(values: dict[str, Any], scale: int) -> dict[str, Any]:
     """Return ``values`` with MiniBirds ``scale`` times its smallest size as corpus."""
-    drawn = {"kind": "minibirds", "edition": "drawn", "val_classes": VAL_SPECIES}
+    corpus = {**values["corpus"], "kind": "minibirds", "edition": "drawn"}
     sizes = {"species": SPECIES, **{name: count * scale for name, count in BASE.items()}}
-    return {**values, "corpus": {**values["corpus"], **drawn, "minibirds": sizes}}
+    corpus |= {"val_classes": VAL_SPECIES, "minibirds": {**corpus["minibirds"], **sizes}}
+    return {**values, "corpus": corpus}
 
 
 def run_stage(stage: str, params: Path, folder: Path, workers: int) -> tuple[float, float]:

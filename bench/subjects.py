@@ -1,10 +1,10 @@
 """What is measured: one subject is one kind of work on one set of artifacts."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from s2igan.config import Params, read_params
 from s2igan.corpora.index import Corpus
 from s2igan.engine.ahead import made_ahead
 from s2igan.engine.session import plain_session
-from s2igan.rdg.batches import Batch, TrainingPictures
+from s2igan.rdg.batches import TrainingPictures
 from s2igan.rdg.draw import draw, noise_vectors
 from s2igan.rdg.networks import build_generator
 from s2igan.rdg.speech_modes import open_speech
@@ -27,6 +27,7 @@ from s2igan.vision.device_pixels import Crops, open_pixels
 from s2igan.vision.features import see_squares
 
 Kind = Literal["rdg", "sen", "sen_live", "tts", "features", "sample", "evaluate"]
+T = TypeVar("T")
 _FAR = 10**9  # more steps than are ever taken
 
 
@@ -98,6 +99,10 @@ def open_subject(setting: Setting) -> Subject:
     return _Looking(setting, params, folder, device)
 
 
+def _batches(make: Callable[[int], T], setting: Setting) -> Iterator[T]:
+    return map(make, range(_FAR)) if setting.plain else made_ahead(make, 0, _FAR)
+
+
 class _Rdg:
     def __init__(
         self, setting: Setting, params: Params, folder: Path, device: torch.device
@@ -110,7 +115,7 @@ class _Rdg:
             speech = open_speech(
                 config, pictures.captions, **kept, folder=Path(scratch), device=device
             )
-            self._stream = open_stream(
+            stream = open_stream(
                 config,
                 pictures,
                 speech.source,
@@ -131,11 +136,7 @@ class _Rdg:
             device=device,
         )
         self.images, self._number = config.batch_size, 0
-        self._batches = self._in_turn() if setting.plain else self._stream.ahead(0, _FAR)
-
-    def _in_turn(self) -> Iterator[Batch]:
-        for number in range(_FAR):
-            yield self._stream[number]
+        self._batches = _batches(stream.__getitem__, setting)
 
     def step(self) -> None:
         self._update(self._number, next(self._batches))
@@ -151,12 +152,7 @@ class _Sen:
         self._training = SenTraining(config, data, plain_session(str(device)))
         self._training.model.train()
         self.images = config.batch
-        stream = self._training.stream
-        self._batches = (
-            map(stream.__getitem__, range(_FAR))
-            if setting.plain
-            else made_ahead(stream.__getitem__, 0, _FAR)
-        )
+        self._batches = _batches(self._training.stream.__getitem__, setting)
         self._live, self._number = setting.kind == "sen_live", 0
         self._crop, self._count = params.features.crop, len(data.backbone)
         if self._live:

@@ -10,6 +10,7 @@ from types import FrameType
 from s2igan.engine.runtime import repository_root
 from s2igan.engine.shortage import DISK_FULL, disk_is_full
 from s2igan.errors import EXIT_USER_ERROR, UserError
+from s2igan.serving.champion import METRIC
 from s2igan.serving.commands import add_commands
 from s2igan.serving.page_command import add_serve
 
@@ -135,9 +136,8 @@ def _add_register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metric",
         metavar="METRIC",
-        default="generation/consistency/all_pairs/mAP",
-        help="the figure that decides, as `s2igan report` and MLflow name it; by default "
-        "generation/consistency/all_pairs/mAP",
+        default=METRIC,
+        help=f"the figure that decides, as `s2igan report` and MLflow name it; by default {METRIC}",
     )
     parser.add_argument(
         "--anyway", action="store_true", help="move the alias whatever the figures say"

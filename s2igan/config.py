@@ -113,6 +113,11 @@ def _material_checks(params: Params) -> tuple[tuple[bool, str], ...]:
             f"{params.features.shorter_side}",
         ),
         (
+            params.rdg.crop < 4 * params.rdg.base_size,
+            f"rdg.crop: got {params.rdg.crop}; expected at least {4 * params.rdg.base_size}, the "
+            "last scale of rdg.base_size",
+        ),
+        (
             params.evaluate.crop != params.rdg.crop,
             f"evaluate.crop: got {params.evaluate.crop}; expected that of rdg.crop, "
             f"{params.rdg.crop}",

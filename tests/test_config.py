@@ -124,6 +124,14 @@ def test_speech_that_sen_never_aligned_cannot_match_pictures(
     assert problems == []
 
 
+def test_a_crop_has_the_pixels_of_the_last_scale(tmp_path: Path, default: Values) -> None:
+    sides = {"crop": 4 * default["rdg"]["base_size"] - 1}
+    default["rdg"] |= sides
+    default["evaluate"] |= sides
+    told = problem(tmp_path, default)
+    assert f"rdg.crop: got {sides['crop']}; expected at least {sides['crop'] + 1}" in told
+
+
 @pytest.mark.parametrize("masks", ["time_masks", "band_masks"])
 def test_masks_need_bands_whose_mean_is_0(tmp_path: Path, default: Values, masks: str) -> None:
     default["features"]["mel"]["normalise"] = "none"

@@ -54,6 +54,11 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
+def full_precision(x: Tensor) -> Tensor:
+    """Return ``x`` in float32, or in float64 where it is that already."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 def sent(values: npt.NDArray[Any], device: torch.device) -> Tensor:
     """Return ``values`` as a tensor on ``device``, without waiting for a GPU to take them."""
     tensor: Tensor = torch.from_numpy(values)

@@ -35,14 +35,14 @@ def _figures(path: Path) -> Mapping[str, object] | None:
     return None
 
 
-def values_of(figures: Mapping[str, object], name: str) -> Iterator[tuple[str, float]]:
-    """Yield the values in a file of figures, each under ``name`` and its place there, with /."""
+def values_of(figures: Mapping[str, object], name: str = "") -> Iterator[tuple[str, float]]:
+    """Yield the values in groups of figures, each under ``name`` and its place there, with /."""
     value = figures.get("value")
     if isinstance(value, int | float):
         yield name, float(value)
     for key, group in figures.items():
         if isinstance(group, Mapping):
-            yield from values_of(group, f"{name}/{key}")
+            yield from values_of(group, f"{name}/{key}" if name else key)
 
 
 def dotted(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -167,7 +167,7 @@ def fine_tune(
     Returns:
         The network, frozen, and what it was made of.
     """
-    classes = classes_of(corpus, SPLIT)
+    classes = classes_of(corpus)
     learnt, held_out = hold_out(pictures, recipe.seed)
     features, labels = view_features(base, learnt, recipe)
     classifier = train_head(features, labels, len(classes), recipe)

@@ -10,7 +10,7 @@ import numpy as np
 from s2igan.engine.arrays import open_array
 from s2igan.errors import UserError
 from s2igan.evaluation.consistency import retrieval_figures, search, search_others
-from s2igan.evaluation.fidelity import frechet_distance, reference_rows
+from s2igan.evaluation.fidelity import frechet_distance
 from s2igan.evaluation.figures import Figure, Resampling, absent, figure
 from s2igan.evaluation.judge import Rows, Seen
 from s2igan.evaluation.keywords import read
@@ -120,7 +120,7 @@ class _Table:
         drawn = material.drawn_captions
         self._queries = np.unique(material.described[material.targets(drawn)])
         self._real = f"real {material.drawn_set} picture"
-        self._reference, self._reference_name = reference_rows(judged)
+        self._reference, self._reference_name = material.reference()
 
     def row(self, seen: Seen, compared: Seen, rows: Rows, what: str) -> dict[str, object]:
         """Judge pictures against the utterances that samples ``rows`` stand for.

@@ -5,7 +5,6 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
-from s2igan.evaluation.fidelity import reference_rows
 from s2igan.evaluation.figures import Resampling, absent
 from s2igan.evaluation.judge import Rows, Source
 from s2igan.evaluation.material import Judged
@@ -46,9 +45,8 @@ def diversity_figures(judged: Judged, resampling: Resampling) -> dict[str, objec
 
     Returns:
         ``draws`` and ``real_of_one_species``: mean pairwise distance; ``nearest_training``:
-        distance to the nearest training picture, ``generated`` and ``real_test``,
-        or ``real_val``. Each in the
-        judge's features and in pixels.
+        distance to the nearest training picture, ``generated`` and ``real_test``, or ``real_val``.
+        Each in the judge's features and in pixels.
     """
     return {
         "draws": _draws(judged, resampling),
@@ -78,7 +76,7 @@ def _real(judged: Judged, resampling: Resampling) -> dict[str, object]:
     if not material.corpus.has_classes:
         return absent("the pictures have no classes")
     noun = noun_of(material.corpus)
-    rows, name = reference_rows(judged)
+    rows, name = material.reference()
     classes = material.image_classes[rows]
     groups = [rows[classes == number] for number in np.unique(classes)]
     groups = [group for group in groups if len(group) > 1]

@@ -7,6 +7,7 @@ from s2igan.engine.arrays import open_array
 from s2igan.engine.distributed import is_first
 from s2igan.engine.pictures import save_png
 from s2igan.engine.session import Session
+from s2igan.engine.showcase import values_of
 from s2igan.engine.tables import write_json
 from s2igan.errors import UserError
 from s2igan.evaluation.class_table import class_names, write_class_table
@@ -15,7 +16,7 @@ from s2igan.evaluation.consistency import consistency_figures
 from s2igan.evaluation.controls import control_figures
 from s2igan.evaluation.diversity import diversity_figures
 from s2igan.evaluation.fidelity import fidelity_figures
-from s2igan.evaluation.figures import Resampling, absent, flatten
+from s2igan.evaluation.figures import Resampling, absent
 from s2igan.evaluation.fine_tuned import load_fine_tuned
 from s2igan.evaluation.grids import samples_grid, samples_row, swap_grid
 from s2igan.evaluation.judge import Judge
@@ -97,7 +98,7 @@ def evaluate(
     }
     write_json(metrics, figures)
     write_class_table(classes, figures, class_names(material.corpus.images))
-    session.tracker.summary(flatten(figures))
+    session.tracker.summary(dict(values_of(figures)))
     for name, picture in grids.items():
         save_png(plots / f"{name}.png", picture)
         session.tracker.picture(name, picture)

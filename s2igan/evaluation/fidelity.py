@@ -126,13 +126,8 @@ def fidelity_figures(judged: Judged, config: EvaluateConfig) -> dict[str, object
     }
 
 
-def reference_rows(judged: Judged) -> tuple[Rows, str]:
-    """Rows of the real pictures that everything is compared with, and their name."""
-    return judged.material.reference()
-
-
 def _references(judged: Judged, seed: int) -> tuple[tuple[Rows, str], tuple[Rows, Rows, str]]:
-    reference, name = reference_rows(judged)
+    reference, name = judged.material.reference()
     floor = judged.material.floor()
     if len(floor):
         return (reference, name), (floor, reference, "two disjoint draws of the test species")

@@ -14,8 +14,6 @@ Figure = dict[str, object]
 Figures = Mapping[str, object]
 """Nested groups whose leaves are figures, or ``{"absent": [reason]}``."""
 
-LEVEL = 0.95
-
 
 class MeanFigure(dict[str, object]):
     """A figure that is the mean of values which belong to classes.
@@ -60,20 +58,8 @@ def absent(reason: str) -> Figure:
     return {"absent": [reason]}
 
 
-def flatten(figures: Figures) -> dict[str, float]:
-    """Return every value under its path, such as ``fidelity/generated/FID``."""
-    flat: dict[str, float] = {}
-    for name, item in figures.items():
-        if isinstance(item, Mapping):
-            value = item.get("value")
-            if isinstance(value, float):
-                flat[name] = value
-            flat |= {f"{name}/{path}": leaf for path, leaf in flatten(item).items()}
-    return flat
-
-
 def means(figures: Figures, prefix: str = "") -> Iterator[tuple[str, MeanFigure]]:
-    """Yield every mean over values of classes with its path, as :func:`flatten` names it."""
+    """Yield every mean over values of classes with its path, such as ``swap/follows/all``."""
     for name, item in figures.items():
         if isinstance(item, MeanFigure):
             yield f"{prefix}{name}", item
@@ -117,5 +103,5 @@ class Resampling:
             chance: what the mean would be without any knowledge of the speech.
         """
         sums = sum_by_class(values, classes)
-        interval = bootstrap_sums(sums.sums, sums.counts, self.seed, self.draws, LEVEL)
+        interval = bootstrap_sums(sums.sums, sums.counts, self.seed, self.draws)
         return MeanFigure(figure(sums.mean, protocol, chance=chance, interval=interval), sums)

@@ -78,8 +78,8 @@ def trunk_of(base: Backbone) -> dict[str, nn.Parameter]:
     }
 
 
-def classes_of(corpus: Corpus, split: str = "test") -> list[str]:
-    """Name the classes of a split, in the order of their numbers.
+def classes_of(corpus: Corpus) -> list[str]:
+    """Name the test classes, in the order of their numbers.
 
     A class without a name goes by its number.
 
@@ -92,7 +92,7 @@ def classes_of(corpus: Corpus, split: str = "test") -> list[str]:
             got="a corpus whose pictures belong to no classes",
             fix="set evaluate.is_backbone to null",
         )
-    images = corpus.images[corpus.images["split"] == split]
+    images = corpus.images[corpus.images["split"] == "test"]
     named = images.drop_duplicates("class_id").sort_values("class_id")
     return named["class_name"].fillna(named["class_id"].astype(str)).tolist()
 

@@ -8,15 +8,7 @@ import numpy as np
 from s2igan.engine.arrays import Array, Ragged
 from s2igan.engine.pictures import Picture
 from s2igan.evaluation.judge import Rows
-from s2igan.evaluation.lettering import (
-    MUTED,
-    Sheet,
-    Word,
-    load_font,
-    mark_changes,
-    words_of,
-    wrap,
-)
+from s2igan.evaluation.lettering import Sheet, Word, load_font, mark_changes, words_of, wrap
 from s2igan.evaluation.material import Material
 from s2igan.evaluation.swap import swap_rows
 
@@ -29,19 +21,17 @@ _COLUMNS, _WORDS, _MEL = 2, 330, 40
 
 @dataclass(frozen=True)
 class Layout:
-    """Blocks of one size in columns.
+    """Blocks of one size in columns, under a line of words.
 
     Args:
         blocks: how many.
         width: of a block, px.
         height: of a block, px.
-        header: height over the first row, px.
     """
 
     blocks: int
     width: int
     height: int
-    header: int = 0
 
     @property
     def columns(self) -> int:
@@ -53,14 +43,14 @@ class Layout:
         rows = -(-self.blocks // self.columns)
         return Sheet(
             self.columns * (self.width + 2 * _MARGIN),
-            rows * (self.height + _MARGIN) + _MARGIN + self.header,
+            rows * (self.height + _MARGIN) + _MARGIN + _LINE,
         )
 
     def corner(self, block: int) -> tuple[int, int]:
         """Left and top of one block, px."""
         row, column = divmod(block, self.columns)
         left = _MARGIN + column * (self.width + 2 * _MARGIN)
-        return left, _MARGIN + self.header + row * (self.height + _MARGIN)
+        return left, _MARGIN + _LINE + row * (self.height + _MARGIN)
 
 
 def samples_grid(
@@ -86,7 +76,7 @@ def samples_grid(
     targets = [int(material.targets(group[:1])[0]) for group in groups]
     spoken = [_wrapped(material, utterance, width) for utterance in targets]
     over = _LINE * max(len(lines) for lines in spoken)  # room over the pictures
-    layout = Layout(len(groups), width, over + _GAP + SIDE, header=_LINE)
+    layout = Layout(len(groups), width, over + _GAP + SIDE)
     sheet = layout.sheet()
     _head(sheet, layout, ("real", "drawn from the speech"))
     for block, (group, utterance, lines) in enumerate(zip(groups, targets, spoken, strict=True)):
@@ -99,7 +89,7 @@ def samples_grid(
             sheet.paste(mel, left, top - _GAP - _MEL, width, _MEL)
         real = material.real(material.described[[utterance]])
         sheet.paste(real[0], left, top, SIDE, SIDE)
-        sheet.frame(left, top, SIDE, MUTED)
+        sheet.frame(left, top, SIDE)
         for place, picture in enumerate(material.drawn(group[:drawn]), start=1):
             sheet.paste(picture, left + place * (SIDE + _GAP), top, SIDE, SIDE)
     return sheet.picture
@@ -163,7 +153,7 @@ def swap_grid(material: Material, pairs: int, seed: int) -> Picture:
         return sheet.picture
     chosen = choose_pairs(material, before, pairs, seed)
     beside = 2 * (SIDE + _GAP)  # where the words start
-    layout = Layout(len(chosen), beside + _WORDS, SIDE, header=_LINE)
+    layout = Layout(len(chosen), beside + _WORDS, SIDE)
     sheet, font = layout.sheet(), load_font(_FONT - 2)
     _head(sheet, layout, ("first sentence", "second sentence"))
     texts = material.corpus.descriptions["text"]

@@ -74,7 +74,7 @@ def open_pictures(corpus: Corpus, features: Path, crop: int | None, size: int | 
     Raises:
         UserError: if there are fewer than two classes, or a class has a single picture.
     """
-    names = classes_of(corpus, SPLIT)
+    names = classes_of(corpus)
     pixels = PackedPixels(features)
     if len(pixels) != len(corpus.images):
         raise UserError("packed pictures", got=len(pixels), expected=f"{len(corpus.images)}")

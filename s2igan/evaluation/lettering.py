@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from s2igan.engine.pictures import Picture
 
 INK, MUTED, MARK, PAPER = "#1a1a1a", "#707070", "#c0392b", "#ffffff"
+_FRAME = 2  # width, px
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -54,14 +55,14 @@ class Sheet:
         resized = Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
         self._image.paste(resized, (left, top))
 
-    def frame(self, left: int, top: int, side: int, colour: str = INK, width: int = 2) -> None:
+    def frame(self, left: int, top: int, side: int) -> None:
         """Draw a square frame around ``side`` px."""
-        box = (left - width, top - width, left + side + width - 1, top + side + width - 1)
-        self._draw.rectangle(box, outline=colour, width=width)
+        box = (left - _FRAME, top - _FRAME, left + side + _FRAME - 1, top + side + _FRAME - 1)
+        self._draw.rectangle(box, outline=MUTED, width=_FRAME)
 
-    def text(self, text: str, left: int, top: int, font: Font, colour: str = MUTED) -> None:
+    def text(self, text: str, left: int, top: int, font: Font) -> None:
         """Set one short line."""
-        self._draw.text((left, top), text, fill=colour, font=font)
+        self._draw.text((left, top), text, fill=MUTED, font=font)
 
     def lines(
         self, lines: Sequence[Sequence[Word]], left: int, top: int, font: Font, spacing: int

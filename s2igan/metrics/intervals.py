@@ -7,6 +7,9 @@ import numpy.typing as npt
 
 Numbers = npt.NDArray[np.floating[Any]] | npt.NDArray[np.integer[Any]]
 
+LEVEL = 0.95
+"""Share of the resampled means inside an interval."""
+
 
 class ClassSums(NamedTuple):
     """Values summed class by class.
@@ -50,7 +53,6 @@ def bootstrap_over_classes(
     classes: npt.NDArray[np.integer[Any]],
     seed: int,
     draws: int = 1000,
-    level: float = 0.95,
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of ``values.mean()`` when whole classes are drawn anew.
 
@@ -62,7 +64,6 @@ def bootstrap_over_classes(
         classes: ``(Q,)``, class of each value.
         seed: of the draws.
         draws: number of resamples.
-        level: share of the resampled means inside the interval.
 
     Returns:
         Lower and upper end.
@@ -71,14 +72,14 @@ def bootstrap_over_classes(
         ValueError: if there is no value.
     """
     totals = sum_by_class(values, classes)
-    return bootstrap_sums(totals.sums, totals.counts, seed, draws, level)
+    return bootstrap_sums(totals.sums, totals.counts, seed, draws)
 
 
 def bootstrap_sums(
-    sums: Numbers, counts: Numbers, seed: int, draws: int = 1000, level: float = 0.95
+    sums: Numbers, counts: Numbers, seed: int, draws: int = 1000
 ) -> tuple[float, float]:
     """As :func:`bootstrap_over_classes`, of ``(C,)`` sums and counts of each class's values."""
-    return percentile_interval(resampled_means(sums, counts, seed, draws), level)
+    return percentile_interval(resampled_means(sums, counts, seed, draws))
 
 
 def resampled_means(
@@ -108,10 +109,8 @@ def resampled_means(
     return means
 
 
-def percentile_interval(
-    resampled: npt.NDArray[np.float64], level: float = 0.95
-) -> tuple[float, float]:
-    """Return the ends of the middle ``level`` of resampled figures, NaN left out.
+def percentile_interval(resampled: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Return the ends of the middle :data:`LEVEL` of resampled figures, NaN left out.
 
     Raises:
         ValueError: if there is none.
@@ -119,5 +118,5 @@ def percentile_interval(
     known = resampled[~np.isnan(resampled)]
     if not len(known):
         raise ValueError("no values to draw from")
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

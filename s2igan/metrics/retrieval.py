@@ -80,40 +80,6 @@ def true_first(scores: Floats) -> npt.NDArray[np.float64]:
     return np.where((scores > true).any(axis=1), 0.0, 1.0 / ties)
 
 
-def average_precisions(similarity: Floats, relevant: Booleans) -> npt.NDArray[np.float64]:
-    """Average precision of each query, ``(Q,)`` float64.
-
-    Args:
-        similarity: ``(Q, G)``.
-        relevant: ``(Q, G)``, at least one item per query.
-    """
-    return ranked_average_precisions(np.take_along_axis(relevant, rank(similarity), axis=1))
-
-
-def mean_average_precision(similarity: Floats, relevant: Booleans) -> float:
-    """Mean over the queries of their average precision; see :func:`average_precisions`."""
-    return float(average_precisions(similarity, relevant).mean())
-
-
-def recall_at(similarity: Floats, relevant: Booleans, k: int) -> npt.NDArray[np.float64]:
-    """Recall at ``k`` as in Flickr8k retrieval: whether a relevant item is among the first ``k``.
-
-    Args:
-        similarity: ``(Q, G)``.
-        relevant: ``(Q, G)``.
-        k: number of items that are looked at.
-
-    Returns:
-        ``(Q,)`` of 0 and 1.
-    """
-    return ranked_hits(np.take_along_axis(relevant, rank(similarity), axis=1), k)
-
-
-def precision_at(similarity: Floats, relevant: Booleans, k: int) -> npt.NDArray[np.float64]:
-    """Share of relevant items among the first ``k``, ``(Q,)``; the authors print it as R@k."""
-    return ranked_precisions(np.take_along_axis(relevant, rank(similarity), axis=1), k)
-
-
 def chance_by_permutation(
     order: Integers,
     query_classes: Integers,

@@ -20,22 +20,8 @@ BRIGHTNESS = 0.3  # largest change, half of the range being 1
 SATURATION = (0.6, 1.4)
 CONTRAST = (0.7, 1.3)
 
-
 Drawn = list[list[Tensor]]
 """Per transform what it draws, small tensors of the CPU or wherever the pictures are."""
-
-
-def augment(images: Tensor, kinds: Sequence[str], generator: torch.Generator) -> Tensor:
-    """Transform each picture at random, differentiably.
-
-    Args:
-        images: ``(N, 3, S, S)`` in [-1, 1].
-        kinds: names out of :data:`TRANSFORMS`, applied in this order.
-        generator: of the CPU, so that the draws do not depend on the device; it draws for the
-            pictures of all processes, of which these are one's own.
-    """
-    drawn = draw_transforms(kinds, len(images), images.shape[-1], generator)
-    return transform(images, kinds, drawn)
 
 
 def draw_transforms(
@@ -44,10 +30,11 @@ def draw_transforms(
     """Draw what :func:`transform` needs, so that pictures on a GPU wait for nothing.
 
     Args:
-        kinds: names out of :data:`TRANSFORMS`.
+        kinds: names out of :data:`TRANSFORMS`, in the order in which they are applied.
         count: N pictures of this process.
         side: S, px.
-        generator: of the CPU; draws for the pictures of all processes.
+        generator: of the CPU, so that the draws do not depend on the device; it draws for the
+            pictures of all processes, of which these are one's own.
     """
     return [TRANSFORMS[kind].draw(count, side, generator) for kind in kinds]
 
@@ -64,11 +51,6 @@ class Transform(NamedTuple):
 
     draw: Callable[[int, int, torch.Generator], list[Tensor]]
     apply: Callable[..., Tensor]
-
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw and apply."""
-        drawn = self.draw(len(images), images.shape[-1], generator)
-        return self.apply(images, *(numbers.to(images.device) for numbers in drawn))
 
 
 def translation(images: Tensor, down: Tensor, right: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ Batch ``step`` is a function of the seed and the step alone, so a resumed run go
 batches and preparing them ahead changes nothing.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from s2igan.engine.ahead import made_ahead
 from s2igan.engine.seeding import numpy_generator
 from s2igan.errors import UserError
 from s2igan.rdg.speech_source import Floats, Integers, Mixture, Sequences, SpeechSource
@@ -192,10 +190,6 @@ class BatchStream:
             noise=self._noise(self.noise_dim, rng),
             condition_noise=self._noise(self.condition_dim, rng),
         )
-
-    def ahead(self, first: int, last: int) -> Iterator[Batch]:
-        """Yield the batches of steps ``first`` to ``last - 1``, one being made ahead."""
-        return made_ahead(self.__getitem__, first, last)
 
     def _chosen(self, step: int) -> Integers:
         # Epoch after epoch, each in an order of its own; a batch may reach into the next epoch.

@@ -13,7 +13,7 @@ one class leaves out; so it is here. A batch without two pictures of one class a
 import torch
 from torch import Tensor
 
-from s2igan.rdg.layers import full_precision
+from s2igan.engine.device import full_precision
 
 
 def class_aware_loss(features: Tensor, labels: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from s2igan.rdg.layers import full_precision
+from s2igan.engine.device import full_precision
 from s2igan.rdg.normed import glu
 
 

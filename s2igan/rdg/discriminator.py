@@ -13,7 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from s2igan.rdg.layers import ConditionedConv, full_precision, initialise
+from s2igan.engine.device import full_precision
+from s2igan.rdg.layers import ConditionedConv, initialise
 from s2igan.rdg.normed import SLOPE, LeakyBatchNorm2d
 
 LAST_SIDE = 4  # side of the trunk's last map, px

@@ -11,16 +11,10 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from s2igan.engine.device import full_precision
 from s2igan.engine.sync_norm import SyncBatchNorm1d, SyncBatchNorm2d
 from s2igan.rdg.conditioning import Condition, ConditioningAugmentation
-from s2igan.rdg.layers import (
-    ConditionedConv,
-    ResidualBlock,
-    UpBlock,
-    enlarged,
-    full_precision,
-    initialise,
-)
+from s2igan.rdg.layers import ConditionedConv, ResidualBlock, UpBlock, enlarged, initialise
 from s2igan.rdg.normed import glu, norm_glu
 
 Dense = Literal["none", "paper", "released"]

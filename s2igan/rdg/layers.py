@@ -16,11 +16,6 @@ SPREAD_FROM = 8  # shortest side of the maps whose upsampling is folded into a c
 SPREAD_FROM_ON_GPU = 64  # the same where a transposed convolution is slower than a plain one
 
 
-def full_precision(x: Tensor) -> Tensor:
-    """Return ``x`` in float32, or in float64 where it is that already."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
-
-
 class ConvGlu(nn.Module):
     """3×3 convolution to ``2 * out_channels``, batch norm, GLU."""
 

@@ -69,17 +69,6 @@ class Curves:
         values = torch.stack(list(self._sums.values())).tolist()
         return dict(zip(self._sums, values, strict=True))
 
-    def write(self, path: Path) -> None:
-        """Write the rows as tab-separated text, ``step`` first; an absent term is left empty."""
-        columns = list(dict.fromkeys(name for row in self.rows for name in row))
-        lines = ["\t".join(columns)]
-        lines += [
-            "\t".join(f"{row[name]:.6g}" if name in row else "" for name in columns)
-            for row in self.rows
-        ]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
     def state_dict(self) -> dict[str, Any]:
         """Everything that :meth:`load_state_dict` needs."""
         return {"rows": self.rows, "sums": self._sums, "counts": self._counts}

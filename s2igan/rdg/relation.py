@@ -19,8 +19,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from s2igan.engine.device import full_precision
 from s2igan.engine.sync_norm import SyncBatchNorm1d
-from s2igan.rdg.layers import full_precision, initialise
+from s2igan.rdg.layers import initialise
 
 HIDDEN = 128
 

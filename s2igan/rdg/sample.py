@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from s2igan.corpora.index import Corpus
-from s2igan.engine.arrays import Array, ArrayWriter
+from s2igan.engine.arrays import Array, ArrayWriter, Ragged
 from s2igan.engine.distributed import exhaust, is_first
 from s2igan.engine.folders import fresh_folder
 from s2igan.engine.pictures import Picture, tile
@@ -21,7 +21,6 @@ from s2igan.rdg.draw import draw_all
 from s2igan.rdg.plan import plan
 from s2igan.rdg.utterances import embed_utterances
 from s2igan.sen.artifact import load_speech_encoder
-from s2igan.sen.data import open_sequences
 
 SCHEMA = pa.schema(
     [
@@ -101,7 +100,7 @@ def _embeddings(
     rows: pd.DataFrame, features: Path, rdg: Path, folder: Path, session: Session
 ) -> Array:
     encoder = load_speech_encoder(rdg).to(session.device)
-    sequences = open_sequences(features, encoder.reads)
+    sequences = Ragged(features, encoder.reads)
     utterances = rows["utterance"].to_numpy(np.int64)
     if len(sequences) <= utterances.max():
         raise UserError(

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import torch
 
-from s2igan.engine.arrays import open_array
+from s2igan.engine.arrays import Ragged, open_array
 from s2igan.rdg.artifact import copy_speech_encoder, write_speech_encoder
 from s2igan.rdg.config import RdgConfig
 from s2igan.rdg.speech_source import EmbeddedSpeech, Floats, Integers, SpeechSource, SpokenSpeech
 from s2igan.rdg.utterances import calibrated_encoder, embed_utterances
 from s2igan.sen.artifact import read_description, seeded_speech_encoder
-from s2igan.sen.data import open_sequences
 from s2igan.sen.encoder import DescriptionEncoder
 
 
@@ -99,7 +98,7 @@ class _SeededSpeech(SpeechMode):
         self._seed, self._sen, self._captions = seed, sen, captions
         self._folder, self._device = folder, device
         seeded = seeded_speech_encoder(sen).to(device).requires_grad_(False)
-        self._sequences = open_sequences(features, seeded.reads)
+        self._sequences = Ragged(features, seeded.reads)
         self.encoder = self.settled(seeded)
         self.source = self._open_source()
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from s2igan.engine.adam import Adam
-from s2igan.engine.device import autocast
+from s2igan.engine.device import autocast, full_precision
 from s2igan.engine.distributed import (
     average_gradients,
     averages,
@@ -31,7 +31,6 @@ from s2igan.rdg.conditioning import Condition
 from s2igan.rdg.config import RdgConfig
 from s2igan.rdg.discriminator import Verdict
 from s2igan.rdg.generator import Generated, Generator
-from s2igan.rdg.layers import full_precision
 from s2igan.rdg.learning_encoder import LearningEncoder
 from s2igan.rdg.networks import build_discriminators, build_generator, to_channels_last, to_scales
 from s2igan.rdg.placed import Placed, place

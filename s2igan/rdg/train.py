@@ -6,6 +6,7 @@ import torch
 
 from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import open_array
+from s2igan.engine.curves import write_curves
 from s2igan.engine.distributed import is_first, own_rows
 from s2igan.engine.divergence import fit_past_faults
 from s2igan.engine.folders import fresh_folder
@@ -56,7 +57,6 @@ def train_rdg(
     Raises:
         UserError: if an input is missing or unfit, or a loss stops being finite.
     """
-    check_config(config)
     opened = Corpus(corpus)
     pictures = TrainingPictures(opened.images, opened.descriptions)
     speech = open_speech(
@@ -93,30 +93,10 @@ def train_rdg(
             speech.write(partial)
         else:
             write_speech_encoder(partial, encoder, read_description(sen))
-    training.curves.write(curves)
+    write_curves(curves, training.curves.rows)
     training.grid.write(grid)
     for path in sorted(out.iterdir()):
         session.tracker.file(path, "rdg")
-
-
-def check_config(config: RdgConfig) -> None:
-    """Refuse values that do not go together.
-
-    Raises:
-        UserError: naming the first of them.
-    """
-    if config.crop < 4 * config.base_size:
-        raise UserError(
-            "rdg.crop",
-            got=config.crop,
-            expected=f"at least {4 * config.base_size}, the last scale of rdg.base_size",
-        )
-    if config.matching_weight and config.speech_encoder != "trained":
-        raise UserError(
-            "rdg.matching_weight",
-            got=f"{config.matching_weight:g} with rdg.speech_encoder {config.speech_encoder!r}",
-            expected="0, since such speech shares no space with the pictures",
-        )
 
 
 def open_stream(

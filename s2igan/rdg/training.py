@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from s2igan.engine.ahead import made_ahead
 from s2igan.engine.distributed import is_first
 from s2igan.engine.keeper import Keeper, last_state
 from s2igan.engine.progress import Bar, bar
@@ -81,7 +82,7 @@ class RdgTraining:
             self.load_state_dict(saved)
         keeper = self._keeper()
         with keeper.watching(), self._bar() as progress:
-            for batch in self.stream.ahead(self.step, self.config.steps):
+            for batch in made_ahead(self.stream.__getitem__, self.step, self.config.steps):
                 self.curves.add(self.update(self.step, batch))
                 self.step += 1
                 if self._on_interval():

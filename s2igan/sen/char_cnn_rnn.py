@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from s2igan.engine.device import full_precision
 from s2igan.sen.encoder import DescriptionEncoder, Reads
-from s2igan.sen.layers import full_precision, mean_over_time
+from s2igan.sen.layers import mean_over_time
 
 KERNEL = 4  # characters that a convolution sees
 POOLED = 3  # frames that a pooling sees

@@ -44,8 +44,12 @@ def check_trainable(
         UserError: naming the key or the split.
     """
     unit = "classes" if has_classes else "pictures"
-    if config.objective == "joint":
-        _check_terms(config, has_classes)
+    if config.objective == "joint" and not (config.matching_loss or has_classes):
+        raise UserError(
+            "sen.matching_loss",
+            got="false, on a corpus whose pictures have no classes",
+            expected="true, since the distinctive loss tells classes apart",
+        )
     if classes < 2:
         raise UserError(f"{unit} of the split train", got=classes, expected="at least 2")
     if config.keep == "best_val" and val_classes < 2:
@@ -61,19 +65,4 @@ def check_trainable(
             got=f"fewer than 2 test {unit}",
             expected="at least 2",
             fix="keep the last step",
-        )
-
-
-def _check_terms(config: SenConfig, has_classes: bool) -> None:
-    if not (config.matching_loss or config.distinctive_loss):
-        raise UserError(
-            "sen.matching_loss and sen.distinctive_loss",
-            got="both false",
-            expected="at least one true",
-        )
-    if not (config.matching_loss or has_classes):
-        raise UserError(
-            "sen.matching_loss",
-            got="false, on a corpus whose pictures have no classes",
-            expected="true, since the distinctive loss tells classes apart",
         )

@@ -45,19 +45,6 @@ def authors_queries(captions: Captions) -> Rows:
     return order[first].astype(np.int64)
 
 
-def open_sequences(features: Path, reads: Reads) -> Ragged:
-    """Open what an encoder of descriptions reads, one item per utterance.
-
-    Args:
-        features: ``artifacts/features``.
-        reads: ``mel``, (T, bands) float16 each, or ``characters``, (T,) uint8 each.
-
-    Raises:
-        UserError: if a file is missing.
-    """
-    return Ragged(features, reads)
-
-
 class SenData:
     """The corpus index beside its packed features, memory-mapped.
 
@@ -72,7 +59,7 @@ class SenData:
 
     def __init__(self, corpus: Path, features: Path, reads: Reads = "mel") -> None:
         self.corpus = Corpus(corpus)
-        self.sequences = open_sequences(features, reads)
+        self.sequences = Ragged(features, reads)
         self.mel_description: dict[str, Any] = read_json(features / "mel.json", "features")
         self.backbone: Array = open_array(features / "backbone.npy")  # (images, views, D)
         self.backbone_description: dict[str, Any] = read_json(

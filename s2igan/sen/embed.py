@@ -7,6 +7,7 @@ import numpy as np
 from s2igan.engine.arrays import ArrayWriter, open_array
 from s2igan.engine.distributed import exhaust, first_folder, is_first
 from s2igan.engine.session import Session
+from s2igan.engine.showcase import values_of
 from s2igan.engine.tables import write_json
 from s2igan.errors import UserError
 from s2igan.sen.artifact import load_image_encoder, load_speech_encoder
@@ -65,13 +66,7 @@ def embed(
         ),
     )
     write_json(metrics, figures)
-    session.tracker.summary(
-        {
-            f"retrieval/{direction}/{name}": float(str(figure["value"]))
-            for direction, group in figures.items()
-            for name, figure in group.items()
-        }
-    )
+    session.tracker.summary(dict(values_of(figures, "retrieval")))
 
 
 def check_searchable(test: Captions, has_classes: bool) -> None:

@@ -51,7 +51,7 @@ def encode_speech(
 
     Args:
         encoder: on ``device``, in evaluation mode.
-        sequences: what the encoder reads of every utterance; see ``data.open_sequences``.
+        sequences: what the encoder reads of every utterance.
         utterances: (U,) rows of ``sequences``.
         frames_per_batch: bounds the memory of a batch, padding included.
         device: where to compute.

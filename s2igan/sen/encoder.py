@@ -6,7 +6,7 @@ from typing import Literal, cast
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from s2igan.sen.layers import full_precision
+from s2igan.engine.device import full_precision
 
 Reads = Literal["mel", "characters"]
 """The packed array of ``artifacts/features`` that holds an encoder's sequences."""

@@ -5,7 +5,7 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from s2igan.sen.layers import full_precision
+from s2igan.engine.device import full_precision
 
 
 class ImageEncoder(nn.Module):

@@ -6,6 +6,7 @@ A batch of sequences is padded on the right; ``mask`` marks the frames that are 
 import torch
 from torch import Tensor, nn
 
+from s2igan.engine.device import full_precision
 from s2igan.engine.distributed import world
 from s2igan.engine.sync_norm import SyncBatchNorm1d
 
@@ -21,11 +22,6 @@ def length_mask(lengths: Tensor, frames: int) -> Tensor:
         (B, T) bool.
     """
     return torch.arange(frames, device=lengths.device) < lengths[:, None]  # (B, T)
-
-
-def full_precision(x: Tensor) -> Tensor:
-    """Return ``x`` as float32 where it is of lower precision, else as it is."""
-    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 def mean_over_time(x: Tensor, lengths: Tensor) -> Tensor:

@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from s2igan.engine.device import full_precision
 from s2igan.sen.batches import Batch
 from s2igan.sen.build import build_encoder
 from s2igan.sen.config import SenConfig
 from s2igan.sen.encoder import DescriptionEncoder
 from s2igan.sen.image_encoder import ImageEncoder, PictureEncoder, StandardisedFeatures
-from s2igan.sen.layers import full_precision
 from s2igan.sen.losses import SenObjective
 from s2igan.sen.teacher_student import TeacherStudentObjective
 

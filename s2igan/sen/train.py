@@ -11,6 +11,7 @@ from torch import Tensor
 
 from s2igan.engine.adam import Adam
 from s2igan.engine.ahead import made_ahead
+from s2igan.engine.curves import write_curves
 from s2igan.engine.device import autocast
 from s2igan.engine.distributed import (
     average_gradients,
@@ -301,19 +302,6 @@ class SenTraining:
             "batch": self.config.batch,
             "final": self.rows[-1],
         }
-
-
-def write_curves(path: Path, rows: list[dict[str, float]]) -> None:
-    """Write one line per row, tab-separated; a cell that was not measured stays empty."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    lines = ["\t".join(columns)]
-    lines += ["\t".join(_cell(row.get(name)) for name in columns) for row in rows]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-
-
-def _cell(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
 
 
 def _main_losses(row: dict[str, float]) -> str:

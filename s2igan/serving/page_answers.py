@@ -75,7 +75,7 @@ class Answers:
         """Answer a recording; a cleared one only takes the last problem away."""
         if path is None:
             return {self.controls.problem: ""}
-        utterance = hear_clip(self._model, Path(path), Path(path).name)
+        utterance = hear_clip(self._model, Path(path))
         return self._show(utterance, count, variety, seed)
 
     @_told
@@ -90,7 +90,7 @@ class Answers:
         if clip is None:
             utterance = hear_sentence(self._model, text)
         else:
-            utterance = hear_clip(self._model, clip, clip.name, text)
+            utterance = hear_clip(self._model, clip, text)
         return {**self._show(utterance, count, variety, seed), self.controls.sentence: text}
 
     @_told

@@ -71,19 +71,18 @@ class Utterance:
         return f"“{self.text}”" if self.text else f"{self.seconds:.1f} s of speech"
 
 
-def hear_clip(model: Model, path: Path, name: str, text: str | None = None) -> Utterance:
+def hear_clip(model: Model, path: Path, text: str | None = None) -> Utterance:
     """Hear a recording.
 
     Args:
         model: what hears it.
-        path: a WAV, FLAC, OGG or MP3 file.
-        name: how an error names it.
+        path: a WAV, FLAC, OGG or MP3 file; an error names it without its folder.
         text: what is said in it, if that is known.
 
     Raises:
         UserError: if it does not decode, is silent, too short or too long.
     """
-    return _hear(model, read_recording(path, name), text)
+    return _hear(model, read_recording(path, path.name), text)
 
 
 def hear_sentence(model: Model, text: str) -> Utterance:

@@ -84,10 +84,6 @@ class LogMel:
         self._window = _window(window, self.window_length)
         self._filters = _mel_filters(self.window_length, bands, sample_rate_hz)
 
-    def frames(self, samples: int) -> int:
-        """Return how many frames ``samples`` samples give."""
-        return 1 + (samples - self.window_length % 2) // self.hop_length
-
     @torch.no_grad()
     def __call__(self, samples: Tensor | npt.NDArray[np.float32]) -> Tensor:
         """Return the frames of one utterance.
@@ -96,7 +92,8 @@ class LogMel:
             samples: ``(n,)`` float32 in [-1, 1], at ``sample_rate_hz``.
 
         Returns:
-            ``(T, bands)`` float32 with ``T = frames(n)``, one frame per hop.
+            ``(T, bands)`` float32, one frame per hop, the first and the last reaching beyond the
+            ends.
 
         Raises:
             UserError: if there are fewer samples than the window holds.

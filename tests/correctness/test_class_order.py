@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 import torch
 
+from s2igan.engine.showcase import values_of
 from s2igan.engine.tables import read_table, write_table
 from s2igan.evaluation.evaluate import take_figures
-from s2igan.evaluation.figures import flatten
 from s2igan.sen.losses import distinctive_loss, matching_loss
 from s2igan.sen.retrieval import Embedded, Judge, retrieval_figures
 from tests.evaluation.world import World, full, settings
@@ -35,7 +35,7 @@ def test_figures_of_drawn_pictures(tmp_path: Path) -> None:
     figures = []
     for _ in range(2):
         taken = take_figures(world.judged(), settings(), tmp_path / "embeddings", pytest.fail)
-        flat = flatten({k: v for k, v in taken.items() if k not in DRAWN_BY_CLASS})
+        flat = dict(values_of({k: v for k, v in taken.items() if k not in DRAWN_BY_CLASS}))
         figures.append(flat)
         renumber(world, rng.permutation(len(world.species)))
     assert len(figures[0]) > 20
@@ -53,7 +53,7 @@ def test_figures_of_retrieval() -> None:
         named = numbers[classes]
         first = np.array([np.flatnonzero(classes == c)[0] for c in range(5)])
         found = retrieval_figures(Embedded(speech, named), Embedded(image, named), first, judge)
-        values.append([flatten(group) for group in found.values()])
+        values.append([dict(values_of(group)) for group in found.values()])
     for one, other in zip(*values, strict=True):
         assert one == pytest.approx(other, rel=1e-12)
 

@@ -61,7 +61,7 @@ def test_a_key_given_twice_is_refused_with_its_line(tmp_path: Path) -> None:
         b"a: !!timestamp 2020-13-45",
         b"a: !!map x",
         b"a: " + b"9" * 5000,
-        b"a: " + b"[" * 3000,
+        b"a: " + b"[" * 600 + b"]" * 600,
     ],
     ids=lambda content: content[:24].decode(errors="replace"),
 )

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from s2igan.engine.showcase import values_of
 from s2igan.evaluation.class_table import class_names, write_class_table
-from s2igan.evaluation.figures import Resampling, absent, figure, flatten, means
+from s2igan.evaluation.figures import Resampling, absent, figure, means
 from s2igan.metrics.intervals import bootstrap_over_classes
 from tests.evaluation.test_evaluate import evaluate, swapped
 from tests.evaluation.world import settings
@@ -54,7 +55,7 @@ def test_the_sums_stay_out_of_the_json_and_go_by_the_same_paths() -> None:
     figures = {"a": {"b": mean}, "c": figure(2.0, [])}
     assert json.loads(json.dumps(mean)).keys() == {"value", "low", "high", "protocol"}
     assert [path for path, _ in means(figures)] == ["a/b"]
-    assert flatten(figures) == {"a/b": 0.5, "c": 2.0}
+    assert dict(values_of(figures)) == {"a/b": 0.5, "c": 2.0}
 
 
 @pytest.mark.parametrize("name", ["a\tb", 'the "wren"', "a\nb"])
@@ -92,7 +93,7 @@ def test_the_table_of_classes_gives_the_figures_back(
     figures, _, _ = evaluate(world, monkeypatch, tmp_path / "out")
     table = pd.read_csv(tmp_path / "out" / "metrics" / "classes.tsv", sep="\t")
     totals = table.groupby("figure")[["sum", "count"]].sum()
-    flat = flatten(figures)
+    flat = dict(values_of(figures))
     for name, row in totals.iterrows():
         assert flat[str(name)] == pytest.approx(row["sum"] / row["count"], rel=1e-5, abs=1e-6)
     for name in (

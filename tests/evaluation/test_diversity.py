@@ -4,8 +4,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from s2igan.engine.showcase import values_of
 from s2igan.evaluation.diversity import diversity_figures, pixel_vectors
-from s2igan.evaluation.figures import Resampling, flatten
+from s2igan.evaluation.figures import Resampling
 from tests.evaluation.world import World, full
 
 RESAMPLING = Resampling(seed=0, permutations=5, draws=100)
@@ -50,7 +51,7 @@ def test_a_remembered_training_picture_is_at_no_distance(tmp_path: Path) -> None
     material = world.material()
     images[: len(world.captions())] = material.real(material.image_rows("train")[:1])
     np.save(tmp_path / "samples" / "images.npy", images)
-    flat = flatten(diversity_figures(world.judged(), RESAMPLING))
+    flat = dict(values_of(diversity_figures(world.judged(), RESAMPLING)))
     # Squared distances are differences of float32 squares; their root keeps half the digits.
     assert flat["nearest_training/generated/pixels"] == pytest.approx(0, abs=2e-3)
     assert flat["nearest_training/generated/features"] == pytest.approx(0, abs=2e-2)

@@ -12,12 +12,12 @@ import torch
 
 from s2igan.engine.pictures import Picture
 from s2igan.engine.session import plain_session
+from s2igan.engine.showcase import values_of
 from s2igan.engine.tracking import Tracker
 from s2igan.errors import UserError
 from s2igan.evaluation import evaluate as stage
 from s2igan.evaluation.config import EvaluateConfig
 from s2igan.evaluation.fidelity import frechet_distance
-from s2igan.evaluation.figures import flatten
 from s2igan.evaluation.judge import Judge, Rows, Seen, Source
 from s2igan.evaluation.material import Judged, Material
 from s2igan.vision.interface import CLASSES, BackboneOutput
@@ -111,7 +111,7 @@ def test_figures_and_grids_are_written_shown_and_the_same_twice(
         "controls",
     ]
     assert notebook.pictures == ["samples_grid", "samples_row", "swap_grid"]
-    assert notebook.values.keys() == flatten(figures).keys()
+    assert notebook.values.keys() == dict(values_of(figures)).keys()
     assert notebook.values["keywords/generated/all"] == 1.0
     # Every picture is looked at once.
     assert backbone.pictures == real_pictures(world) + len(world.samples)

@@ -114,7 +114,6 @@ def test_classes_without_a_name_go_by_their_number(tmp_path: Path) -> None:
     corpus = write_colours(tmp_path)
     corpus.images.loc[corpus.images["class_name"] == "green", "class_name"] = None
     assert classes_of(corpus) == ["red", "3", "blue", "white"]
-    assert classes_of(corpus, "train") == ["dark", "light"]
 
 
 def test_classes_stand_in_the_order_of_their_numbers(tmp_path: Path) -> None:

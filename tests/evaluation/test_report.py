@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from s2igan.engine.showcase import values_of
 from s2igan.engine.tables import write_json
 from s2igan.errors import UserError
-from s2igan.evaluation.figures import absent, figure, flatten
+from s2igan.evaluation.figures import absent, figure
 from s2igan.evaluation.report import WIDTH, format_report
 
 COMMON = "corpus planted, edition test"
@@ -61,8 +62,8 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
     assert str(caught.value).startswith(f"figures in {str(path)!r}; got no figures")
 
 
-def test_flattening_keeps_values_alone() -> None:
-    assert flatten(GENERATION) == {
+def test_values_stand_under_their_paths() -> None:
+    assert dict(values_of(GENERATION)) == {
         "consistency/mAP": 0.5,
         "consistency/other": 123.456,
         "controls/generated/mAP": 0.25,

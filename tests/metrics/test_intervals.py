@@ -29,14 +29,13 @@ def test_classes_not_values_are_the_units() -> None:
     assert few == many == (0.0, 1.0)
 
 
-def test_a_lower_level_is_narrower_and_the_seed_decides() -> None:
+def test_the_mean_lies_inside_and_the_seed_decides() -> None:
     rng = np.random.default_rng(3)
     values, classes = rng.random(100), rng.integers(0, 20, 100)
-    wide = bootstrap_over_classes(values, classes, seed=0)
-    narrow = bootstrap_over_classes(values, classes, seed=0, level=0.5)
-    assert wide[0] < narrow[0] < values.mean() < narrow[1] < wide[1]
-    assert bootstrap_over_classes(values, classes, seed=0) == wide
-    assert bootstrap_over_classes(values, classes, seed=1) != wide
+    low, high = bootstrap_over_classes(values, classes, seed=0)
+    assert low < values.mean() < high
+    assert bootstrap_over_classes(values, classes, seed=0) == (low, high)
+    assert bootstrap_over_classes(values, classes, seed=1) != (low, high)
 
 
 def test_a_draw_of_classes_without_values_has_no_mean() -> None:

@@ -5,15 +5,22 @@ import numpy as np
 import pytest
 
 from s2igan.metrics.retrieval import (
-    average_precisions,
+    Booleans,
+    Floats,
     chance_by_permutation,
-    mean_average_precision,
-    precision_at,
     rank,
     ranked_average_precisions,
     ranked_hits,
-    recall_at,
+    ranked_precisions,
 )
+
+
+def ranked(similarity: Floats, relevant: Booleans) -> Booleans:
+    return np.take_along_axis(relevant, rank(similarity), axis=1)
+
+
+def mean_average_precision(similarity: Floats, relevant: Booleans) -> float:
+    return float(ranked_average_precisions(ranked(similarity, relevant)).mean())
 
 
 def brute_force_average_precision(similarity: list[float], relevant: list[bool]) -> float:
@@ -42,8 +49,8 @@ def test_average_precision_agrees_with_brute_force() -> None:
         brute_force_average_precision(row.tolist(), hits.tolist())
         for row, hits in zip(similarity, relevant, strict=True)
     ]
-    np.testing.assert_allclose(average_precisions(similarity, relevant), expected)
-    assert mean_average_precision(similarity, relevant) == pytest.approx(np.mean(expected))
+    found = ranked_average_precisions(ranked(similarity, relevant))
+    np.testing.assert_allclose(found, expected)
 
 
 def test_perfect_and_worst_rankings() -> None:
@@ -56,10 +63,11 @@ def test_perfect_and_worst_rankings() -> None:
 def test_recall_and_precision_at_k() -> None:
     similarity = np.array([[5.0, 4.0, 3.0, 2.0], [2.0, 3.0, 4.0, 5.0]])
     relevant = np.array([[False, True, True, False], [True, False, False, False]])
-    np.testing.assert_array_equal(recall_at(similarity, relevant, 1), [0, 0])
-    np.testing.assert_array_equal(recall_at(similarity, relevant, 2), [1, 0])
-    np.testing.assert_array_equal(recall_at(similarity, relevant, 9), [1, 1])
-    np.testing.assert_array_equal(precision_at(similarity, relevant, 2), [0.5, 0])
+    found = ranked(similarity, relevant)
+    np.testing.assert_array_equal(ranked_hits(found, 1), [0, 0])
+    np.testing.assert_array_equal(ranked_hits(found, 2), [1, 0])
+    np.testing.assert_array_equal(ranked_hits(found, 9), [1, 1])
+    np.testing.assert_array_equal(ranked_precisions(found, 2), [0.5, 0])
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 5, 10])
@@ -73,8 +81,8 @@ def test_recall_and_precision_agree_with_brute_force(k: int) -> None:
         found = sum(right[item] for item in first)
         hits.append(float(found > 0))
         shares.append(found / k)
-    np.testing.assert_array_equal(recall_at(similarity, relevant, k), hits)
-    np.testing.assert_allclose(precision_at(similarity, relevant, k), shares)
+    np.testing.assert_array_equal(ranked_hits(ranked(similarity, relevant), k), hits)
+    np.testing.assert_allclose(ranked_precisions(ranked(similarity, relevant), k), shares)
 
 
 def test_ties_keep_the_order_of_the_gallery() -> None:
@@ -83,7 +91,7 @@ def test_ties_keep_the_order_of_the_gallery() -> None:
 
 def test_a_query_without_relevant_items_is_refused() -> None:
     with pytest.raises(ValueError, match="1 queries"):
-        average_precisions(np.zeros((2, 2)), np.array([[True, False], [False, False]]))
+        ranked_average_precisions(np.array([[True, False], [False, False]]))
 
 
 def test_chance_is_the_mean_over_all_permutations() -> None:

@@ -13,6 +13,18 @@ from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 OFFLINE = Path(__file__).parent / "offline"
+SMALL = {
+    "metrics/retrieval.json",
+    "metrics/generation.json",
+    "metrics/classes.tsv",
+    "plots/sen_curves.tsv",
+    "plots/rdg_curves.tsv",
+    "plots/training_grid.png",
+    "plots/samples_grid.png",
+    "plots/samples_row.png",
+    "plots/swap_grid.png",
+}
+"""Outputs that lie in Git: figures, and pictures and curves to look at."""
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,9 @@ import pytest
 import yaml
 
 from s2igan.corpora.index import Corpus
-from tests.pipeline.conftest import Clone, clone_into
+from tests.pipeline.conftest import SMALL, Clone, clone_into
 from tests.pipeline.field_recordings import record, write_index
 
-SMALL = {
-    "metrics/retrieval.json",
-    "metrics/generation.json",
-    "metrics/classes.tsv",
-    "plots/sen_curves.tsv",
-    "plots/rdg_curves.tsv",
-    "plots/training_grid.png",
-    "plots/samples_grid.png",
-    "plots/samples_row.png",
-    "plots/swap_grid.png",
-}
 FOLDERS = ("corpus", "weights", "speech", "features", "sen", "embeddings", "rdg", "samples")
 
 

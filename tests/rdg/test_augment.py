@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from s2igan.rdg import augment as module
-from s2igan.rdg.augment import TRANSFORMS, augment
+from s2igan.rdg.augment import TRANSFORMS, draw_transforms, transform
 
 
 def draws(seed: int = 0) -> torch.Generator:
@@ -14,9 +14,14 @@ def pictures(count: int = 6, side: int = 16) -> torch.Tensor:
     return torch.rand(count, 3, side, side, generator=draws(9)) * 2 - 1
 
 
+def augment(images: torch.Tensor, kinds: list[str], generator: torch.Generator) -> torch.Tensor:
+    drawn = draw_transforms(kinds, len(images), images.shape[-1], generator)
+    return transform(images, kinds, drawn)
+
+
 def test_translation_shifts_by_whole_pixels_and_fills_with_grey() -> None:
     images = pictures()
-    moved = TRANSFORMS["translation"](images, draws()).numpy()
+    moved = augment(images, ["translation"], draws()).numpy()
     reach = round(module.SHIFT * 16)
     shifts = set()
     for before, after in zip(images.numpy(), moved, strict=True):
@@ -44,7 +49,7 @@ def test_translation_shifts_down_and_right_by_what_is_drawn() -> None:
 
 def test_cutout_greys_out_one_square() -> None:
     images = torch.ones(40, 3, 20, 20)
-    holes = TRANSFORMS["cutout"](images, draws()).eq(0).all(dim=1)
+    holes = augment(images, ["cutout"], draws()).eq(0).all(dim=1)
     side = round(module.HOLE * 20)
     sizes = {(int(h.any(1).sum()), int(h.any(0).sum())) for h in holes}
     assert (side, side) in sizes
@@ -79,24 +84,24 @@ def test_a_picture_is_changed_by_its_own_draws_alone() -> None:
 
 def test_colour_changes_keep_what_they_should() -> None:
     images = pictures()
-    brighter = TRANSFORMS["brightness"](images, draws()) - images
+    brighter = augment(images, ["brightness"], draws()) - images
     torch.testing.assert_close(brighter, brighter[:, :1, :1, :1].expand_as(images))
-    grey = TRANSFORMS["saturation"](images, draws()).mean(dim=1)
+    grey = augment(images, ["saturation"], draws()).mean(dim=1)
     torch.testing.assert_close(grey, images.mean(dim=1))
-    mean = TRANSFORMS["contrast"](images, draws()).mean(dim=(1, 2, 3))
+    mean = augment(images, ["contrast"], draws()).mean(dim=(1, 2, 3))
     torch.testing.assert_close(mean, images.mean(dim=(1, 2, 3)))
 
 
 @pytest.mark.parametrize("kind", sorted(TRANSFORMS))
 def test_every_transform_lets_the_gradient_through(kind: str) -> None:
     images = pictures(1, 5).double().requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: TRANSFORMS[kind](x, draws()), images)
+    assert torch.autograd.gradcheck(lambda x: augment(x, [kind], draws()), images)
 
 
 @pytest.mark.parametrize("kind", sorted(TRANSFORMS))
 def test_every_picture_draws_its_own_transform(kind: str) -> None:
     images = pictures(1).expand(8, -1, -1, -1)
-    changed = TRANSFORMS[kind](images, draws())
+    changed = augment(images, [kind], draws())
     assert len({tuple(image.flatten().tolist()) for image in changed}) > 2
 
 

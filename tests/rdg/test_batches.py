@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from s2igan.engine.ahead import made_ahead
 from s2igan.engine.arrays import open_array
 from s2igan.errors import UserError
 from s2igan.rdg.batches import BatchStream, TrainingPictures
@@ -97,7 +98,7 @@ def test_a_single_class_is_refused() -> None:
 
 
 def test_a_batch_depends_on_seed_and_step_alone(inputs: dict[str, Path]) -> None:
-    walked = list(stream(inputs).ahead(0, 7))
+    walked = list(made_ahead(stream(inputs).__getitem__, 0, 7))
     jumped = stream(inputs)[6]
     for name, value in vars(walked[6]).items():
         np.testing.assert_array_equal(value, getattr(jumped, name), err_msg=name)
@@ -169,7 +170,7 @@ def test_pictures_without_captions_and_of_val_classes_do_not_train() -> None:
 
 def test_batches_hold_no_value_of_other_splits(inputs: dict[str, Path]) -> None:
     # Every embedding outside of the split train is NaN in these inputs.
-    for batch in stream(inputs, embedding_mix=0.5).ahead(0, 30):
+    for batch in map(stream(inputs, embedding_mix=0.5).__getitem__, range(30)):
         for value in (batch.speech, batch.wrong_speech, batch.truth_seen, batch.same_seen):
             assert isinstance(value, np.ndarray)
             assert np.isfinite(value).all()

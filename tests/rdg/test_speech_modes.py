@@ -10,7 +10,6 @@ from s2igan.engine.arrays import Ragged
 from s2igan.engine.checkpoint import CheckpointStore
 from s2igan.engine.session import Session, plain_session
 from s2igan.engine.tracking import Tracker
-from s2igan.errors import UserError
 from s2igan.rdg import train as stage
 from s2igan.rdg import utterances
 from s2igan.rdg.batches import Batch, BatchStream, TrainingPictures
@@ -360,13 +359,6 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     resumed = Session(CPU, 1, Tracker(), store, progress=False)
     assert contents(train(inputs, tmp_path / "resumed", resumed, **options)) == whole
     assert taken == [5, 6]
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_a_matching_loss_is_refused(inputs: dict[str, Path], tmp_path: Path, mode: str) -> None:
-    with pytest.raises(UserError, match=r"rdg\.matching_weight; got 1 with rdg\.speech_encoder"):
-        train(inputs, tmp_path, speech_encoder=mode, matching_weight=1.0)
-    assert not (tmp_path / "rdg").exists()
 
 
 def test_learning_speech_is_read_from_the_features(inputs: dict[str, Path]) -> None:

@@ -227,7 +227,7 @@ def test_one_batch_is_learnt_by_heart_on_both_sides() -> None:
     for judge, taught in zip(drawing.discriminators, judging.discriminators, strict=True):
         judge.load_state_dict(taught.state_dict())
     before = drawing(0, batch)
-    for number in range(1, 40):
+    for number in range(1, 20):
         after = drawing(number, batch)
     for size in (8, 16, 32):
         assert float(after[f"G_{size}"]) < 0.3 * float(before[f"G_{size}"])

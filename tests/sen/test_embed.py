@@ -14,7 +14,6 @@ from s2igan.engine.tables import write_table
 from s2igan.errors import UserError
 from s2igan.metrics.intervals import bootstrap_over_classes
 from s2igan.metrics.retrieval import (
-    average_precisions,
     chance_by_permutation,
     rank,
     ranked_average_precisions,
@@ -151,11 +150,11 @@ def test_chance_and_interval_are_of_the_permutations_and_classes_asked_for(work:
         ("speech_to_image", spoken, shown, "queries"),
         ("image_to_speech", shown, spoken, "gallery"),
     ):
-        similarity, classes = queries[0] @ gallery[0].T, queries[1]
-        values = average_precisions(similarity, classes[:, None] == gallery[1])
+        order, classes = rank(queries[0] @ gallery[0].T), queries[1]
+        values = ranked_average_precisions(gallery[1][order] == classes[:, None])
         interval = bootstrap_over_classes(values, classes, config.seed, config.bootstrap_draws)
         chance = chance_by_permutation(
-            rank(similarity),
+            order,
             classes,
             gallery[1],
             {"mAP": ranked_average_precisions},

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from s2igan.engine.arrays import RaggedWriter
+from s2igan.engine.arrays import Ragged, RaggedWriter
 from s2igan.engine.session import plain_session
 from s2igan.errors import UserError
 from s2igan.sen.artifact import (
@@ -20,7 +20,7 @@ from s2igan.sen.artifact import (
     read_description,
     seeded_speech_encoder,
 )
-from s2igan.sen.data import SenData, open_sequences
+from s2igan.sen.data import SenData
 from s2igan.sen.embed import embed
 from s2igan.sen.encode import encode_speech
 from s2igan.sen.encoder import Reads
@@ -58,7 +58,7 @@ def test_any_encoder_learns_with_any_objective(
         for weight, old in zip(model.parameters(), before.parameters(), strict=True)
     ]
     assert all(changed)
-    sequences = open_sequences(inputs / "features", model.reads)
+    sequences = Ragged(inputs / "features", model.reads)
     ((rows, embedded),) = encode_speech(
         model,
         sequences,

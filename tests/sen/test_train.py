@@ -13,7 +13,7 @@ from s2igan.engine.arrays import Ragged, open_array
 from s2igan.engine.session import Session, plain_session
 from s2igan.engine.tracking import Tracker
 from s2igan.errors import UserError
-from s2igan.metrics.retrieval import mean_average_precision
+from s2igan.metrics.retrieval import rank, ranked_average_precisions
 from s2igan.sen.artifact import load_image_encoder, load_speech_encoder, read_description
 from s2igan.sen.batches import Augmentation
 from s2igan.sen.config import SenConfig
@@ -212,7 +212,8 @@ def test_validation_searches_val_pictures_in_their_first_view(inputs: Path) -> N
         ]
         image = model.image_encoder(torch.from_numpy(data.backbone[pictures, 0])).numpy()
     relevant = captions.classes[:, None] == data.image_classes[pictures]
-    expected = mean_average_precision(np.stack(speech) @ image.T, relevant)
+    order = rank(np.stack(speech) @ image.T)
+    expected = ranked_average_precisions(np.take_along_axis(relevant, order, axis=1)).mean()
     found = validation_map(data, model, device=torch.device("cpu"), precision="float32")
     assert found == pytest.approx(expected, rel=1e-5)
 
@@ -305,18 +306,10 @@ def test_without_classes_validation_asks_for_the_very_picture(
     assert scores[1] < scores[0]  # one picture of twelve is relevant, and not four
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"matching_loss": False, "distinctive_loss": False}, "sen.matching_loss"),
-        ({"lr": 1e30, "schedule": "step", "warmup_steps": 0}, "loss 'matching' of SEN at step"),
-    ],
-)
-def test_a_run_that_cannot_learn_says_so(
-    inputs: Path, tmp_path: Path, changes: dict[str, Any], said: str
-) -> None:
-    with pytest.raises(UserError, match=said):
-        train(sen_config(**changes), inputs, tmp_path)
+def test_a_run_that_diverges_says_so(inputs: Path, tmp_path: Path) -> None:
+    config = sen_config(lr=1e30, schedule="step", warmup_steps=0)
+    with pytest.raises(UserError, match="loss 'matching' of SEN at step"):
+        train(config, inputs, tmp_path)
     assert not (tmp_path / "sen").exists()
 
 
