@@ -2,6 +2,7 @@
 together and tells everything that is wrong with a file at once.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from s2igan.corpora.config import conflicts as corpus_conflicts
 from s2igan.engine.section import Section, wanted
 from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
-from s2igan.evaluation.config import EvaluateConfig
+from s2igan.evaluation.config import EvaluateConfig, check_counts
 from s2igan.rdg.config import RdgConfig, SampleConfig
 from s2igan.sen.config import EmbedConfig, SenConfig
 from s2igan.speech.config import MelConfig, TtsConfig
@@ -53,6 +54,41 @@ def read_params(path: Path) -> Params:
     if problems := combination_problems(params):
         raise UserError(_told(path, problems))
     return params
+
+
+def check_material(params: Params, corpus: Path) -> None:
+    """Refuse what only the last stages would miss in a corpus, before anything learns from it.
+
+    Args:
+        params: all of them.
+        corpus: ``artifacts/corpus``.
+
+    Raises:
+        UserError: naming the key.
+    """
+    info = json.loads((corpus / "corpus.json").read_text("utf-8"))
+    images, split = info["images"], params.sample.split
+    if split not in images:
+        raise UserError(
+            "sample.split",
+            got=repr(split),
+            expected=f"a split of the corpus: {', '.join(images)}",
+            fix="set it to test or raise corpus.val_classes",
+        )
+    if not info.get("has_classes", True) and params.rdg.use_rs and params.features.views < 2:
+        raise UserError(
+            "features.views",
+            got=params.features.views,
+            expected="at least 2 without classes, since the relation supervisor compares every "
+            "picture with another view of itself",
+            fix="raise it or set rdg.use_rs to false",
+        )
+    if split == "test":  # on val classes evaluate lowers the setting itself
+        fresh = [images[name] for name in ("reference", "floor") if name in images]
+        # Without fresh pictures the floor is one half of the test pictures against the other.
+        sets = [images["train"], *(fresh or [images["test"] // 2])]
+        seen = params.evaluate.training_pictures
+        check_counts(min([*sets, seen] if seen else sets), params.evaluate)
 
 
 def field_problems(error: ValidationError) -> list[str]:

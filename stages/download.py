@@ -4,7 +4,7 @@ Reads the manifests in ``data/`` and the machine's archives, into which it fetch
 writes ``artifacts/corpus`` and ``artifacts/weights``. Needs no GPU.
 """
 
-from s2igan.config import Params, read_params
+from s2igan.config import Params, check_material, read_params
 from s2igan.corpora.archives import Archives
 from s2igan.corpora.download import download
 from s2igan.corpora.weights import SPEAKERS
@@ -15,12 +15,11 @@ from s2igan.engine.stage import Paths, Stage
 
 def run(params: Params, paths: Paths, session: Session) -> None:
     """Call the stage's function."""
-    runtime, tts, judged = read_runtime(), params.tts, params.evaluate
-    judges = [judged.backbone, judged.fidelity_backbone, judged.is_backbone]
+    runtime, tts = read_runtime(), params.tts
     networks = {
         "tts": SPEAKERS[tts.tacotron2.vocoder] if tts.engine == "tacotron2" else [],
         "features": [*params.features.backbones],
-        "evaluate": [name for name in judges if name is not None],
+        "evaluate": params.evaluate.networks,
     }
     download(
         params.corpus,
@@ -31,6 +30,7 @@ def run(params: Params, paths: Paths, session: Session) -> None:
         out_weights=paths["weights"],
         workers=session.workers,
     )
+    check_material(params, paths["corpus"])
 
 
 STAGE = Stage("download", "corpus", ["manifests"], ["corpus", "weights"], read_params, run)

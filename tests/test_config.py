@@ -1,7 +1,9 @@
 """`params.yaml` and the presets, and what the loader says of a wrong one."""
 
+import json
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from s2igan.config import Params, combination_problems, read_params
+from s2igan.config import Params, check_material, combination_problems, read_params
 from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
 
@@ -207,3 +209,33 @@ def test_every_key_is_read_somewhere() -> None:
         if not any(re.search(rf"\.{name}\b", source) for source in sources)
     ]
     assert unread == []
+
+
+@pytest.mark.parametrize(
+    ("info", "changes", "told"),
+    [
+        ({}, {}, None),
+        ({}, {"kid_subset_size": 11, "neighbourhood": 9}, r"kid_subset_size; got 11.*\(10 pict"),
+        ({}, {"neighbourhood": 10, "is_splits": 11}, r"neighbourhood and evaluate\.is_splits"),
+        ({}, {"training_pictures": 9}, r"kid_subset_size.*\(9 pictures\)"),
+        ({"reference": 30, "floor": 9}, {}, r"kid_subset_size.*\(9 pictures\)"),
+        ({"reference": 30, "floor": 10}, {}, None),
+        ({}, {"split": "val"}, r"sample\.split; got 'val'; expected a split of the corpus: train"),
+        ({"val": 4}, {"split": "val"}, None),
+        ({"has_classes": False}, {"views": 1}, r"features\.views; got 1; expected at least 2"),
+        ({"has_classes": False}, {"views": 1, "use_rs": False}, None),
+        ({}, {"views": 1}, None),
+    ],
+)
+def test_what_the_last_stages_would_miss_in_a_corpus_is_told_at_once(
+    tmp_path: Path, default: Values, info: Values, changes: Values, told: str | None
+) -> None:
+    images = {"train": 40, "test": 20, **info}
+    classes = {"has_classes": images.pop("has_classes", True)}
+    (tmp_path / "corpus.json").write_text(json.dumps({"images": images, **classes}))
+    default["evaluate"] |= {"kid_subset_size": 10, "is_splits": 2, "neighbourhood": 3}
+    for key, value in changes.items():
+        next(section for section in default.values() if key in section)[key] = value
+    params = Params.model_validate(default)
+    with pytest.raises(UserError, match=told) if told else nullcontext():
+        check_material(params, tmp_path)

@@ -49,14 +49,16 @@ class Defects:
         return {picture: "; ".join(self.broken[picture]) for picture in sorted(self.broken)}
 
     def raise_any(self) -> None:
-        """Tell in one line all defects that stop.
+        """Tell in one line all defects that stop, and what is left out besides, which may be why.
 
         Raises:
             UserError: if there is any.
         """
         if self.found:
             number = f"{len(self.found)} defect{'s' if len(self.found) > 1 else ''}"
-            raise UserError(f"{self.corpus}: {number}", got="; ".join(self.found), fix=self.fix)
+            left_out = [f"left out: {name}: {problem}" for name, problem in self.skipped.items()]
+            told = "; ".join([*self.found, *left_out])
+            raise UserError(f"{self.corpus}: {number}", got=told, fix=self.fix)
 
 
 def picture_problem(data: bytes) -> str | None:

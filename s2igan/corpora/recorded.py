@@ -59,14 +59,16 @@ def build(
         workers: processes that check the files; no influence on the result.
 
     Raises:
-        UserError: if the folder or its index is missing or unreadable; naming, all at once, every
-            row that is wrong and file that is missing or, unless it is skipped, broken; or if
-            fewer than two classes are left to train or to test on.
+        UserError: if the folder or its index is missing or unreadable; or naming, all at once,
+            every row that is wrong and file that is missing or, unless it is skipped, broken, and
+            splits of fewer than two classes.
     """
     index = _find_index(edition, archives)
     folder = index.parent
     defects = Defects(
-        f"prepared folder {str(folder)!r}", f"mend the files or {INDEX}", on_broken=on_broken
+        f"prepared folder {str(folder)!r}",
+        f"mend {INDEX}, or the files: JPEG or PNG, WAV, FLAC, OGG or MP3",
+        on_broken=on_broken,
     )
     listed = read_index(index, defects)
     _check_presence(folder, listed, defects)
@@ -75,13 +77,14 @@ def build(
     if not defects.found:  # what is drawn from a faulty index would mean nothing
         splits = _splits(listed, test_share, val_classes, seed)
         _check_leaks(listed, splits, defects)
+        _check_left(listed, splits, defects)
     check_pictures(folder, listed, defects, workers)
     check_recordings(folder, _recordings(listed), defects, workers)
     defects.raise_any()
     pictures = _leave_out(listed, defects)
     check_class_sizes(_class_names(listed), _class_names(pictures), defects)
+    _check_left(pictures, splits, defects)
     defects.raise_any()
-    _check_left(pictures, splits)
     info = {
         "kind": KIND,
         "edition": edition,
@@ -211,17 +214,15 @@ def _leave_out(pictures: Sequence[ListedPicture], defects: Defects) -> list[List
     return kept
 
 
-def _check_left(pictures: Sequence[ListedPicture], splits: Splits) -> None:
+def _check_left(pictures: Sequence[ListedPicture], splits: Splits, defects: Defects) -> None:
+    """Note splits that are too small to tell anything apart in them."""
     counts = Counter(splits[name] for name in {_class_of(picture) for picture in pictures})
     unit = "classes" if _has_classes(pictures) else "pictures"
     for split in ("train", "test"):
         if counts[split] < 2:
-            raise UserError(
-                f"{unit} of the split {split}",
-                got=counts[split],
-                expected="at least 2, to be told from each other",
-                fix=f"list more {unit}, or change the splits of {INDEX}, corpus.test_share or "
-                "corpus.val_classes",
+            defects.add(
+                f"{counts[split]} {unit} of the split {split}; at least 2 are needed: list more, "
+                f"or change the splits of {INDEX}, corpus.test_share or corpus.val_classes"
             )
 
 

@@ -138,7 +138,8 @@ def _columns(path: Path, cells: list[str]) -> list[str]:
         raise UserError(
             f"columns of {str(path)!r}",
             got=", ".join(names) or "none",
-            expected="image and recording, and any of class, split, text, box; each once",
+            expected="image and recording, and any of class, split, text, box; each once, commas "
+            "or semicolons between them",
         )
     return names
 

@@ -13,14 +13,15 @@ from s2igan.evaluation.judge import Rows
 LISTS = Path(__file__).with_name("authors_queries.yaml")
 
 
-def authors_queries(corpus: Corpus) -> Rows:
-    """Find the pictures that the authors list for a corpus.
+def authors_queries(corpus: Corpus) -> tuple[Rows, str]:
+    """Find the pictures that the authors list for a corpus, without those that it leaves out.
 
     Returns:
-        Rows of the index, rising.
+        Rows of the index, rising, and what a protocol calls these pictures.
 
     Raises:
-        UserError: if they list none, or one that the corpus lacks or has outside its test classes.
+        UserError: if they list none, or one that the corpus lacks for no told reason or has outside
+            its test classes.
     """
     lists: dict[str, list[str]] = cast(dict[str, Any], read_yaml(LISTS))["queries"]
     listed = lists.get(corpus.info["kind"])
@@ -31,10 +32,11 @@ def authors_queries(corpus: Corpus) -> Rows:
             expected=f"a corpus whose queries they list: {', '.join(lists)}",
             fix="set it to drawn",
         )
-    images = corpus.images
+    images, skipped = corpus.images, corpus.info.get("skipped", {})
+    left = [name for name in listed if name not in skipped]
     rows = {name: row for row, name in enumerate(images["name"])}
     strange = [
-        name for name in listed if name not in rows or images["split"].iloc[rows[name]] != "test"
+        name for name in left if name not in rows or images["split"].iloc[rows[name]] != "test"
     ]
     if strange:
         raise UserError(
@@ -44,4 +46,8 @@ def authors_queries(corpus: Corpus) -> Rows:
             expected="all of them",
             fix="set it to drawn",
         )
-    return np.sort(np.array([rows[name] for name in listed], np.int64))
+    lost = len(listed) - len(left)
+    whose = f"the {len(left)} real test pictures that the authors list"
+    if lost:
+        whose += f" without {lost} that the corpus leaves out as broken"
+    return np.sort(np.array([rows[name] for name in left], np.int64)), whose

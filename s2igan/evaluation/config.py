@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from s2igan.engine.section import Section
+from s2igan.errors import UserError
 from s2igan.vision.names import check_classifier, check_judge
 
 JudgeName = Annotated[str, AfterValidator(check_judge)]
@@ -83,3 +84,29 @@ class EvaluateConfig(Section):
     )
     grid_pictures: int = Field(ge=1, description="generated pictures shown under each sentence")
     swap_grid_pairs: int = Field(ge=1, description="pairs in plots/swap_grid.png")
+
+    @property
+    def networks(self) -> list[str]:
+        """Every network that looks at pictures, by its name."""
+        names = (self.backbone, self.fidelity_backbone, self.is_backbone)
+        return [name for name in names if name is not None]
+
+
+def check_counts(smallest: int, config: EvaluateConfig) -> None:
+    """Refuse settings that need more pictures than the smallest set has.
+
+    Raises:
+        UserError: naming every such setting.
+    """
+    needs = {
+        "kid_subset_size": config.kid_subset_size,
+        "neighbourhood": config.neighbourhood + 1,
+        "is_splits": config.is_splits,
+    }
+    if wrong := [key for key, needed in needs.items() if needed > smallest]:
+        raise UserError(
+            " and ".join(f"evaluate.{key}" for key in wrong),
+            got=" and ".join(str(getattr(config, key)) for key in wrong),
+            expected=f"no more than the smallest picture set allows ({smallest} pictures)",
+            fix="lower it",
+        )

@@ -162,14 +162,14 @@ def _search_figures(
 def _paper_queries(material: Material, real: Rows, config: EvaluateConfig) -> tuple[Rows, str]:
     """Choose the real query pictures among ``real``, and say whose choice it is."""
     if config.queries == "authors":
-        queries = authors_queries(material.corpus)
+        queries, whose = authors_queries(material.corpus)
         if len(missing := np.setdiff1d(queries, real)):
             raise UserError(
                 "evaluate.queries",
                 got=f"{len(missing)} of the authors' pictures of which nothing was drawn",
                 expected="a drawn picture of each",
             )
-        return queries, f"the {len(queries)} real test pictures that the authors list"
+        return queries, whose
     count, noun = config.queries_per_class, noun_of(material.corpus)
     queries = draw_queries(real, material.image_classes[real], count, config.seed)
     return queries, f"{count} real {material.drawn_set} pictures per {noun}, drawn by seed"

@@ -7,8 +7,7 @@ inception score may have a network of its own.
 import numpy as np
 import torch_fidelity
 
-from s2igan.errors import UserError
-from s2igan.evaluation.config import EvaluateConfig
+from s2igan.evaluation.config import EvaluateConfig, check_counts
 from s2igan.evaluation.figures import Figure, absent, figure
 from s2igan.evaluation.inception_score import own_scores, softmax_note, softmax_of_is
 from s2igan.evaluation.judge import Rows, Seen
@@ -62,26 +61,6 @@ def measure(seen: Seen, reference: Seen, config: EvaluateConfig) -> dict[str, fl
 def frechet_distance(seen: Seen, reference: Seen) -> float:
     """Return the FID alone."""
     return calculate(seen, reference, None, fid=True)[torch_fidelity.KEY_METRIC_FID]
-
-
-def check_counts(smallest: int, config: EvaluateConfig) -> None:
-    """Refuse settings that need more pictures than the smallest set has.
-
-    Raises:
-        UserError: naming the setting.
-    """
-    for key, needed in (
-        ("kid_subset_size", config.kid_subset_size),
-        ("neighbourhood", config.neighbourhood + 1),
-        ("is_splits", config.is_splits),
-    ):
-        if needed > smallest:
-            raise UserError(
-                f"evaluate.{key}",
-                got=getattr(config, key),
-                expected=f"no more than the smallest picture set allows ({smallest} pictures)",
-                fix="lower it",
-            )
 
 
 def fidelity_figures(judged: Judged, config: EvaluateConfig) -> dict[str, object]:

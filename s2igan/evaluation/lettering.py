@@ -1,8 +1,15 @@
-"""Words under and over pictures, in the font that comes with Pillow."""
+"""Words under and over pictures, in the font that comes with Pillow.
+
+It has hardly more than the letters of English. A word with others is set in DejaVu Sans, which
+comes with matplotlib and has those of most languages and of phonetics.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -12,7 +19,9 @@ from s2igan.engine.pictures import Picture
 INK, MUTED, MARK, PAPER = "#1a1a1a", "#707070", "#c0392b", "#ffffff"
 _FRAME = 2  # width, px
 
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+Font = ImageFont.FreeTypeFont
+
+_IN_PILLOWS = frozenset(map(chr, range(32, 127))) | frozenset("©«°±´·»‘’“”…‹›™")
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ class Sheet:
 
     def text(self, text: str, left: int, top: int, font: Font) -> None:
         """Set one short line."""
-        self._draw.text((left, top), text, fill=MUTED, font=font)
+        self._set(text, left, top, font, MUTED)
 
     def lines(
         self, lines: Sequence[Sequence[Word]], left: int, top: int, font: Font, spacing: int
@@ -72,17 +81,39 @@ class Sheet:
             x, y = float(left), top + number * spacing
             for word in line:
                 colour = MARK if word.marked else INK
-                self._draw.text((x, y), word.text, fill=colour, font=font)
-                end = x + font.getlength(word.text)
+                end = x + self._set(word.text, x, y, font, colour)
                 if word.marked:
                     under = y + spacing - 3
                     self._draw.line((x, under, end, under), fill=MARK, width=2)
                 x = end + font.getlength(" ")
 
+    def _set(self, text: str, left: float, top: float, font: Font, colour: str) -> float:
+        """Set a text on the baseline of ``font`` and return its width, px."""
+        own = font_of(text, font)
+        down = font.getmetrics()[0] - own.getmetrics()[0]
+        self._draw.text((left, top + down), text, fill=colour, font=own)
+        return own.getlength(text)
+
 
 def load_font(size: int) -> Font:
     """Load the font at ``size`` px."""
-    return ImageFont.load_default(size=size)
+    font = ImageFont.load_default(size=size)
+    assert isinstance(font, ImageFont.FreeTypeFont)  # whatever is given a size is one
+    return font
+
+
+def font_of(text: str, font: Font) -> Font:
+    """Return ``font``, Pillow's, or one of its size if it lacks a letter of ``text``."""
+    return font if set(text) <= _IN_PILLOWS else _wider(font.size) or font
+
+
+@lru_cache
+def _wider(size: float) -> Font | None:
+    library = find_spec("matplotlib")
+    if library is None or library.origin is None:
+        return None
+    file = Path(library.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(file, size) if file.is_file() else None
 
 
 def wrap(words: Sequence[Word], font: Font, width: int, most: int) -> list[list[Word]]:
@@ -97,7 +128,7 @@ def wrap(words: Sequence[Word], font: Font, width: int, most: int) -> list[list[
     lines: list[list[Word]] = [[]]
     space, used = font.getlength(" "), 0.0
     for word in words:
-        length = font.getlength(word.text)
+        length = font_of(word.text, font).getlength(word.text)
         if lines[-1] and used + length > width:
             lines.append([])
             used = 0.0

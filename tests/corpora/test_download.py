@@ -202,6 +202,7 @@ def test_the_stage_asks_for_what_each_later_stage_loads(
 ) -> None:
     asked: dict[str, object] = {}
     monkeypatch.setattr(wire, "download", lambda _, **options: asked.update(options))
+    monkeypatch.setattr(wire, "check_material", lambda _, corpus: asked.update(checked=corpus))
     values = read_params(repository / "params.yaml").model_dump()
     values["tts"]["engine"] = section_of_tts["engine"]
     values["tts"]["tacotron2"]["vocoder"] = section_of_tts.get("vocoder", "wavernn")
@@ -214,3 +215,4 @@ def test_the_stage_asks_for_what_each_later_stage_loads(
         "features": ["compact", "inception_v3/fid2015/Mixed_7a"],
         "evaluate": ["reader", "torch_fidelity/768"],
     }
+    assert asked["checked"] == paths["corpus"]

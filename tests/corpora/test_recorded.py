@@ -489,8 +489,9 @@ def test_a_picture_whose_recordings_are_all_broken_goes_too(tmp_path: Path) -> N
 
 def test_what_is_left_of_a_class_is_at_least_two_pictures(tmp_path: Path) -> None:
     prepare(tmp_path, cut_picture)
-    with pytest.raises(UserError, match="class species 1: 1 picture left; at least 2"):
+    with pytest.raises(UserError, match="class species 1: 1 picture left; at least 2") as error:
         build(tmp_path, on_broken="skip")
+    assert "; left out: picture_2.jpg: " in str(error.value)  # this is why
     assert not (tmp_path / "corpus").exists()
 
 
@@ -502,13 +503,14 @@ def test_a_file_that_is_not_there_stops_even_where_broken_ones_are_skipped(tmp_p
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_two_classes_must_be_left_to_train_and_to_test_on(tmp_path: Path, split: str) -> None:
-    def concentrate(rows: Rows, _: Path) -> None:
+    def concentrate(rows: Rows, folder: Path) -> None:
         for row in rows:
             other = "test" if split == "train" else "train"
             row["split"] = split if row["class"] == "species 0" else other
+        cut_picture(rows, folder)
 
     prepare(tmp_path, concentrate)
-    with pytest.raises(UserError, match=f"classes of the split {split}; got 1; expected at least"):
+    with pytest.raises(UserError, match=f"2 defects.*1 classes of the split {split}; at least 2"):
         build(tmp_path)
 
 
@@ -519,13 +521,15 @@ def test_two_classes_must_be_left_to_train_and_to_test_on(tmp_path: Path, split:
         ("image,class", "got image, class"),
         ("recording,class", "got recording, class"),
         ("image,recording,image", "got image, recording, image"),
+        ("image\trecording", "got image\trecording"),
         ("", "got none"),
     ],
 )
 def test_an_index_with_other_columns_is_told(tmp_path: Path, header: str, got: str) -> None:
     folder = prepare_folder(tmp_path)
     (folder / "index.csv").write_text(f"{header}\na.jpg,b.wav,c\n", encoding="utf-8")
-    with pytest.raises(UserError, match=f"{got}; expected image and recording, and any of class"):
+    told = f"{got}; expected image and recording, and any of class.* commas or semicolons between"
+    with pytest.raises(UserError, match=told):
         build(tmp_path)
 
 

@@ -21,7 +21,11 @@ RESAMPLING = Resampling(seed=0, permutations=5, draws=100)
 
 
 def corpus_of(
-    folder: Path, names: list[str], kind: str = "oxford102", split: str = "test"
+    folder: Path,
+    names: list[str],
+    kind: str = "oxford102",
+    split: str = "test",
+    skipped: dict[str, str] | None = None,
 ) -> Corpus:
     """A corpus of the named pictures after a training picture, in another order than listed."""
     ordered = ["train.jpg", *reversed(names)]
@@ -39,7 +43,7 @@ def corpus_of(
         images,
         (b"picture" for _ in ordered),
         described,
-        info={"kind": kind, "edition": "test"},
+        info={"kind": kind, "edition": "test", **({"skipped": skipped} if skipped else {})},
     )
     return Corpus(folder)
 
@@ -63,8 +67,9 @@ def test_the_list_is_a_dep_of_evaluate_alone() -> None:
 
 def test_the_pictures_are_found_by_name(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path / "corpus", NAMES["oxford102"])
-    rows = authors_queries(corpus)
+    rows, whose = authors_queries(corpus)
     assert rows.tolist() == list(range(1, 41))
+    assert whose == "the 40 real test pictures that the authors list"
     assert set(corpus.images["name"].iloc[rows]) == set(NAMES["oxford102"])
 
 
@@ -82,6 +87,17 @@ def test_a_corpus_that_lacks_them_is_refused(
         authors_queries(corpus)
 
 
+def test_a_picture_that_was_skipped_is_no_query(tmp_path: Path) -> None:
+    broken, *left = NAMES["oxford102"]
+    corpus = corpus_of(tmp_path / "corpus", left, skipped={broken: "an empty file"})
+    rows, whose = authors_queries(corpus)
+    assert set(corpus.images["name"].iloc[rows]) == set(left)
+    assert whose == (
+        "the 39 real test pictures that the authors list without 1 that the corpus leaves out as "
+        "broken"
+    )
+
+
 def test_other_corpora_have_no_list(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"'authors' with the corpus 'birds'.*cub, oxford102"):
         authors_queries(corpus_of(tmp_path / "corpus", ["a.jpg"], kind="birds"))
@@ -95,7 +111,8 @@ def test_they_search_the_pictures_drawn_of_them(
     judged = world.judged()
     listed = judged.material.image_rows("test")[[0, 1, 5]]
     monkeypatch.setattr(
-        "s2igan.evaluation.consistency.authors_queries", lambda _: np.asarray(listed, np.int64)
+        "s2igan.evaluation.consistency.authors_queries",
+        lambda _: (np.asarray(listed, np.int64), "the 3 real test pictures that the authors list"),
     )
     figures: dict[str, Any] = consistency_figures(judged, RESAMPLING, settings(queries="authors"))
     protocol = figures["paper_protocol"]["mAP"]["protocol"]
@@ -111,7 +128,7 @@ def test_pictures_of_which_nothing_was_drawn_cannot_search(
     judged = world.judged()
     monkeypatch.setattr(
         "s2igan.evaluation.consistency.authors_queries",
-        lambda _: judged.material.image_rows("floor")[:2],
+        lambda _: (judged.material.image_rows("floor")[:2], "theirs"),
     )
     with pytest.raises(UserError, match="2 of the authors' pictures of which nothing was drawn"):
         consistency_figures(judged, RESAMPLING, settings(queries="authors"))

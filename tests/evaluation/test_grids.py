@@ -12,7 +12,15 @@ from s2igan.evaluation.grids import (
     samples_grid,
     swap_grid,
 )
-from s2igan.evaluation.lettering import Sheet, Word, load_font, mark_changes, words_of, wrap
+from s2igan.evaluation.lettering import (
+    Sheet,
+    Word,
+    font_of,
+    load_font,
+    mark_changes,
+    words_of,
+    wrap,
+)
 from tests.evaluation.world import full
 
 
@@ -35,6 +43,21 @@ def test_lines_fit_their_width_and_end_in_an_ellipsis() -> None:
         assert font.getlength(" ".join(word.text for word in line)) <= 150
     assert wrap(words, font, 10_000, most=3) == [words]
     assert wrap([Word("unbreakable" * 9)], font, 50, most=3) == [[Word("unbreakable" * 9)]]
+
+
+def set_alone(text: str) -> bytes:
+    sheet = Sheet(60, 30)
+    sheet.lines([words_of(text)], 4, 4, load_font(16), spacing=21)
+    return sheet.picture.tobytes()
+
+
+def test_letters_that_the_usual_font_lacks_are_set_in_another() -> None:
+    usual = load_font(16)
+    assert font_of("kingfisher…", usual) is usual
+    assert font_of("ǃxóõ", usual).size == usual.size
+    unknown = set_alone("\ue000")
+    assert all(set_alone(letter) != unknown for letter in "éǃõŋжßλ")
+    assert set_alone("é") != set_alone("õ")
 
 
 def test_sentences_are_of_different_species_and_prefer_repeated_draws(tmp_path: Path) -> None:
