@@ -41,8 +41,14 @@ def choose_device(rank: Rank | None = None) -> torch.device:
     if problem is None:
         torch.cuda.set_device(device)  # what takes no device means the current one
         return _announce(device, f" ({torch.cuda.get_device_name(device)})")
-    if wanted != "auto":
-        raise UserError(f"device {wanted!r}", got=problem, expected="a usable CUDA device")
+    if wanted != "auto" or (rank.world > 1 and gpu_is_present()):
+        # With others on their GPUs, a process on a CPU would have them wait.
+        raise UserError(
+            f"device {wanted!r}",
+            got=problem,
+            expected="a usable CUDA device",
+            fix="set the device to cpu (S2IGAN_DEVICE) to do without",
+        )
     reason = f" (a GPU is present but unusable: {problem})" if gpu_is_present() else ""
     return _cpu(reason)
 
@@ -107,7 +113,8 @@ def _check_devices(wanted: str, rank: Rank) -> None:
             "processes on this machine",
             got=rank.local_world,
             expected=f"at most {gpus}, the number of GPUs",
-            fix="start fewer (S2IGAN_PROCESSES) or set the device to cpu (S2IGAN_DEVICE)",
+            fix="start fewer (S2IGAN_PROCESSES), let each see all GPUs of its machine (with Slurm "
+            "--gpus-per-node, not --gpus-per-task) or set the device to cpu (S2IGAN_DEVICE)",
         )
 
 

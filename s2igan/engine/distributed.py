@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import _abort_process_group
 
 from s2igan.engine.folders import fresh_folder
 from s2igan.engine.launch import Rank, meeting_point
@@ -27,7 +28,11 @@ T = TypeVar("T")
 PATIENCE: Final = timedelta(hours=2)
 """How long a process waits for the others; one that has ended is noticed at once."""
 
-_LOST = ("closed by peer", "reset by peer", "Broken pipe", "Timed out", "timed out", "timeout")
+_LOST = (
+    *("closed by peer", "reset by peer", "Broken pipe", "likely closed", "ncclRemoteError"),
+    *("Timed out", "timed out", "timeout"),
+)
+_SAID = 200
 
 _apart = False
 
@@ -46,11 +51,12 @@ def together(rank: Rank, device: torch.device) -> Iterator[None]:
 
     Raises:
         DesertedError: if another process ends early or does not answer.
+        UserError: if they cannot meet, or NCCL fails.
     """
     if rank.world == 1:
         yield
         return
-    on_gpu = device.type == "cuda"
+    on_gpu, whole = device.type == "cuda", False
     try:
         # Objects and flags travel by gloo on GPUs too, so that they wait for no kernel.
         dist.init_process_group(
@@ -63,19 +69,47 @@ def together(rank: Rank, device: torch.device) -> Iterator[None]:
         )
         yield
         barrier()
+        whole = True
     except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        if isinstance(error, dist.DistError) or any(sign in reason for sign in _LOST):
-            raise DesertedError(
-                f"process {rank.rank} of {rank.world}",
-                got=f"no answer from another process: {reason[:200]}",
-                expected="all of them to the end",
-                fix="see what the other process said",
-            ) from error
-        raise
+        if (told := _told(error, rank)) is None:
+            raise
+        raise told from error
     finally:
-        if dist.is_initialized():
+        if dist.is_initialized() and whole:
             dist.destroy_process_group()
+        elif dist.is_initialized():
+            # To destroy would wait for what a GPU has begun, and that for the process that ended.
+            _abort_process_group()
+
+
+def _told(error: RuntimeError, rank: Rank) -> UserError | None:
+    """Tell what became of the group; None where the error is another one."""
+    reason, of_group = " ".join(str(error).split()), isinstance(error, dist.DistError)
+    if of_group and "EADDRINUSE" in reason:
+        return UserError(
+            meeting_point(),
+            got="a port that is in use",
+            expected="a free one for the processes to meet at",
+            fix="run again, or name another (MASTER_PORT)",
+        )
+    lost = any(sign in reason for sign in _LOST)
+    if isinstance(error, dist.DistBackendError) and not lost:
+        return UserError(
+            f"process {rank.rank} of {rank.world}",
+            got=(reason.partition("Last error: ")[2] or reason)[:_SAID],
+            fix="run again with NCCL_DEBUG=INFO to see what NCCL does",
+        )
+    if of_group or lost:
+        fix = "see what the other process said"
+        if "connectFullMesh" in reason:
+            fix += ", or name the network that the machines share (GLOO_SOCKET_IFNAME)"
+        return DesertedError(
+            f"process {rank.rank} of {rank.world}",
+            got=f"no answer from another process: {reason[:_SAID]}",
+            expected="all of them to the end",
+            fix=fix,
+        )
+    return None
 
 
 @contextmanager
@@ -212,6 +246,26 @@ def of_each(number: int) -> list[int]:
     numbers[rank()] = number
     dist.all_reduce(numbers)
     return [int(each) for each in numbers]
+
+
+def require_alike(key: str) -> None:
+    """Refuse to compute with processes that compute something else.
+
+    Args:
+        key: hexadecimal hash of what this process computes from.
+
+    Raises:
+        UserError: if another one's differs.
+    """
+    keys = of_each(int(key[:15], 16))  # of 64 bits
+    others = [str(number) for number, other in enumerate(keys) if other != keys[0]]
+    if others:
+        raise UserError(
+            "parameters, inputs or source files",
+            got=f"other ones in process {', '.join(others)} than in process 0",
+            expected="the same on all machines",
+            fix="start the same command in the same clone, on a file system that all of them share",
+        )
 
 
 def shared(own: Iterator[T], total: int) -> Iterator[T]:

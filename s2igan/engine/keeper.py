@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from s2igan.engine.distributed import of_each, on_any
+from s2igan.engine.distributed import barrier, of_each, on_any
 from s2igan.engine.divergence import DivergedError, require_finite_state
 from s2igan.engine.session import Session
 from s2igan.errors import UserError
@@ -78,7 +78,9 @@ class Keeper:
         late = time.monotonic() - self._saved_at >= self._session.checkpoint_seconds
         stops, late = on_any(self._session.interrupts.stop_requested(), late)
         if stops:
-            self._session.interrupts.leave(f"stopped after step {step}; {self._last_words(step)}")
+            said = f"stopped after step {step}; {self._last_words(step)}"
+            barrier()  # launchers kill whoever still writes once another one has ended
+            self._session.interrupts.leave(said)
         if late or step % self._every == 0 or step == self._steps:
             self._save(step)
 

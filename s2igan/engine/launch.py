@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from tempfile import TemporaryFile
@@ -52,22 +52,32 @@ class Rank:
 
 
 def launched_rank() -> Rank | None:
-    """Return what torchrun or Slurm's ``srun`` says of this process; None where neither did."""
+    """Return what torchrun or Slurm's ``srun`` says of this process; None where neither did.
+
+    A step of one task, such as a shell that Slurm opened, says nothing: it is one machine.
+    """
     told = os.environ
     if "RANK" in told and "WORLD_SIZE" in told:
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
         defaults = ("0", "1", told["RANK"], told["WORLD_SIZE"])
         return Rank(*(int(told.get(n, d)) for n, d in zip(names, defaults, strict=True)))
-    # A batch script has these variables too, but it is no step: one process for all its tasks.
-    if "SLURM_STEP_ID" in told and "SLURM_PROCID" in told:
-        tasks = re.match(r"\d+", told.get("SLURM_STEP_TASKS_PER_NODE", "1"))
+    # SLURM_NTASKS may be that of the job: a batch script has it, and a shell inside an allocation.
+    world = int(told.get("SLURM_STEP_NUM_TASKS", "1"))
+    if world > 1 and "SLURM_PROCID" in told:
+        tasks = _tasks_by_machine(told.get("SLURM_STEP_TASKS_PER_NODE", "1"))
         return Rank(
             int(told["SLURM_PROCID"]),
-            int(told.get("SLURM_NTASKS", "1")),
+            world,
             int(told.get("SLURM_LOCALID", "0")),
-            int(tasks[0]) if tasks else 1,
+            tasks[int(told.get("SLURM_NODEID", "0"))],
         )
     return None
+
+
+def _tasks_by_machine(told: str) -> list[int]:
+    # "8(x2),4" is 8, 8 and 4 tasks.
+    parts = re.findall(r"(\d+)(?:\(x(\d+)\))?", told)
+    return [int(tasks) for tasks, times in parts for _ in range(int(times or 1))]
 
 
 def current_rank() -> Rank:
@@ -83,6 +93,7 @@ def meeting_point() -> str:
     """
     told = os.environ
     host = told.get("MASTER_ADDR") or _first_host(told.get("SLURM_STEP_NODELIST", "127.0.0.1"))
+    host = f"[{host}]" if ":" in host else host  # an address of IPv6
     low, high = _PORTS
     job = int(told.get("SLURM_JOB_ID", "0")) + 7 * int(told.get("SLURM_STEP_ID", "0"))
     return f"tcp://{host}:{told.get('MASTER_PORT') or low + job % (high - low)}"
@@ -94,11 +105,17 @@ def _first_host(machines: str) -> str:
     return "".join(part or "" for part in found.groups()) if found else machines
 
 
-def run_locally(module: str, arguments: Sequence[str], count: int) -> int:
+def run_locally(
+    module: str,
+    arguments: Sequence[str],
+    count: int,
+    *,
+    stop_requested: Callable[[], bool] = lambda: False,
+) -> int:
     """Run ``python -m module`` as ``count`` processes of one group and return their exit code.
 
     What the first one says is seen at once; what another one says is shown if it was the first to
-    fail. When one fails the others are ended; when this process is, so are they.
+    fail. When one fails the others are ended; when this process is, or is to end, so are they.
     """
     command = [sys.executable, "-m", module, *arguments]
     with ExitStack() as stack:
@@ -115,7 +132,7 @@ def run_locally(module: str, arguments: Sequence[str], count: int) -> int:
                     preexec_fn=_end_with_parent,  # no threads run here
                 )
             )
-        _wait(children)
+        _wait(children, stop_requested)
         return _outcome(module.rpartition(".")[2], children, told)
 
 
@@ -145,7 +162,7 @@ def _end_with_parent() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _wait(children: Sequence[subprocess.Popen[bytes]]) -> None:
+def _wait(children: Sequence[subprocess.Popen[bytes]], stop_requested: Callable[[], bool]) -> None:
     """Wait until all have ended or, some seconds after one has failed, return."""
     deadline = float("inf")
     while time.monotonic() < deadline:
@@ -154,6 +171,8 @@ def _wait(children: Sequence[subprocess.Popen[bytes]]) -> None:
             return
         if deadline == float("inf") and any(codes):
             deadline = time.monotonic() + _GRACE_S
+        if stop_requested():
+            raise SystemExit(128 + signal.SIGTERM)
         time.sleep(_POLL_S)
 
 
@@ -170,6 +189,8 @@ def _outcome(
         file.seek(0, os.SEEK_END)
         file.seek(max(0, file.tell() - _TOLD_BYTES))
         sys.stderr.write(file.read().decode(errors="replace"))
+    if code == EXIT_DESERTED:
+        sys.stderr.write(f"{name}: process {rank} of {len(children)} had no answer from another\n")
     if code < 0:
         ended_by = signal.Signals(-code).name
         sys.stderr.write(f"{name}: process {rank} of {len(children)} was ended by {ended_by}\n")

@@ -6,13 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import (
-    AbstractContextManager,
-    ExitStack,
-    contextmanager,
-    nullcontext,
-    redirect_stderr,
-)
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -130,7 +124,9 @@ class Stage(Generic[P]):
             return 0
         count = 1 if launched_rank() else _local_processes(read_runtime())
         if count > 1:
-            return run_locally(f"stages.{self.name}", argv, count)
+            return run_locally(
+                f"stages.{self.name}", argv, count, stop_requested=interrupts.stop_requested
+            )
         self._run(params, paths, rank, interrupts)
         return 0
 
@@ -177,7 +173,7 @@ class Stage(Generic[P]):
             if not first:  # What all of them would say is said once; errors come after this block.
                 stack.enter_context(redirect_stderr(stack.enter_context(open(os.devnull, "w"))))
             device = _device(chosen=self._computes(params), rank=rank)
-            stack.enter_context(_together(rank, device))
+            stack.enter_context(_together(rank, device, key))
             store = CheckpointStore(None)
             if self.resumes:
                 folder = state_folder() / "checkpoints" / f"{self.name}-{key}"
@@ -222,12 +218,16 @@ def _device(*, chosen: bool, rank: Rank) -> "torch.device":
     return choose_device(rank)
 
 
-def _together(rank: Rank, device: "torch.device") -> AbstractContextManager[None]:
+@contextmanager
+def _together(rank: Rank, device: "torch.device", key: str) -> Iterator[None]:
     if rank.world == 1:
-        return nullcontext()
-    from s2igan.engine.distributed import together
+        yield
+        return
+    from s2igan.engine.distributed import require_alike, together
 
-    return together(rank, device)
+    with together(rank, device):
+        require_alike(key)
+        yield
 
 
 def _is_deserted(error: UserError) -> bool:

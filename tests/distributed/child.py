@@ -16,7 +16,7 @@ def main(what: str) -> int:
     if what == "refuse" and rank.rank == 1:
         sys.stderr.write("train_sen: weights are missing\n")
         return 2
-    if what == "refuse":
+    if what in ("refuse", "desert"):
         return EXIT_DESERTED
     if what == "die" and rank.rank == 1:
         os.abort()

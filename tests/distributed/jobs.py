@@ -3,12 +3,15 @@
 As a command, in one of several processes: computes every job and writes what came of it.
 """
 
+import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,13 +30,15 @@ from s2igan.engine.distributed import (
     on_any,
     own_rows,
     rank,
+    require_alike,
     shared,
     shared_to_first,
     spread_from_first,
     together,
     world,
 )
-from s2igan.engine.keeper import last_state
+from s2igan.engine.interrupts import Interrupts
+from s2igan.engine.keeper import Keeper, last_state
 from s2igan.engine.launch import current_rank
 from s2igan.engine.session import plain_session
 from s2igan.engine.sync_norm import SyncBatchNorm1d, SyncBatchNorm2d
@@ -194,6 +199,8 @@ def helpers() -> dict[str, Any]:
         "apart": lonely,
         "told": on_any(rank() == 1, False),
         "steps": [found_steps(3, 3), found_steps(0, 30)],
+        "alike": [alike("ab", "ab"), alike("ab", "cd")],
+        "ended": ended_after_the_last_checkpoint(),
     }
 
 
@@ -208,6 +215,41 @@ def found_steps(*steps: int) -> str:
             return str(last_state(replace(plain_session(), checkpoints=store)))
         except UserError as error:
             return str(error)
+
+
+def alike(*keys: str) -> str:
+    """What is said where each process computes from what its own key is the hash of."""
+    try:
+        require_alike(keys[rank()])
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+class SlowStore(CheckpointStore):
+    """Takes a while to write, on the first process alone."""
+
+    saved_at = 0.0
+
+    def save(self, _state: Any) -> None:
+        time.sleep(0.0 if rank() else 0.2)
+        self.saved_at = time.monotonic()  # of one machine's clock
+
+
+def ended_after_the_last_checkpoint() -> list[bool]:
+    """Whether each process, told to end, ends after the first one has written."""
+    store, interrupts = SlowStore(None), Interrupts()
+    session = replace(plain_session(), checkpoints=store, interrupts=interrupts)
+    keeper = Keeper(
+        session, state=lambda: {"step": 1}, check=lambda: None, every=9, steps=9, fix="mend it"
+    )
+    interrupts._received = signal.SIGTERM
+    with redirect_stderr(StringIO()), suppress(SystemExit):
+        keeper.after(1)
+    ended, written = (
+        list(shared(iter([at]), world())) for at in (time.monotonic(), store.saved_at)
+    )
+    return [at >= written[0] for at in ended]
 
 
 def sen(folder: Path, changes: dict[str, Any]) -> Tensors:

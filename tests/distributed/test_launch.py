@@ -12,7 +12,14 @@ import torch
 
 from s2igan.engine import device, stage
 from s2igan.engine.device import choose_device
-from s2igan.engine.launch import Rank, current_rank, launched_rank, meeting_point, run_locally
+from s2igan.engine.launch import (
+    EXIT_DESERTED,
+    Rank,
+    current_rank,
+    launched_rank,
+    meeting_point,
+    run_locally,
+)
 from s2igan.engine.runtime import read_runtime
 from s2igan.errors import UserError
 from tests.distributed import child
@@ -22,7 +29,8 @@ SLURM = {
     "SLURM_PROCID": "5",
     "SLURM_NTASKS": "8",
     "SLURM_LOCALID": "1",
-    "SLURM_STEP_TASKS_PER_NODE": "4(x2)",
+    "SLURM_NODEID": "2",
+    "SLURM_STEP_TASKS_PER_NODE": "2(x2),4",
     "SLURM_STEP_NODELIST": "gpu[07-08,11]",
     "SLURM_JOB_ID": "1234567",
 }
@@ -47,14 +55,27 @@ def test_torchrun_says_which_process_this_is(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_slurm_says_so_inside_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    tell(monkeypatch, {**SLURM, "SLURM_STEP_ID": "0"})
+    tell(monkeypatch, {**SLURM, "SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "8"})
     assert current_rank() == Rank(5, 8, 1, 4)
     assert meeting_point() == f"tcp://gpu07:{20_000 + 1234567 % 20_000}"
 
 
-def test_a_batch_script_of_slurm_is_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    tell(monkeypatch, SLURM)
-    assert current_rank() == Rank()
+@pytest.mark.parametrize(
+    "step",
+    [{}, {"SLURM_STEP_ID": "4294967290", "SLURM_STEP_NUM_TASKS": "1"}],
+    ids=["batch script", "shell of salloc"],
+)
+def test_what_slurm_starts_once_stands_alone(
+    monkeypatch: pytest.MonkeyPatch, step: dict[str, str]
+) -> None:
+    # SLURM_NTASKS is that of the allocation in both, and nobody starts the others.
+    tell(monkeypatch, {**SLURM, **step, "SLURM_PROCID": "0"})
+    assert launched_rank() is None
+
+
+def test_an_address_may_be_of_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    tell(monkeypatch, {"MASTER_ADDR": "fd00::7", "MASTER_PORT": "29400"})
+    assert meeting_point() == "tcp://[fd00::7]:29400"
 
 
 @pytest.mark.parametrize(
@@ -124,6 +145,21 @@ run_locally({child.__name__!r}, ["wait"], 2)
     wait_until(lambda: not any(path.exists() for path in children))
 
 
+def test_who_is_to_end_ends_them_all() -> None:
+    began = time.monotonic()
+    with pytest.raises(SystemExit) as caught:
+        run_locally(child.__name__, ["wait"], 2, stop_requested=lambda: True)
+    assert caught.value.code == 143
+    assert time.monotonic() - began < 30
+
+
+def test_a_group_of_which_none_says_why_it_failed_is_told(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert run_locally(child.__name__, ["desert"], 2) == EXIT_DESERTED
+    assert capfd.readouterr().err == "child: process 0 of 2 had no answer from another\n"
+
+
 def test_the_number_of_processes_is_a_setting_of_the_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -150,6 +186,11 @@ def test_each_process_needs_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(UserError, match="device 'cuda:0'; got 4 processes"):
         choose_device(fourth)
     monkeypatch.setattr(device, "usable_gpus", lambda: 4)
+    monkeypatch.setattr(device, "gpu_is_present", lambda: True)
+    monkeypatch.setattr(device, "cuda_problem", lambda _: "it fell off the bus")
+    monkeypatch.setenv("S2IGAN_DEVICE", "auto")
+    with pytest.raises(UserError, match="device 'auto'; got it fell off the bus"):
+        choose_device(fourth)
     monkeypatch.setattr(device, "cuda_problem", lambda _: None)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda _: "a GPU")
     current: list[torch.device] = []

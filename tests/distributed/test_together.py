@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.distributed import DistBackendError, DistNetworkError
 
-from s2igan.engine.distributed import own_rows
-from s2igan.engine.launch import run_locally
+from s2igan.engine.distributed import DesertedError, own_rows, together
+from s2igan.engine.launch import Rank, run_locally
 from s2igan.errors import UserError
 from tests.distributed import jobs
 from tests.distributed.jobs import RDG_KINDS, SEN_KINDS, float64, norms
@@ -100,6 +101,17 @@ def test_machines_that_find_different_checkpoints_are_told(found: list[dict[str,
         assert apart.startswith("checkpoints; got steps 0, 30 as the last ones")
 
 
+def test_processes_that_compute_from_other_things_are_told(found: list[dict[str, Any]]) -> None:
+    for process in found:
+        alike, apart = process["helpers"]["alike"]
+        assert alike == ""
+        assert apart.startswith("parameters, inputs or source files; got other ones in process 1 ")
+
+
+def test_all_processes_end_after_the_last_checkpoint(found: list[dict[str, Any]]) -> None:
+    assert [process["helpers"]["ended"] for process in found] == [[True, True]] * PROCESSES
+
+
 @pytest.mark.parametrize(
     "name", [*(f"sen {kind}" for kind in SEN_KINDS), *(f"rdg {kind}" for kind in RDG_KINDS)]
 )
@@ -120,6 +132,41 @@ def test_alone_everything_is_ones_own(inputs: Path) -> None:
     assert helpers["shared"] == helpers["to first"] == [str(n) for n in range(7)]
     assert helpers["averages"] == {"x": 1.0}
     assert own_rows(5, "sen.batch") == slice(0, 5)
+
+
+@pytest.mark.parametrize(
+    ("raised", "told", "deserted"),
+    [
+        (DistNetworkError("port: 1, name: EADDRINUSE"), "tcp://there:1; got a port that", False),
+        (DistNetworkError("Timed out after 7 s"), "process 1 of 2; got no answer from", True),
+        (RuntimeError("Connection closed by peer"), "process 1 of 2; got no answer from", True),
+        (DistBackendError("ncclRemoteError: gone"), "process 1 of 2; got no answer from", True),
+        (DistBackendError("a Last error: no memory"), "process 1 of 2; got no memory; run", False),
+    ],
+)
+def test_a_group_that_fails_is_told(
+    monkeypatch: pytest.MonkeyPatch, raised: RuntimeError, told: str, deserted: bool
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise raised
+
+    monkeypatch.setenv("MASTER_ADDR", "there")
+    monkeypatch.setenv("MASTER_PORT", "1")
+    monkeypatch.setattr("torch.distributed.init_process_group", fail)
+    with pytest.raises(UserError) as caught, together(Rank(1, 2, 1, 2), torch.device("cpu")):
+        pass
+    assert str(caught.value).startswith(told)
+    assert isinstance(caught.value, DesertedError) == deserted
+
+
+def test_machines_that_do_not_reach_each_other_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("Gloo connectFullMesh failed with [a.cc:1] timed out connecting")
+
+    monkeypatch.setattr("torch.distributed.init_process_group", fail)
+    told = pytest.raises(DesertedError, match="GLOO_SOCKET_IFNAME")
+    with told, together(Rank(1, 2, 1, 2), torch.device("cpu")):
+        pass
 
 
 def test_a_batch_that_cannot_be_shared_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
