@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "s2igan"
 _MAX_FAILURES = 3
+_PAUSE_SECONDS = 300
+_SLOW_SECONDS = 10
 # Without it, the pages take the experiment for one about language models and hide its runs.
 _KIND, _TRAINING = "mlflow.experimentKind", "custom_model_development"
 
@@ -50,7 +52,7 @@ class Tracker:
 
 
 class MlflowTracker(Tracker):
-    """Logs into the run of one stage; gives up after a few failures in a row.
+    """Logs into the run of one stage; pauses after a few failures or slow answers in a row.
 
     Args:
         client: an ``MlflowClient``.
@@ -63,6 +65,7 @@ class MlflowTracker(Tracker):
         self._parent_id = parent_id
         self._client = client
         self._failures = 0
+        self._paused_until = 0.0
         self._monitor: Any = None
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
@@ -107,22 +110,29 @@ class MlflowTracker(Tracker):
 
     def finish(self, status: str) -> None:
         """End this run and, until another stage begins, that of the whole execution."""
+        self._paused_until = 0.0  # or the run would be shown as running for good
         if self._monitor is not None:
             self._try(self._monitor.finish)
         for run_id in (self.run_id, self._parent_id):
             self._try(partial(self._client.set_terminated, run_id, status))
 
     def _try(self, action: Callable[[], object]) -> None:
-        if self._failures >= _MAX_FAILURES:
+        began = time.monotonic()
+        if began < self._paused_until:
             return
         try:
             with warnings.catch_warnings(action="ignore"):
                 action()
-            self._failures = 0
+            took = time.monotonic() - began
+            trouble = f"an answer took {took:.0f} s" if took > _SLOW_SECONDS else ""
         except Exception as error:
-            self._failures += 1
-            stops = "; tracking stops" if self._failures == _MAX_FAILURES else ""
-            warn(f"{error}{stops}")
+            trouble = str(error) or type(error).__name__
+        self._failures = self._failures + 1 if trouble else 0
+        if self._failures >= _MAX_FAILURES:
+            self._paused_until = time.monotonic() + _PAUSE_SECONDS
+            trouble += f"; tracking pauses for {_PAUSE_SECONDS // 60} minutes"
+        if trouble:
+            warn(trouble)
 
 
 @dataclass(frozen=True)
@@ -286,10 +296,10 @@ def _read_ids(path: Path, client: Any) -> dict[str, str]:
         return {}
     try:
         ids: dict[str, str] = json.loads(path.read_text())
-        client.get_run(ids["pipeline"])
+        stage = client.get_run(ids["pipeline"]).info.lifecycle_stage
     except Exception:
         return {}  # Torn, or of another database than the one these runs were written to.
-    return ids
+    return ids if stage == "active" else {}  # somebody may have deleted it in the pages
 
 
 def _write_ids(path: Path, ids: Mapping[str, str]) -> None:
@@ -310,7 +320,10 @@ def metric_name(key: str) -> str:
 
 def warn(message: str) -> None:
     """Say on stderr, in one line, that something is not tracked."""
-    sys.stderr.write(f"tracking: {' '.join(message.split())[:300]}\n")
+    said = " ".join(message.split())
+    # MLflow begins with what it asked and ends with what it was told.
+    said = said if len(said) <= 300 else f"{said[:100]} … {said[-200:]}"
+    sys.stderr.write(f"tracking: {said}\n")
 
 
 def _slug(name: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from s2igan.errors import UserError
-from s2igan.sharing.trouble import one_line, remote_trouble
+from s2igan.sharing.trouble import ANEW, PUSH, one_line, remote_trouble
 
 _LOGGERS = ("dvc", "dvc_data", "dvc_objects")
 
@@ -31,7 +31,7 @@ def push(root: Path) -> str:
     """
     with _open(root) as (repo, address):
         runs = _exchange_runs(repo.stage_cache.push)
-        files = repo.push()
+        files = repo.push() + _send_lost(repo)
     done = f"pushed {files} files and the records of {runs} runs to {address}"
     if _is_uncommitted(root):
         done += "\ncommit dvc.lock, metrics/ and plots/ too: others pull what a commit names"
@@ -56,6 +56,23 @@ def pull(root: Path) -> str:
         files = repo.fetch()
         _place(repo, address)
     return f"pulled {files} files and the records of {runs} runs from {address}"
+
+
+def _send_lost(repo: Any) -> int:
+    """Send what folders lack there, and return how many files.
+
+    Of a folder whose list is there, DVC itself takes every file to be there.
+    """
+    from dvc_data.hashfile.transfer import transfer
+
+    remote = repo.cloud.get_remote_odb()
+    return len(transfer(repo.cache.local, remote, _used(repo)).transferred)
+
+
+def _used(repo: Any) -> set[Any]:
+    """Return the hashes of all files of ``dvc.lock`` that the default remote is to hold."""
+    hashes: set[Any] = repo.used_objs(push=True, skip_failed=True).get(None, set())
+    return hashes
 
 
 def _exchange_runs(exchange: Callable[[None], list[tuple[str, str]]]) -> int:
@@ -130,11 +147,9 @@ def _place(repo: Any, address: str) -> None:
     try:
         repo.checkout()
     except CheckoutError as error:
-        raise UserError(
-            f"remote {address!r}",
-            got=f"nothing there of {', '.join(error.target_infos)}",
-            fix="whoever computed it runs `make push`; or compute it with `dvc repro`",
-        ) from error
+        names = ", ".join(error.target_infos)
+        got, fix = _damaged(repo, names) or (f"nothing there of {names}", PUSH)
+        raise UserError(f"remote {address!r}", got=got, fix=fix) from error
     except DvcException as error:
         paths = str(error).splitlines()[1:]  # below "Can't remove the following unsaved files"
         raise UserError(
@@ -142,6 +157,16 @@ def _place(repo: Any, address: str) -> None:
             got=f"changes by hand in {', '.join(paths)}" if paths else one_line(error),
             fix="move what you changed elsewhere, or give it up with `dvc checkout --force`",
         ) from error
+
+
+def _damaged(repo: Any, names: str) -> tuple[str, str] | None:
+    """Tell of objects that the remote has, and that still did not arrive; None without any."""
+    cache, remote = repo.cache.local, repo.cloud.get_remote_odb()
+    wanted = {each.value for each in _used(repo)}
+    there = sorted(remote.oids_exist(wanted.difference(cache.oids_exist(wanted))))
+    if not there:
+        return None
+    return f"damaged bytes there of {names} ({', '.join(map(remote.oid_to_path, there))})", ANEW
 
 
 def _explained(address: str, error: Exception, logged: list[BaseException]) -> UserError:

@@ -4,9 +4,12 @@ from s2igan.engine.shortage import causes, disk_is_full
 from s2igan.errors import UserError
 
 AGAIN = "run the same command again, it goes on with what is missing"
+PUSH = "whoever computed it runs `make push`; or compute it with `dvc repro`"
+ANEW = "delete that object in the bucket, then whoever computed it runs `make push`"
 _KEYS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
 _REFUSED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
 _FORBIDDEN = {"AccessDenied", "Forbidden", "403"}
+_LOST = {"NoSuchKey", "404"}
 _LONGEST = 200
 
 
@@ -38,6 +41,8 @@ def _answered(address: str, code: str, error: BaseException) -> tuple[str, str]:
             f"credentials that may not use bucket {bucket!r} ({code})",
             f"{_KEYS}, and that they may list, read and write it",
         )
+    if code in _LOST:
+        return "an answer that a file of an output is not there", PUSH
     return one_line(error), AGAIN
 
 
@@ -45,6 +50,8 @@ def _unanswered(chain: list[BaseException], transferred: bool) -> tuple[str, str
     error = chain[0]
     if any(type(link).__name__.endswith("CredentialsError") for link in chain):
         return "no credentials", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+    if any(type(link).__name__ == "ObjectFormatError" for link in chain):
+        return f"damaged bytes there ({one_line(error)})", ANEW
     if disk_is_full(error):
         return "a full disk here", f"make room, then {AGAIN}"
     if any(_is_connection(link) for link in chain):

@@ -14,6 +14,7 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
     EndpointConnectionError,
     NoCredentialsError,
 )
+from dvc_objects.errors import ObjectFormatError
 
 from s2igan.serving.champion import METRIC, Standing, verdict
 from s2igan.sharing.trouble import remote_trouble
@@ -43,6 +44,8 @@ def answer(code: str) -> ClientError:
             ),
             True,
         ),
+        (answer("NoSuchKey"), True),
+        (ObjectFormatError("object 8a7eeb2a8f7665d441cfb2940c167ac6.dir is corrupted"), True),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -139,26 +139,77 @@ def test_run_ids_that_are_torn_are_begun_anew(client: Any, root: Path, torn: str
     assert json.loads(path.read_text())["sample"] == run_of(client, tracker).info.run_id
 
 
+def test_a_parent_that_somebody_deleted_is_begun_anew(client: Any) -> None:
+    parents = []
+    for stage in ("tts", "features"):
+        with open_tracker(identity(stage, "deleted")) as tracker:
+            parents.append(run_of(client, tracker).data.tags["mlflow.parentRunId"])
+        client.delete_run(parents[-1])
+    assert parents[0] != parents[1]
+
+
+class Broken:
+    """A client of a server that is away."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def log_batch(self, *_: object, **__: object) -> None:
+        self.asked.append("log")
+        raise ConnectionError("server\ngone")
+
+    def set_terminated(self, run: str, _status: str) -> None:
+        self.asked.append(run)
+
+
 @pytest.mark.usefixtures("client")
-def test_a_tracker_that_fails_warns_and_gives_up_after_three(
-    capsys: pytest.CaptureFixture[str],
+def test_a_tracker_that_fails_warns_and_pauses_after_three(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = []
-
-    class Broken:
-        def log_batch(self, *_: object, **__: object) -> None:
-            calls.append(1)
-            raise ConnectionError("server\ngone")
-
-    tracker = tracking.MlflowTracker(Broken(), "run", "parent")
+    server = Broken()
+    tracker = tracking.MlflowTracker(server, "run", "parent")
     for step in range(5):
         tracker.log(step, {"loss": 1.0})
-    assert len(calls) == 3
-    assert capsys.readouterr().err.splitlines() == [
-        "tracking: server gone",
-        "tracking: server gone",
-        "tracking: server gone; tracking stops",
+    pause = "tracking: server gone; tracking pauses for 5 minutes"
+    assert server.asked == ["log"] * 3
+    assert capsys.readouterr().err.splitlines() == ["tracking: server gone"] * 2 + [pause]
+    later = time.monotonic() + 301
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    for step in range(5):
+        tracker.log(step, {"loss": 1.0})
+    assert server.asked == ["log"] * 4
+    assert capsys.readouterr().err.splitlines() == [pause]
+    tracker.finish("FINISHED")
+    assert server.asked[4:] == ["run", "parent"]
+
+
+@pytest.mark.usefixtures("client")
+def test_a_slow_server_is_told_and_left_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow:
+        clock = 0.0
+
+        def log_batch(self, *_: object, **__: object) -> None:
+            self.clock += 16.0
+
+    server = Slow()
+    monkeypatch.setattr(time, "monotonic", lambda: server.clock)
+    tracker = tracking.MlflowTracker(server, "run", "parent")
+    for step in range(5):
+        tracker.log(step, {"loss": 1.0})
+    assert server.clock == 3 * 16.0
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "tracking: an answer took 16 s",
+        "tracking: an answer took 16 s; tracking pauses for 5 minutes",
     ]
+
+
+def test_a_long_warning_keeps_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    tracking.warn(f"API request {'x' * 400}: Connection refused")
+    said = capsys.readouterr().err
+    assert said.startswith("tracking: API request x")
+    assert said.endswith("x: Connection refused\n")
 
 
 def test_a_database_that_cannot_be_reached_stops_nothing(

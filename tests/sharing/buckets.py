@@ -33,6 +33,14 @@ class Server:
         """Return how many objects are in a bucket."""
         return int(self._client().list_objects_v2(Bucket=bucket)["KeyCount"])
 
+    def put(self, bucket: str, key: str, content: bytes) -> None:
+        """Put other bytes in the place of an object."""
+        self._client().put_object(Bucket=bucket, Key=key, Body=content)
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Lose an object."""
+        self._client().delete_object(Bucket=bucket, Key=key)
+
     @contextmanager
     def refusing(self) -> Iterator[None]:
         """Take no credentials within the block."""

@@ -1,5 +1,6 @@
 """Push and pull against a server that refuses, lacks the bucket, or breaks off."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -21,6 +22,10 @@ stages:
     cmd: head -c {2 * MIB} /dev/urandom > big
     deps: [wish]
     outs: [big]
+  write:
+    cmd: mkdir folder && echo one > folder/1 && echo two > folder/2
+    deps: [wish]
+    outs: [folder]
 """  # without a dependency, DVC keeps no record of a run
 
 
@@ -123,11 +128,11 @@ def refusal(command: str, folder: Path, endpoint: str, capsys: pytest.CaptureFix
 def test_another_has_everything_to_the_byte(
     one: Path, two: Path, bucket: str, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pushed = f"files and the records of 1 runs to s3://{bucket}/s2igan\n"
-    assert tell("push", one, server.endpoint, capsys) == (0, f"pushed 1 {pushed}")
-    assert server.count(bucket) == 2
+    pushed = f"files and the records of 2 runs to s3://{bucket}/s2igan\n"
+    assert tell("push", one, server.endpoint, capsys) == (0, f"pushed 4 {pushed}")
+    assert server.count(bucket) == 6
     pulled = pushed.replace(" to ", " from ")
-    assert tell("pull", two, server.endpoint, capsys) == (0, f"pulled 1 {pulled}")
+    assert tell("pull", two, server.endpoint, capsys) == (0, f"pulled 4 {pulled}")
     assert (two / "big").read_bytes() == (one / "big").read_bytes()
     assert any((two / ".dvc" / "cache" / "runs").iterdir())
     assert tell("push", one, server.endpoint, capsys) == (0, f"pushed 0 {pushed}")
@@ -178,7 +183,7 @@ def test_a_connection_that_breaks_is_told_and_a_repeat_finishes(
 ) -> None:
     with line_of(MIB, server) as endpoint:
         assert "a connection that broke" in refusal("push", one, endpoint, capsys)
-    assert server.count(bucket) == 1
+    assert server.count(bucket) < 6
     assert tell("push", one, server.endpoint, capsys)[0] == 0
     with line_of(MIB, server) as endpoint:
         assert "run the same command again" in refusal("pull", two, endpoint, capsys)
@@ -191,8 +196,42 @@ def test_a_connection_that_breaks_is_told_and_a_repeat_finishes(
 def test_what_nobody_pushed_is_named(
     two: Path, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "nothing there of big" in refusal("pull", two, server.endpoint, capsys)
+    assert "nothing there of big, folder" in refusal("pull", two, server.endpoint, capsys)
     assert "neither here nor in s3://" in refusal("push", two, server.endpoint, capsys)
+
+
+def test_what_is_damaged_or_lost_in_the_bucket_is_named_and_sent_again(
+    one: Path, two: Path, bucket: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tell("push", one, server.endpoint, capsys)[0] == 0
+    key = object_of(one / "folder" / "1")
+    server.put(bucket, key, b"on")
+    said = refusal("pull", two, server.endpoint, capsys)
+    assert f"damaged bytes there of folder ({bucket}/{key}); delete that object" in said
+    assert not (two / "folder").exists()
+    server.delete(bucket, key)
+    said = refusal("pull", two, server.endpoint, capsys)
+    assert "a file of an output is not there; whoever computed it runs `make push`" in said
+    # DVC by itself would take the folder, whose list is there, for complete.
+    assert tell("push", one, server.endpoint, capsys)[1].startswith("pushed 1 files")
+    assert tell("pull", two, server.endpoint, capsys)[0] == 0
+    assert (two / "folder" / "1").read_text() == "one\n"
+
+
+def test_a_damaged_list_of_a_folder_is_named(
+    one: Path, two: Path, bucket: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tell("push", one, server.endpoint, capsys)[0] == 0
+    (folder,) = (one / ".dvc" / "cache" / "files").glob("md5/*/*.dir")
+    server.put(bucket, f"s2igan/files/md5/{folder.parent.name}/{folder.name}", b"[")
+    said = refusal("pull", two, server.endpoint, capsys)
+    assert f"damaged bytes there (object {folder.parent.name}{folder.name} is corrupted)" in said
+
+
+def object_of(path: Path) -> str:
+    """Return where the remote keeps a file."""
+    digest = hashlib.md5(path.read_bytes()).hexdigest()
+    return f"s2igan/files/md5/{digest[:2]}/{digest[2:]}"
 
 
 @pytest.mark.usefixtures("bucket")
