@@ -17,6 +17,9 @@ export MLFLOW_DISABLE_TELEMETRY := true
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+CHECK = import sys; sys.version_info >= (3, 11) or sys.exit("make: $(PYTHON); got Python %d.%d; expected \
+	3.11 or newer; name one as PYTHON=python3.12, or install uv" % sys.version_info[:2])
+
 .PHONY: env
 env: $(READY)  ## build the environment in .venv from requirements.lock
 
@@ -24,7 +27,7 @@ env: $(READY)  ## build the environment in .venv from requirements.lock
 # linked there for its command `s2igan`; the stages run from this folder.
 $(READY): requirements.lock pyproject.toml
 	@rm -f $@
-	@command -v uv >/dev/null || { $(PYTHON) -m venv $(VENV) && \
+	@command -v uv >/dev/null || { $(PYTHON) -c '$(CHECK)' && $(PYTHON) -m venv $(VENV) && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check uv; }
 	@test -x $(BIN)/python || uv venv --quiet --python '>=3.11' $(VENV)
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) uv pip install --quiet --require-hashes -r requirements.lock
