@@ -6,7 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTHON ?= python3
-# The stages are started as `python`; nobody is told what this project does on their machine.
+# The stages are started as `python`; nobody is told what this project does on their machine. What make
+# itself starts is named by its path, since a Mac's make does not look for it in this PATH.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := true
 export DO_NOT_TRACK := true
@@ -16,6 +17,9 @@ export MLFLOW_DISABLE_TELEMETRY := true
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+CHECK = import sys; sys.version_info >= (3, 11) or sys.exit("make: $(PYTHON); got Python %d.%d; expected \
+	3.11 or newer; name one as PYTHON=python3.12, or install uv" % sys.version_info[:2])
+
 .PHONY: env
 env: $(READY)  ## build the environment in .venv from requirements.lock
 
@@ -23,7 +27,7 @@ env: $(READY)  ## build the environment in .venv from requirements.lock
 # linked there for its command `s2igan`; the stages run from this folder.
 $(READY): requirements.lock pyproject.toml
 	@rm -f $@
-	@command -v uv >/dev/null || { $(PYTHON) -m venv $(VENV) && \
+	@command -v uv >/dev/null || { $(PYTHON) -c '$(CHECK)' && $(PYTHON) -m venv $(VENV) && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check uv; }
 	@test -x $(BIN)/python || uv venv --quiet --python '>=3.11' $(VENV)
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) uv pip install --quiet --require-hashes -r requirements.lock
@@ -32,8 +36,8 @@ $(READY): requirements.lock pyproject.toml
 
 .PHONY: repro
 repro: $(READY)  ## run the pipeline of params.yaml, then show its figures
-	dvc repro
-	@python -m s2igan.cli report
+	$(BIN)/dvc repro
+	@$(BIN)/python -m s2igan.cli report
 	@echo
 	@echo 'pictures:  plots/samples_grid.png  plots/swap_grid.png  plots/training_grid.png'
 	@echo 'runs:      make ui, then open http://127.0.0.1:5000'
@@ -49,7 +53,7 @@ table: $(READY)  ## run the variants of presets/tables/<TABLE>.yaml and compare 
 # The alias `champion` moves if METRIC is better, all else being equal.
 .PHONY: register
 register: $(READY)  ## register the trained model with MLflow: [METRIC=generation/...]
-	@python -m s2igan.cli register $(addprefix --metric ,$(METRIC)) $(addprefix --model ,$(MODEL))
+	@$(BIN)/python -m s2igan.cli register $(addprefix --metric ,$(METRIC)) $(addprefix --model ,$(MODEL))
 
 # The address is for everybody and goes into Git; an endpoint may be each machine's own. Keys are
 # taken from where AWS's tools take theirs. What arrives is verified: DVC by itself trusts a download
@@ -57,19 +61,19 @@ register: $(READY)  ## register the trained model with MLflow: [METRIC=generatio
 .PHONY: remote
 remote: $(READY)  ## name the team's remote: URL=s3://bucket/folder [ENDPOINT=https://...]
 	@test -n "$(URL)" || { echo 'make remote URL=s3://bucket/folder [ENDPOINT=https://...]'; exit 2; }
-	dvc remote add --quiet --default --force team "$(URL)"
-	dvc remote modify --quiet team verify true
+	$(BIN)/dvc remote add --quiet --default --force team "$(URL)"
+	$(BIN)/dvc remote modify --quiet team verify true
 ifdef ENDPOINT
-	dvc remote modify --quiet --local team endpointurl "$(ENDPOINT)"
+	$(BIN)/dvc remote modify --quiet --local team endpointurl "$(ENDPOINT)"
 endif
 
 .PHONY: push
 push: $(READY)  ## upload the outputs and the run cache to the remote
-	@python -m s2igan.cli push
+	@$(BIN)/python -m s2igan.cli push
 
 .PHONY: pull
 pull: $(READY)  ## download the run cache and the outputs of dvc.lock
-	@python -m s2igan.cli pull
+	@$(BIN)/python -m s2igan.cli pull
 
 # One process a core; one that is done takes tests from another.
 .PHONY: test
@@ -78,9 +82,9 @@ test: $(READY)  ## run the tests
 
 .PHONY: check
 check: $(READY)  ## ruff and mypy
-	ruff check .
-	ruff format --check .
-	mypy s2igan stages tests docs $(wildcard bench/*.py)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy s2igan stages tests docs $(wildcard bench/*.py)
 
 .PHONY: deps
 deps: $(READY)  ## write the source files among the deps of dvc.yaml
@@ -88,7 +92,7 @@ deps: $(READY)  ## write the source files among the deps of dvc.yaml
 
 .PHONY: ui
 ui: $(READY)  ## open the runs in the MLflow UI
-	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+	$(BIN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
 
 .PHONY: docs
 docs: $(READY)  ## build the documentation as a site in site/

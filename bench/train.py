@@ -26,6 +26,7 @@ from bench.pairs import Variant, take_turns
 from bench.subjects import Kind, Setting
 from bench.synthetic import write_artifacts
 from s2igan.config import read_params
+from s2igan.engine.runtime import usable_cores
 
 PAPER = "presets/cub.yaml"
 TRAININGS = ("rdg", "sen", "sen_live")
@@ -120,7 +121,7 @@ def machine(device: torch.device) -> dict[str, Any]:
         cpu = named[0] if named else cpu
     return {
         "cpu": cpu,
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": usable_cores(),
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "torch": torch.__version__,

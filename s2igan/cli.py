@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 
@@ -38,6 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Bad input, and what the system refuses, is told in one line with code 2.
     """
+    # Where the terminal's encoding lacks a sign, the rest is still worth reading.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     arguments = build_parser().parse_args(argv)
     try:
         text: str = arguments.run(arguments)

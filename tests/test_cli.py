@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,18 @@ def test_report_prints_every_figure_of_a_folder(
     printed = capsys.readouterr().out
     assert "mAP" in printed
     assert "0.625" in printed or "62.5" in printed
+
+
+def test_a_terminal_without_our_signs_gets_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figure = {"value": 0.625, "chance": 0.125, "protocol": ["2 × 2 pairs"]}
+    (tmp_path / "retrieval.json").write_text(json.dumps({"speech_to_image": {"mAP": figure}}))
+    terminal = TextIOWrapper(BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert main(["report", str(tmp_path)]) == 0
+    terminal.flush()
+    assert b"2 ? 2 pairs" in terminal.buffer.getvalue()  # type: ignore[attr-defined]
 
 
 def test_a_missing_folder_is_told_in_one_line(

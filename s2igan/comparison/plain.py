@@ -25,6 +25,7 @@ from s2igan.comparison.outcome import Failure, Outcome
 from s2igan.comparison.pipeline import PipelineStage, read_pipeline
 from s2igan.comparison.variants import Variant
 from s2igan.engine.folders import fresh_folder
+from s2igan.engine.runtime import usable_cores
 
 _RECORD = "outputs.json"
 _CHUNK_BYTES = 2**20
@@ -225,7 +226,7 @@ def environment_of_jobs(jobs: int) -> dict[str, str]:
 
     What the user has set stays. More threads than cores slow every one of them down.
     """
-    share = str(max(1, len(os.sched_getaffinity(0)) // jobs))
+    share = str(max(1, usable_cores() // jobs))
     shares = {"OMP_NUM_THREADS": share, "S2IGAN_WORKERS": share} if jobs > 1 else {}
     return {**shares, **os.environ}
 

@@ -6,7 +6,6 @@ user stands in, also when DVC runs the stage in a temporary copy of it.
 
 import hashlib
 import json
-import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from s2igan.engine.runtime import state_folder
+from s2igan.engine.runtime import state_folder, usable_cores
 
 if TYPE_CHECKING:
     import torch
@@ -113,7 +112,7 @@ def read_costs(path: Path) -> list[Cost]:
 @cache
 def machine() -> str:
     """Return the processor's name and the number of cores that this process may use."""
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     name = "unnamed processor"
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -146,7 +145,8 @@ def _resident_mib() -> int:
         pass  # Not every system tells.
     import resource
 
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10))
 
 
 def _gpu_mib(device: "torch.device") -> int:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO, Final
 
+from s2igan.engine.runtime import usable_cores
+
 EXIT_DESERTED: Final = 75
 """Exit code of a process that ends because another one did; that other one says why."""
 
@@ -138,7 +140,7 @@ def run_locally(
 
 def _environment(rank: int, count: int, port: int) -> dict[str, str]:
     numbers = {"RANK": rank, "WORLD_SIZE": count, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": count}
-    threads = max(1, len(os.sched_getaffinity(0)) // count)
+    threads = max(1, usable_cores() // count)
     return {
         "OMP_NUM_THREADS": str(threads),
         **os.environ,

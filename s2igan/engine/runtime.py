@@ -40,7 +40,7 @@ class Runtime(Section):
     @property
     def worker_count(self) -> int:
         """The number of workers to use."""
-        return self.workers or len(os.sched_getaffinity(0))
+        return self.workers or usable_cores()
 
     @property
     def archives_folder(self) -> Path | None:
@@ -63,6 +63,14 @@ class Runtime(Section):
 
 
 _SETTINGS = tuple(Runtime.model_fields)
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    # Linux alone binds a process to some of them.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def repository_root() -> Path:

@@ -1,6 +1,9 @@
 """The ledger of costs."""
 
+import resource
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -29,6 +32,20 @@ def test_every_execution_is_one_line_of_the_users_repository(repository: Path) -
     assert 10 < first.memory_mib < 100_000
     assert (first.device, first.gpu_memory_mib) == ("cpu", None)
     assert first.machine == machine()
+
+
+def test_a_mac_tells_the_peak_of_memory_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*_: object, **__: object) -> str:
+        raise FileNotFoundError
+
+    peak = SimpleNamespace(ru_maxrss=300 * 2**20)
+    with monkeypatch.context() as mac:
+        mac.setattr(sys, "platform", "darwin")
+        mac.setattr(Path, "read_text", absent)
+        mac.setattr(resource, "getrusage", lambda _: peak)
+        with metered("sample", "k", "s", {}, CPU):
+            pass
+    assert read_costs(ledger_path())[0].memory_mib == 300
 
 
 def test_a_torn_line_is_passed_over() -> None:

@@ -3,7 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from s2igan.engine.runtime import Runtime, read_runtime, repository_root, state_folder
+from s2igan.engine.runtime import (
+    Runtime,
+    read_runtime,
+    repository_root,
+    state_folder,
+    usable_cores,
+)
 from s2igan.errors import UserError
 
 
@@ -17,8 +23,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_defaults(root: Path) -> None:
     assert read_runtime() == Runtime()
-    assert read_runtime().worker_count == len(os.sched_getaffinity(0))
+    assert read_runtime().worker_count == usable_cores()
     assert state_folder() == root / ".s2igan"
+
+
+def test_where_no_process_is_bound_to_cores_all_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    assert usable_cores() == 7
 
 
 def test_relative_paths_are_anchored_at_the_root(

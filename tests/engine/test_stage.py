@@ -11,6 +11,7 @@ import pytest
 
 from s2igan.engine.checkpoint import CheckpointStore
 from s2igan.engine.folders import fresh_folder
+from s2igan.engine.runtime import usable_cores
 from s2igan.engine.section import Section
 from s2igan.engine.session import Session
 from s2igan.engine.stage import MEMORY_KNOBS, Paths, Stage
@@ -56,7 +57,7 @@ def test_the_function_gets_parameters_paths_and_a_session(workplace: Path) -> No
         seen.append((params.sen.steps, paths["corpus"].name, session.workers))
 
     assert start(workplace, run) == 0
-    assert seen == [(5, "corpus", len(os.sched_getaffinity(0)))]
+    assert seen == [(5, "corpus", usable_cores())]
 
 
 def test_of_a_stage_that_shares_nothing_the_first_process_runs(

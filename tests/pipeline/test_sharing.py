@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +26,11 @@ def member(source: Path, folder: Path, server: Server) -> Clone:
     home.mkdir()
     clone = Clone(folder, {**environment(home), **server.keys, "ALLOWED_HOST": HOST})
     # The environment that `make` would build.
-    (folder / ".venv" / "bin").mkdir(parents=True)
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name, command in {"python": "", "dvc": "-m dvc"}.items():
+        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {command} "$@"\n')
+        (programs / name).chmod(0o755)
     (folder / ".venv" / ".ready").touch()
     return clone
 
@@ -61,3 +67,24 @@ def test_make_remote_without_an_address_says_what_it_takes(server: Server, tmp_p
         (clone.folder / name).touch()
     os.utime(clone.folder / ".venv" / ".ready")
     assert "make remote URL=s3://bucket/folder" in clone.run("make", "remote", check=False)
+
+
+def test_make_says_which_python_is_too_old(tmp_path: Path) -> None:
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    old = tmp_path / "old"
+    script = "import sys; sys.version_info = (3, 9, 6); exec(sys.argv[1])"
+    old.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{script}" "$2"\n')
+    old.chmod(0o755)
+    without_uv = "/usr/bin:/bin"
+    done = subprocess.run(
+        ["make", "env", f"PYTHON={old}"],
+        cwd=tmp_path,
+        env={"PATH": without_uv},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"make: {old}; got Python 3.9; expected 3.11 or newer" in done.stderr
+    assert not (tmp_path / ".venv").exists()

@@ -41,7 +41,7 @@ def _height(size: int) -> Field:
     return np.linspace(0, 1, size, dtype=np.float32)[:, None, None]
 
 
-def _blend(below: Field, above: Field, weight: Field | float) -> Field:
+def _blend(below: Field, above: Field, weight: npt.NDArray[np.floating] | float) -> Field:
     return np.asarray(below + (above - below) * weight, np.float32)
 
 
