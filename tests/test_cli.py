@@ -29,7 +29,7 @@ def test_a_terminal_without_our_signs_gets_the_rest(
     monkeypatch.setattr(sys, "stdout", terminal)
     assert main(["report", str(tmp_path)]) == 0
     terminal.flush()
-    assert b"2 ? 2 pairs" in terminal.buffer.getvalue()  # type: ignore[attr-defined]
+    assert b"2 ? 2 pairs" in terminal.buffer.getvalue()
 
 
 def test_a_missing_folder_is_told_in_one_line(
