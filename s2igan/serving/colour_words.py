@@ -3,10 +3,10 @@
 import re
 from typing import NamedTuple
 
-from s2igan.corpora.attributes import COLOURS
+from s2igan.serving.language import Language
 
-_WORD = re.compile(rf"\b({'|'.join((*COLOURS, 'gray', 'orange', 'pink', 'purple'))})\b", re.I)
 _FOLLOWING = re.compile(r"[\s-]+(\w+)")
+_PRECEDING = re.compile(r"(\w+)\s+$")
 
 
 class ColourWord(NamedTuple):
@@ -17,23 +17,30 @@ class ColourWord(NamedTuple):
     label: str
 
 
-def colour_words(sentence: str) -> list[ColourWord]:
+def colour_words(sentence: str, language: Language) -> list[ColourWord]:
     """Find the colour words of a sentence, in order.
 
     Args:
         sentence: any text; words are found whole, in either case, also before a hyphen.
+        language: that it is in.
 
     Returns:
-        Each with a label of its own: the word and what follows it, such as ``red crown``.
+        Each with a label of its own: the word and what it is said of, such as ``red crown``.
     """
     found: list[ColourWord] = []
     said: list[str] = []
-    for match in _WORD.finditer(sentence):
-        following = _FOLLOWING.match(sentence, match.end())
-        said.append(sentence[match.start() : following.end() if following else match.end()].lower())
+    words = "|".join((*language.colours, *language.more_colours))
+    for match in re.finditer(rf"\b({words})\b", sentence, re.IGNORECASE):
+        start, end = match.span()
+        if language.colour_last:
+            noun = _PRECEDING.search(sentence, 0, start)
+            said.append(sentence[noun.start() if noun else start : end].lower())
+        else:
+            noun = _FOLLOWING.match(sentence, end)
+            said.append(sentence[start : noun.end() if noun else end].lower())
         again = said.count(said[-1])
         label = said[-1] if again == 1 else f"{said[-1]} ({again})"
-        found.append(ColourWord(match.start(), match.end(), label))
+        found.append(ColourWord(start, end, label))
     return found
 
 

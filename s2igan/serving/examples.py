@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from s2igan.errors import UserError
 from s2igan.serving.card import is_minibirds
+from s2igan.serving.language import language_of
 from s2igan.serving.voices import speak_text
 from s2igan.speech.audio import encode_flac, to_pcm
 
@@ -14,13 +15,6 @@ FILE = "examples.json"
 """Beside a model: maps the names of clips, which lie there too, to what is said in them."""
 
 _KINDS = (".flac", ".wav", ".ogg", ".mp3")
-
-_SENTENCES = (
-    "A small bird with a red crown, a yellow belly and brown wings.",
-    "This bird has a blue back, a white belly and a long bill.",
-    "A large black bird with barred wings and a red tail.",
-    "A medium-sized bird with a green crown and a grey tail.",
-)
 
 
 class Example(NamedTuple):
@@ -47,7 +41,7 @@ def find_examples(model: Path, card: Mapping[str, Any], *, can_speak: bool) -> l
     if (model / FILE).is_file():
         return _clips(model)
     told = can_speak and is_minibirds(card)
-    return [Example(text, None) for text in _SENTENCES] if told else []
+    return [Example(text, None) for text in language_of(card).examples] if told else []
 
 
 def write_examples(folder: Path, model: Path, card: Mapping[str, Any], *, can_speak: bool) -> None:

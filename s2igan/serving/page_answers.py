@@ -13,6 +13,7 @@ from s2igan.errors import UserError
 from s2igan.serving.colour_words import ColourWord, colour_words, with_colour
 from s2igan.serving.examples import Example
 from s2igan.serving.gallery import Gallery
+from s2igan.serving.language import language_of
 from s2igan.serving.page_layout import HIGHEST_SEED, SWAP_HINT, Controls
 from s2igan.serving.page_panels import (
     heard_panel,
@@ -68,6 +69,7 @@ class Answers:
         self._model = model
         self._gallery = gallery
         self._examples = examples
+        self._language = language_of(model.card)
         self.controls = controls
 
     @_told
@@ -116,7 +118,7 @@ class Answers:
         seed: int | None,
     ) -> Answer:
         """Speak the sentence once more with another colour word, and draw both with one noise."""
-        word = _word(utterance, label)
+        word = self._word(utterance, label)
         if utterance is None or utterance.text is None or word is None or colour is None:
             return {self.controls.problem: ""}
         changed = hear_sentence(self._model, with_colour(utterance.text, word, colour))
@@ -158,7 +160,7 @@ class Answers:
         return {self.controls.nearest: nearest_panel(*found, len(self._gallery.embeddings))}
 
     def _offer_swap(self, utterance: Utterance) -> Answer:
-        labels = [word.label for word in colour_words(utterance.text or "")]
+        labels = [word.label for word in self._words(utterance)]
         hint = _PICK if labels else _NO_COLOUR if utterance.text else SWAP_HINT
         return {
             self.controls.word: gr.Radio(
@@ -168,7 +170,9 @@ class Answers:
             self.controls.swapped: notice(hint, "hint"),
         }
 
+    def _words(self, utterance: Utterance | None) -> list[ColourWord]:
+        text = utterance.text if utterance else None
+        return colour_words(text or "", self._language)
 
-def _word(utterance: Utterance | None, label: str | None) -> ColourWord | None:
-    text = utterance.text if utterance else None
-    return next((word for word in colour_words(text or "") if word.label == label), None)
+    def _word(self, utterance: Utterance | None, label: str | None) -> ColourWord | None:
+        return next((word for word in self._words(utterance) if word.label == label), None)

@@ -5,8 +5,8 @@ from html import escape
 
 import gradio as gr
 
-from s2igan.corpora.attributes import COLOURS
 from s2igan.serving.examples import Example
+from s2igan.serving.language import Language
 from s2igan.serving.limits import LONGEST_TEXT
 from s2igan.serving.page_panels import no_pictures, notice
 
@@ -16,7 +16,6 @@ FULL_VARIETY = 3.0
 PICTURES = 12
 HIGHEST_SEED = 9999
 
-NO_VOICE = "Typing needs a voice: install `s2igan[voice]`, which carries espeak-ng."
 SWAP_HINT = "Type a sentence that names a colour; then change that colour here."
 
 _NO_MICROPHONE = (
@@ -34,12 +33,16 @@ class Words:
         footer: what the model is and where it runs; HTML.
         no_gallery: why there are no real pictures; ``None`` if there are.
         can_speak: whether typed sentences can be spoken here.
+        of_typing: what to know before typing one; empty if nothing.
+        language: that it was spoken to in.
     """
 
     about: str
     footer: str
     no_gallery: str | None
     can_speak: bool
+    of_typing: str
+    language: Language
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,10 @@ def lay_out(words: Words, examples: list[Example]) -> Controls:
         gr.HTML("<h2>Change one colour</h2>")
         with gr.Row():
             word = gr.Radio([], label="This colour …", visible=False, elem_id="word")
-            colour = gr.Radio(list(COLOURS), label="… becomes", visible=False, elem_id="colour")
-        swapped = gr.HTML(notice(SWAP_HINT if words.can_speak else NO_VOICE, "hint"))
+            colour = gr.Radio(
+                list(words.language.colours), label="… becomes", visible=False, elem_id="colour"
+            )
+        swapped = gr.HTML(notice(SWAP_HINT if words.can_speak else words.of_typing, "hint"))
     gr.HTML(words.footer, elem_id="footer")
     return Controls(
         *saying, *seeing, heard, nearest, word, colour, swapped, gr.State(time_to_live=3600)
@@ -106,8 +111,8 @@ def _lay_out_saying(
         with gr.Tab("Type", elem_id="by-text"):
             sentence = gr.Textbox(
                 label="A sentence, which a voice will speak",
-                placeholder="A small bird with a red crown and a yellow belly",
-                info="" if words.can_speak else NO_VOICE,
+                placeholder=examples[0].text if examples else "",
+                info=words.of_typing,
                 lines=2,
                 max_length=LONGEST_TEXT,
                 interactive=words.can_speak,

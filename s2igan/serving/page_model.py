@@ -7,9 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from s2igan.serving.card import is_minibirds
+from s2igan.serving.card import is_minibirds, own_recordings
 from s2igan.serving.examples import find_examples
 from s2igan.serving.gallery import find_gallery
+from s2igan.serving.language import language_of
 from s2igan.serving.page import build_page
 from s2igan.serving.page_layout import Words
 from s2igan.serving.page_utterance import Model
@@ -17,8 +18,14 @@ from s2igan.serving.voices import voice_is_installed
 
 _ABOUT = "Describe a picture aloud. It is drawn from the sound alone, with no text in between."
 _ABOUT_BIRDS = (
-    "Describe a bird aloud, in English: its crown, back, belly, wings and tail, its size and bill. "
-    "It is drawn from the sound alone, with no text in between."
+    "Describe a bird aloud, in {language}: its crown, back, belly, wings and tail, its size and "
+    "bill. It is drawn from the sound alone, with no text in between."
+)
+
+_NO_VOICE = "Typing needs a voice: install `s2igan[voice]`, which carries espeak-ng."
+_STRANGE_VOICE = (
+    "This model learnt from recordings. It has never heard the voice that speaks here, nor perhaps "
+    "its language: what it draws may mean nothing."
 )
 
 
@@ -33,16 +40,25 @@ def make_page(model: Model, folder: Path, device: str) -> gr.Blocks:
     Raises:
         UserError: if the real pictures or the examples are broken.
     """
-    can_speak = voice_is_installed()
+    card, can_speak = model.card, voice_is_installed()
+    language = language_of(card)
     gallery = find_gallery(folder)
     words = Words(
-        about=_ABOUT_BIRDS if is_minibirds(model.card) else _ABOUT,
-        footer=_footer(model.card, model.image_size, device),
+        about=_ABOUT_BIRDS.format(language=language.name) if is_minibirds(card) else _ABOUT,
+        footer=_footer(card, model.image_size, device),
         no_gallery=gallery if isinstance(gallery, str) else None,
         can_speak=can_speak,
+        of_typing=_of_typing(card, can_speak=can_speak),
+        language=language,
     )
-    examples = find_examples(folder, model.card, can_speak=can_speak)
+    examples = find_examples(folder, card, can_speak=can_speak)
     return build_page(model, words, None if isinstance(gallery, str) else gallery, examples)
+
+
+def _of_typing(card: Mapping[str, Any], *, can_speak: bool) -> str:
+    if not can_speak:
+        return _NO_VOICE
+    return _STRANGE_VOICE if own_recordings(card) else ""
 
 
 def _footer(card: Mapping[str, Any], size: int, device: str) -> str:

@@ -27,6 +27,12 @@ def test_sentences_need_a_voice_and_a_model_of_birds(tmp_path: Path) -> None:
     assert find_examples(tmp_path, FLOWERS, can_speak=True) == []
 
 
+def test_birds_described_in_indonesian_are_asked_for_in_it(tmp_path: Path) -> None:
+    card = {"corpus": {"kind": "minibirds", "minibirds": {"language": "indonesian"}}}
+    first, *_ = find_examples(tmp_path, card, can_speak=True)
+    assert "mahkota merah" in first.text
+
+
 def test_written_clips_say_the_sentences_and_are_written_alike(tmp_path: Path) -> None:
     pytest.importorskip("espeakng_loader", reason="no espeak-ng to speak the examples")
     folders = tmp_path / "a", tmp_path / "b"

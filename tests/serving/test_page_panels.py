@@ -9,6 +9,7 @@ import soundfile
 from PIL import Image
 
 from s2igan.serving.colour_words import colour_words
+from s2igan.serving.language import ENGLISH
 from s2igan.serving.page_panels import (
     heard_panel,
     mel_picture,
@@ -76,7 +77,9 @@ def test_a_log_mel_is_brighter_where_it_is_louder_with_high_bands_on_top() -> No
 
 def test_a_swap_marks_the_word_and_keeps_the_order_of_the_noise() -> None:
     sentence = "A red bird with a blue tail."
-    panel = swap_panel(sentence, colour_words(sentence)[1], "yellow", [PICTURES, 255 - PICTURES])
+    panel = swap_panel(
+        sentence, colour_words(sentence, ENGLISH)[1], "yellow", [PICTURES, 255 - PICTURES]
+    )
     assert re.findall("<mark>(.*?)</mark>", panel) == ["blue", "yellow"]
     images = Tags(panel).of("img")
     np.testing.assert_array_equal(
@@ -87,7 +90,7 @@ def test_a_swap_marks_the_word_and_keeps_the_order_of_the_noise() -> None:
 
 def test_every_picture_has_words_and_what_is_said_stays_words() -> None:
     cosines = np.array([0.9, 0.5, 0.1], np.float32)
-    word = colour_words(f"red {SPITEFUL}")[0]
+    word = colour_words(f"red {SPITEFUL}", ENGLISH)[0]
     panels = [
         pictures_panel(PICTURES, said=SPITEFUL, seed=1),
         nearest_panel(PICTURES, cosines, 1234),
