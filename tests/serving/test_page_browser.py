@@ -184,10 +184,12 @@ class Visit:
     def pictures(self, where: str = ".pictures") -> npt.NDArray[np.uint8]:
         """Return the pictures shown there, ``(n, S, S, 3)``."""
         self.page.wait_for_selector(f"{where} img")
-        images = self.page.locator(f"{where} img")
-        assert all(images.nth(index).get_attribute("alt") for index in range(images.count()))
-        sources = [str(images.nth(n).get_attribute("src")) for n in range(images.count())]
-        encoded = (source.removeprefix("data:image/png;base64,") for source in sources)
+        # At once: between two questions other pictures may take the place of these.
+        images = self.page.locator(f"{where} img").evaluate_all(
+            "images => images.map(image => [image.alt, image.src])"
+        )
+        assert all(alt for alt, _ in images)
+        encoded = (source.removeprefix("data:image/png;base64,") for _, source in images)
         return np.stack([np.asarray(Image.open(io.BytesIO(base64.b64decode(e)))) for e in encoded])
 
     def other_pictures(self, before: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
