@@ -8,8 +8,10 @@ later stand behind the first 200 and are training species, so that
 ``corpus.minibirds.species: 200`` gives the corpus of before.
 """
 
+import itertools
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -67,15 +69,18 @@ def extend_combinations(
     """Draw the attributes of species until there are ``species``, test species first."""
     chosen = list(chosen)
     seen = Counter(value for one in chosen for value in _values(one))
+    taken = {apart: {part for one in chosen for part in _shared(one, apart)} for apart in (2, 3)}
     while len(chosen) < species:
         # Of a few candidates the one whose values are rarest so far keeps all values common.
         candidates = [_candidate(rng) for _ in range(12)]
         apart = 3 if len(chosen) < TEST_SPECIES else 2
-        fitting = [one for one in candidates if all(_distance(one, o) >= apart for o in chosen)]
+        fitting = [one for one in candidates if taken[apart].isdisjoint(_shared(one, apart))]
         if fitting:
             best = min(fitting, key=lambda one: sum(seen[at] for at in _values(one)))
             chosen.append(best)
             seen.update(_values(best))
+            for apart, parts in taken.items():
+                parts.update(_shared(best, apart))
     return chosen
 
 
@@ -122,8 +127,10 @@ def _candidate(rng: np.random.Generator) -> Combination:
     return (*colours, *(str(rng.choice(VALUES[name])) for name in ATTRIBUTES[len(COLOUR_PARTS) :]))
 
 
-def _distance(one: Combination, other: Combination) -> int:
-    return sum(a != b for a, b in zip(one, other, strict=True) if a in COLOURS)
+def _shared(combination: Combination, apart: int) -> Iterator[tuple[tuple[int, str], ...]]:
+    """Yield what another combination has one of if it differs in fewer than ``apart`` colours."""
+    colours = list(enumerate(combination[: len(COLOUR_PARTS)]))
+    return itertools.combinations(colours, len(colours) - apart + 1)
 
 
 def _values(combination: Combination) -> list[tuple[str, str]]:
