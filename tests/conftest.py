@@ -17,6 +17,11 @@ if not any(Path("/dev").glob("nvidia[0-9]*")):
 SETTINGS = ("DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests: at the end one of them would leave other cores idle."""
+    items.sort(key=lambda item: item.path.parent.name != "pipeline")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _listening() -> None:
     # Under nohup or behind an ampersand these arrive ignored, and what is started here inherits it.

@@ -89,15 +89,30 @@ def test_a_touched_line_reruns_what_it_can_change(
 
 # MLflow's own use of its libraries is warned about when its records are read.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_an_ablation_in_a_temporary_copy_is_tracked_in_this_repository(fresh: Clone) -> None:
+def test_a_queued_ablation_runs_the_queued_code_and_is_tracked_in_this_repository(
+    fresh: Clone,
+) -> None:
     fresh.commit("Outputs")
-    output = fresh.run(
-        *("dvc", "exp", "run", "--temp", "-n", "no-rs", "-S", "rdg.use_rs=false"),
-        S2IGAN_TRACKING="mlflow",
-    )
-    assert stages_that_ran(output) == ["train_rdg", "sample", "evaluate"]
+    stage = fresh.folder / "stages" / "evaluate.py"
+    before = stage.read_text()
+    marked = 'paths["metrics"].write_text(\'{"queued": {"value": 1.0}}\')'
+    stage.write_text(before.replace("    show_all(", f"    {marked}\n    show_all("))
+    try:
+        fresh.run("dvc", "exp", "run", "--queue", "-n", "no-rs", "-S", "rdg.use_rs=false")
+    finally:
+        stage.write_text(before)
+    fresh.run("dvc", "queue", "start", S2IGAN_TRACKING="mlflow")
+    deadline = time.monotonic() + 300
+    while "Success" not in (status := fresh.run("dvc", "queue", "status")):
+        assert "Failed" not in status, fresh.run("dvc", "queue", "logs", "no-rs", check=False)
+        assert time.monotonic() < deadline, status
+        time.sleep(1)
+    ran = stages_that_ran(fresh.run("dvc", "queue", "logs", "no-rs"))
+    assert ran == ["train_rdg", "sample", "evaluate"]
     assert fresh.changed() == set()
-    assert "no-rs" in fresh.run("dvc", "exp", "list", "--all-commits")
+    listed = fresh.run("git", "for-each-ref", "--format=%(refname)", "refs/exps/*/*/no-rs")
+    assert '"queued"' in fresh.run("git", "show", f"{listed.strip()}:metrics/generation.json")
+    assert "queued" not in (fresh.folder / "metrics" / "generation.json").read_text()
     evaluated = evaluate_run(fresh.folder)
     assert evaluated["status"] == "FINISHED"
     assert evaluated["params"]["rdg.use_rs"] == "false"
@@ -121,27 +136,6 @@ def evaluate_run(folder: Path) -> dict[str, Any]:
         "metrics": run.data.metrics,
         "place": run.info.artifact_uri,
     }
-
-
-def test_a_queued_experiment_runs_the_queued_code(fresh: Clone) -> None:
-    stage = fresh.folder / "stages" / "evaluate.py"
-    before = stage.read_text()
-    marked = 'paths["metrics"].write_text(\'{"queued": {"value": 1.0}}\')'
-    stage.write_text(before.replace("    show_all(", f"    {marked}\n    show_all("))
-    try:
-        fresh.run("dvc", "exp", "run", "--queue", "-n", "queued", "-S", "evaluate.seed=2")
-    finally:
-        stage.write_text(before)
-    fresh.run("dvc", "queue", "start")
-    deadline = time.monotonic() + 300
-    while "Success" not in (status := fresh.run("dvc", "queue", "status")):
-        assert "Failed" not in status, fresh.run("dvc", "queue", "logs", "queued", check=False)
-        assert time.monotonic() < deadline, status
-        time.sleep(1)
-    listed = fresh.run("git", "for-each-ref", "--format=%(refname)", "refs/exps/*/*/queued")
-    experiment = listed.strip()
-    assert '"queued"' in fresh.run("git", "show", f"{experiment}:metrics/generation.json")
-    assert "queued" not in (fresh.folder / "metrics" / "generation.json").read_text()
 
 
 def prepare(corpus: Path, folder: Path) -> None:
