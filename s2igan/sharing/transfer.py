@@ -147,7 +147,7 @@ def _place(repo: Any, address: str) -> None:
     try:
         repo.checkout()
     except CheckoutError as error:
-        names = ", ".join(error.target_infos)
+        names = ", ".join(sorted(error.target_infos))
         got, fix = _damaged(repo, names) or (f"nothing there of {names}", PUSH)
         raise UserError(f"remote {address!r}", got=got, fix=fix) from error
     except DvcException as error:

@@ -254,10 +254,12 @@ def changed_steps(path: Path, steps: int) -> None:
 def test_curves_become_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    address = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     (tmp_path / "curves.tsv").write_text("step\tKL\tRS\n10\t0.5\t\n20\t0.25\t1.5\n", "utf-8")
     assert import_curves.import_curves(tmp_path, SMOKE) == 2
-    runs = mlflow.search_runs(search_all_experiments=True, output_format="list")
+    client = mlflow.MlflowClient(address)
+    runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
     [run] = [run for run in runs if "KL" in run.data.metrics]
     assert run.data.metrics["KL"] == 0.25
     assert run.data.metrics["RS"] == 1.5

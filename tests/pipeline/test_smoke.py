@@ -36,6 +36,7 @@ def test_a_fresh_clone_gets_every_output_and_stays_clean(fresh: Clone) -> None:
     assert "up to date" in fresh.run("dvc", "repro")
 
 
+@pytest.mark.long
 def test_two_forced_runs_give_the_same_bytes_whatever_the_workers(fresh: Clone) -> None:
     before = hashes(fresh)
     fresh.run("dvc", "repro", "--force", S2IGAN_WORKERS="1")
@@ -87,6 +88,7 @@ def test_a_touched_line_reruns_what_it_can_change(
     assert own == stages
 
 
+@pytest.mark.long
 # MLflow's own use of its libraries is warned about when its records are read.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_a_queued_ablation_runs_the_queued_code_and_is_tracked_in_this_repository(
@@ -155,6 +157,7 @@ def prepare(corpus: Path, folder: Path) -> None:
     write_index(folder, rows)
 
 
+@pytest.mark.long
 def test_recordings_without_any_text_go_all_the_way(
     fresh: Clone, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
