@@ -9,107 +9,20 @@ gradients, whatever their number.
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.distributed_c10d import _abort_process_group
 
 from s2igan.engine.folders import fresh_folder
-from s2igan.engine.launch import Rank, meeting_point
 from s2igan.errors import UserError
 
 T = TypeVar("T")
 
-PATIENCE: Final = timedelta(hours=2)
-"""How long a process waits for the others; one that has ended is noticed at once."""
-
-_LOST = (
-    *("closed by peer", "reset by peer", "Broken pipe", "likely closed", "ncclRemoteError"),
-    *("Timed out", "timed out", "timeout"),
-)
-_SAID = 200
-
 _apart = False
-
-
-class DesertedError(UserError):
-    """Another process of the stage ended, or did not answer in time."""
-
-
-@contextmanager
-def together(rank: Rank, device: torch.device) -> Iterator[None]:
-    """Let the functions of this module span all processes of the stage inside the block.
-
-    Args:
-        rank: this process; alone there is nothing to span.
-        device: where this process computes: gloo on a CPU, NCCL on GPUs.
-
-    Raises:
-        DesertedError: if another process ends early or does not answer.
-        UserError: if they cannot meet, or NCCL fails.
-    """
-    if rank.world == 1:
-        yield
-        return
-    on_gpu, whole = device.type == "cuda", False
-    try:
-        # Objects and flags travel by gloo on GPUs too, so that they wait for no kernel.
-        dist.init_process_group(
-            "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
-            init_method=meeting_point(),
-            rank=rank.rank,
-            world_size=rank.world,
-            timeout=PATIENCE,
-            device_id=device if on_gpu else None,
-        )
-        yield
-        barrier()
-        whole = True
-    except RuntimeError as error:
-        if (told := _told(error, rank)) is None:
-            raise
-        raise told from error
-    finally:
-        if dist.is_initialized() and whole:
-            dist.destroy_process_group()
-        elif dist.is_initialized():
-            # To destroy would wait for what a GPU has begun, and that for the process that ended.
-            _abort_process_group()
-
-
-def _told(error: RuntimeError, rank: Rank) -> UserError | None:
-    """Tell what became of the group; None where the error is another one."""
-    reason, of_group = " ".join(str(error).split()), isinstance(error, dist.DistError)
-    if of_group and "EADDRINUSE" in reason:
-        return UserError(
-            meeting_point(),
-            got="a port that is in use",
-            expected="a free one for the processes to meet at",
-            fix="run again, or name another (MASTER_PORT)",
-        )
-    lost = any(sign in reason for sign in _LOST)
-    if isinstance(error, dist.DistBackendError) and not lost:
-        return UserError(
-            f"process {rank.rank} of {rank.world}",
-            got=(reason.partition("Last error: ")[2] or reason)[:_SAID],
-            fix="run again with NCCL_DEBUG=INFO to see what NCCL does",
-        )
-    if of_group or lost:
-        fix = "see what the other process said"
-        if "connectFullMesh" in reason:
-            fix += ", or name the network that the machines share (GLOO_SOCKET_IFNAME)"
-        return DesertedError(
-            f"process {rank.rank} of {rank.world}",
-            got=f"no answer from another process: {reason[:_SAID]}",
-            expected="all of them to the end",
-            fix=fix,
-        )
-    return None
 
 
 @contextmanager

@@ -40,17 +40,25 @@ class Rank:
         world: how many there are.
         local: its number on its machine, which is that of its GPU.
         local_world: how many there are on its machine.
+        cores: how many its launcher keeps for it; None where all of them share the machine's.
     """
 
     rank: int = 0
     world: int = 1
     local: int = 0
     local_world: int = 1
+    cores: int | None = None
 
     @property
     def is_first(self) -> bool:
         """Whether this process writes files and tracks."""
         return self.rank == 0
+
+    def share(self, workers: int | None) -> int:
+        """Return this process's share of the machine's workers; None is one a core."""
+        if workers is None and self.cores is not None:
+            return min(self.cores, usable_cores())
+        return max(1, (workers or usable_cores()) // self.local_world)
 
 
 def launched_rank() -> Rank | None:
@@ -72,6 +80,7 @@ def launched_rank() -> Rank | None:
             world,
             int(told.get("SLURM_LOCALID", "0")),
             tasks[int(told.get("SLURM_NODEID", "0"))],
+            int(told["SLURM_CPUS_PER_TASK"]) if "SLURM_CPUS_PER_TASK" in told else None,
         )
     return None
 

@@ -38,11 +38,6 @@ class Runtime(Section):
     )
 
     @property
-    def worker_count(self) -> int:
-        """The number of workers to use."""
-        return self.workers or usable_cores()
-
-    @property
     def archives_folder(self) -> Path | None:
         """The folder of archives, anchored at :func:`repository_root`."""
         if self.archives is None:

@@ -190,7 +190,7 @@ class Stage(Generic[P]):
                 stack.enter_context(meter)
             yield Session(
                 device,
-                max(1, runtime.worker_count // rank.local_world),
+                rank.share(runtime.workers),
                 tracker,
                 store,
                 progress=first,
@@ -223,7 +223,8 @@ def _together(rank: Rank, device: "torch.device", key: str) -> Iterator[None]:
     if rank.world == 1:
         yield
         return
-    from s2igan.engine.distributed import require_alike, together
+    from s2igan.engine.distributed import require_alike
+    from s2igan.engine.meeting import together
 
     with together(rank, device):
         require_alike(key)
@@ -231,7 +232,7 @@ def _together(rank: Rank, device: "torch.device", key: str) -> Iterator[None]:
 
 
 def _is_deserted(error: UserError) -> bool:
-    from s2igan.engine.distributed import DesertedError
+    from s2igan.engine.meeting import DesertedError
 
     return isinstance(error, DesertedError)
 

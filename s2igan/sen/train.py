@@ -15,6 +15,7 @@ from s2igan.engine.curves import write_curves
 from s2igan.engine.device import autocast
 from s2igan.engine.distributed import (
     average_gradients,
+    averages,
     gathered,
     is_first,
     own_rows,
@@ -261,9 +262,10 @@ class SenTraining:
         self.session.tracker.log(self.step, row)
 
     def _check(self) -> None:
-        parts = [name for name in self._sums if name != "loss"]
+        sums = averages(self._sums)  # a fault in one process is noticed by all
+        parts = [name for name in sums if name != "loss"]
         for name in (*parts, "loss"):  # the sum of the parts is told last
-            value = float(self._sums.get(name, 0.0))
+            value = float(sums.get(name, 0.0))
             require_finite(f"loss {name!r} of SEN", value, self.step, _FIX)
 
     def _watch(self) -> dict[str, float]:

@@ -34,12 +34,13 @@ from s2igan.engine.distributed import (
     shared,
     shared_to_first,
     spread_from_first,
-    together,
     world,
 )
+from s2igan.engine.divergence import DivergedError
 from s2igan.engine.interrupts import Interrupts
 from s2igan.engine.keeper import Keeper, last_state
 from s2igan.engine.launch import current_rank
+from s2igan.engine.meeting import together
 from s2igan.engine.session import plain_session
 from s2igan.engine.sync_norm import SyncBatchNorm1d, SyncBatchNorm2d
 from s2igan.errors import UserError
@@ -268,6 +269,19 @@ def sen(folder: Path, changes: dict[str, Any]) -> Tensors:
     return found | kept("weights", training.model.state_dict()) | kept("terms", training._sums)
 
 
+def noticed(folder: Path) -> str:
+    """What each process says of a loss that is not finite in the last one alone."""
+    data = SenData(folder / "sen" / "corpus", folder / "sen" / "features")
+    training = SenTraining(sen_config(batch=12), data, plain_session())
+    alone = rank() == world() - 1
+    training._sums = {"matching": torch.tensor(float("nan") if alone else 1.0)}
+    try:
+        training._check()
+    except DivergedError as error:
+        return str(error)
+    return ""
+
+
 class DoubleStep(RdgStep):
     """A step whose pictures are of float64, as everything else is here."""
 
@@ -339,6 +353,7 @@ def jobs(folder: Path) -> dict[str, Callable[[], Any]]:
         "norms": partial(norms, plain=False),
         "matched": matched,
         "helpers": helpers,
+        "noticed": partial(noticed, folder),
         **{f"sen {name}": partial(sen, folder, kind) for name, kind in SEN_KINDS.items()},
         **{f"rdg {name}": partial(rdg, folder, kind) for name, kind in RDG_KINDS.items()},
     }

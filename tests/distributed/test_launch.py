@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from s2igan.engine import device, stage
+from s2igan.engine import device, launch, stage
 from s2igan.engine.device import choose_device
 from s2igan.engine.launch import (
     EXIT_DESERTED,
@@ -60,6 +60,25 @@ def test_slurm_says_so_inside_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     assert meeting_point() == f"tcp://gpu07:{20_000 + 1234567 % 20_000}"
 
 
+def test_processes_share_the_workers_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "usable_cores", lambda: 12)
+    assert Rank().share(None) == 12
+    assert Rank(5, 8, 1, 4).share(None) == 3
+    assert Rank(5, 8, 1, 4).share(8) == 2
+    assert Rank(5, 8, 1, 4).share(1) == 1
+
+
+def test_a_task_that_slurm_keeps_cores_for_uses_those(monkeypatch: pytest.MonkeyPatch) -> None:
+    tell(monkeypatch, {**SLURM, "SLURM_STEP_NUM_TASKS": "8", "SLURM_CPUS_PER_TASK": "12"})
+    # Bound to them, it sees no others; else it sees the whole machine's.
+    for seen in (12, 48):
+        monkeypatch.setattr(launch, "usable_cores", lambda seen=seen: seen)
+        assert current_rank().share(None) == 12
+        assert current_rank().share(8) == 2
+    tell(monkeypatch, TORCHRUN)  # one task a machine, whose cores torchrun's processes share
+    assert current_rank().share(None) == 12
+
+
 @pytest.mark.parametrize(
     "step",
     [{}, {"SLURM_STEP_ID": "4294967290", "SLURM_STEP_NUM_TASKS": "1"}],
@@ -93,7 +112,7 @@ def test_processes_know_their_numbers(capfd: pytest.CaptureFixture[str]) -> None
     assert run_locally(child.__name__, ["say"], 2) == 0
     said = sorted(capfd.readouterr().out.splitlines())
     assert [line.rsplit(" ", 1)[0] for line in said] == [
-        f"Rank(rank={n}, world=2, local={n}, local_world=2)" for n in (0, 1)
+        f"Rank(rank={n}, world=2, local={n}, local_world=2, cores=None)" for n in (0, 1)
     ]
 
 

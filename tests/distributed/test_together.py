@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 from torch.distributed import DistBackendError, DistNetworkError
 
-from s2igan.engine.distributed import DesertedError, own_rows, together
+from s2igan.engine.distributed import own_rows
 from s2igan.engine.launch import Rank, run_locally
+from s2igan.engine.meeting import DesertedError, together
 from s2igan.errors import UserError
-from tests.distributed import jobs
+from tests.distributed import jobs, late
 from tests.distributed.jobs import RDG_KINDS, SEN_KINDS, float64, norms
 from tests.kernels import kernel_device
 from tests.rdg.makers import write_inputs
@@ -108,6 +109,13 @@ def test_processes_that_compute_from_other_things_are_told(found: list[dict[str,
         assert apart.startswith("parameters, inputs or source files; got other ones in process 1 ")
 
 
+def test_all_processes_notice_a_loss_that_is_not_finite_in_one(
+    found: list[dict[str, Any]], inputs: Path
+) -> None:
+    for told in (*(process["noticed"] for process in found), alone(inputs, "noticed")):
+        assert told.startswith("loss 'matching' of SEN at step 0; got nan")
+
+
 def test_all_processes_end_after_the_last_checkpoint(found: list[dict[str, Any]]) -> None:
     assert [process["helpers"]["ended"] for process in found] == [[True, True]] * PROCESSES
 
@@ -152,7 +160,7 @@ def test_a_group_that_fails_is_told(
 
     monkeypatch.setenv("MASTER_ADDR", "there")
     monkeypatch.setenv("MASTER_PORT", "1")
-    monkeypatch.setattr("torch.distributed.init_process_group", fail)
+    monkeypatch.setattr("s2igan.engine.meeting.rendezvous", fail)
     with pytest.raises(UserError) as caught, together(Rank(1, 2, 1, 2), torch.device("cpu")):
         pass
     assert str(caught.value).startswith(told)
@@ -163,10 +171,14 @@ def test_machines_that_do_not_reach_each_other_are_told(monkeypatch: pytest.Monk
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("Gloo connectFullMesh failed with [a.cc:1] timed out connecting")
 
-    monkeypatch.setattr("torch.distributed.init_process_group", fail)
+    monkeypatch.setattr("s2igan.engine.meeting.rendezvous", fail)
     told = pytest.raises(DesertedError, match="GLOO_SOCKET_IFNAME")
     with told, together(Rank(1, 2, 1, 2), torch.device("cpu")):
         pass
+
+
+def test_who_is_late_is_waited_for_longer_than_for_a_connection() -> None:
+    assert run_locally(late.__name__, ["4"], 2) == 0
 
 
 def test_a_batch_that_cannot_be_shared_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_defaults(root: Path) -> None:
     assert read_runtime() == Runtime()
-    assert read_runtime().worker_count == usable_cores()
     assert state_folder() == root / ".s2igan"
 
 
@@ -40,7 +39,7 @@ def test_relative_paths_are_anchored_at_the_root(
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     runtime = read_runtime()
     assert runtime.archives_folder == root / "../pictures"
-    assert runtime.worker_count == 3
+    assert runtime.workers == 3
 
 
 def test_without_a_folder_archives_lie_in_the_state_folder(root: Path) -> None:
@@ -84,7 +83,7 @@ def test_a_variable_wins_over_the_file(root: Path, monkeypatch: pytest.MonkeyPat
     assert read_runtime().checkpoint_minutes == 5
     monkeypatch.setenv("S2IGAN_CHECKPOINT_MINUTES", "0.5")
     assert read_runtime().checkpoint_minutes == 0.5
-    assert read_runtime().worker_count == 5
+    assert read_runtime().workers == 5
     assert read_runtime().tracking == "off"
 
 

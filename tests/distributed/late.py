@@ -1,0 +1,26 @@
+"""One of two processes; the second one comes late, and lets the first one wait again."""
+
+import sys
+import time
+from datetime import timedelta
+
+import torch
+
+from s2igan.engine import meeting
+from s2igan.engine.distributed import barrier
+from s2igan.engine.launch import current_rank
+
+
+def main(seconds: float) -> None:
+    """Be late by ``seconds``, which is longer than two processes may take to connect."""
+    setattr(meeting, "CONNECTING", timedelta(seconds=seconds / 2))  # noqa: B010
+    rank = current_rank()
+    torch.set_num_threads(1)
+    time.sleep(seconds * rank.rank)
+    with meeting.together(rank, torch.device("cpu")):
+        time.sleep(seconds * rank.rank)
+        barrier()
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]))
