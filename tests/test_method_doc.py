@@ -12,11 +12,13 @@ from pydantic import BaseModel
 
 from s2igan.config import Params, combination_problems
 from s2igan.engine.strict_yaml import read_yaml
+from tests.committed import needs_committed
 from tests.method_links import LINK, METHOD, ROOT, line_of, renumbered, spans
 
 TEXT = METHOD.read_text(encoding="utf-8")
 EQUATIONS = 12  # of the paper
 SECTIONS = tuple(Params.model_fields)
+of_the_default = needs_committed("params.yaml")
 
 
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -149,6 +151,7 @@ def value_of(path: str, dotted: str) -> Any:
     return value
 
 
+@of_the_default
 def test_the_departures_are_set_as_told() -> None:
     rows = departures()
     assert len(rows) > 10
@@ -159,12 +162,14 @@ def test_the_departures_are_set_as_told() -> None:
             assert told(value_of(preset, key)) == theirs, (key, preset)
 
 
+@of_the_default
 @pytest.mark.parametrize("preset", LIKE_DEFAULT)
 def test_presets_of_the_defaults_size_differ_in_nothing_of_it(preset: str) -> None:
     for section in ("sen", "rdg", "sample"):
         assert value_of(preset, section) == value_of("params.yaml", section)
 
 
+@of_the_default
 @pytest.mark.parametrize("place", range(len(OF_THE_SECOND_TABLE)))
 def test_other_presets_differ_as_the_second_table_tells(place: int) -> None:
     path = f"presets/{OF_THE_SECOND_TABLE[place]}.yaml"

@@ -7,6 +7,7 @@ import pytest
 from s2igan.comparison.variants import expand, overridden, read_list
 from s2igan.engine.showcase import dotted
 from s2igan.errors import UserError
+from tests.committed import needs_committed
 
 ROOT = Path(__file__).parents[2]
 LISTS = sorted((ROOT / "presets" / "tables").glob("*.yaml"))
@@ -35,6 +36,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
+@needs_committed("params.yaml")
 @pytest.mark.parametrize("path", LISTS, ids=lambda path: path.stem)
 def test_every_list_that_ships_fits_its_parameters(path: Path) -> None:
     listed = read_list(path)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 import pytest
 
 from s2igan.evaluation.report import format_report
+from tests.committed import needs_committed
 
 ROOT = Path(__file__).parents[2]
-if subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "metrics"], cwd=ROOT).returncode == 1:
-    pytest.skip("metrics/ holds another training than the pages quote", allow_module_level=True)
+pytestmark = needs_committed("metrics")
 FIGURES: dict[str, Any] = {
     name: json.loads((ROOT / "metrics" / f"{name}.json").read_text(encoding="utf-8"))
     for name in ("retrieval", "generation")
