@@ -147,7 +147,9 @@ class ExperimentRunner:
         looks, idle = 0, 0
         before = {task.revision for task in self._tasks()[0] if task.state == "Failed"}
         self._dvc("queue", "start", "--jobs", str(self.jobs))
-        while open_names := waiting.keys() - {n for n, _ in self._experiments()} - failed.keys():
+        say("`dvc queue logs <name>` shows what one of them says")
+        open_names = {*waiting}
+        while open_names := self._still_open(open_names, failed):
             time.sleep(self.poll_s)
             looks += 1
             if looks % self.queue_every:
@@ -163,6 +165,14 @@ class ExperimentRunner:
             elif idle > 5:  # Their worker is gone, and starting another did not help.
                 failed |= dict.fromkeys(open_names - failed.keys(), "DVC's worker ended")
         return {waiting[name].name: reason for name, reason in failed.items()}
+
+    def _still_open(self, names: set[str], failed: dict[str, str]) -> set[str]:
+        """Return which of the names are no experiment yet, having said which others came to be."""
+        left = names - {name for name, _ in self._experiments()} - failed.keys()
+        for name in sorted(names - left):
+            said = f"{name} failed: {failed[name]}" if name in failed else f"{name} is done"
+            say(f"{said}; {len(left)} to go")
+        return left
 
     def _reason(self, revision: str) -> str:
         text = self._dvc("queue", "logs", revision, check=False)

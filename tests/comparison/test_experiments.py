@@ -148,6 +148,25 @@ def test_what_is_missing_is_queued_with_the_parameters_that_differ(
     ]
 
 
+def test_each_is_told_when_it_ends(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def dvc(_self: ExperimentRunner, *arguments: str, **_options: Any) -> str:
+        if repository.said.count(("queue", "status")) == 5:
+            repository.finish("s2igan-s1", variant())
+        return repository.dvc(*arguments)
+
+    monkeypatch.setattr(ExperimentRunner, "_dvc", dvc)
+    repository.write_params(without_rs())
+    repository.failing["without-rs-s1"] = "train_rdg: rdg.steps; got 0"
+    repository.queue = [Task(repository.commit(), "without-rs-s1", "Queued")]
+    runner(repository).run([variant(), without_rs()])
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "table: without-rs-s1 failed: train_rdg: rdg.steps; got 0; 1 to go",
+        "table: s2igan-s1 is done; 0 to go",
+    ]
+
+
 def test_what_fails_is_told_by_its_log(repository: Repository) -> None:
     repository.write_params(without_rs())
     revision = repository.commit()
