@@ -73,7 +73,7 @@ def _met(rank: Rank) -> Store:
     store: Store = next(found)[0]
     places = [f"here/{number}" for number in range(rank.world)]
     store.set(places[rank.rank], "")
-    store.wait(places, PATIENCE)
+    store.wait(places)  # as long as the rendezvous
     return store
 
 

@@ -25,6 +25,7 @@ class Repository:
         self.queue: list[Task] = []
         self.failing: dict[str, str] = {}
         self.workers = "1 active, 0 idle"
+        self.ending: dict[int, str] = {}  # experiments by the number of looks at the queue before
         self.write_params(variant())
         self.git("init", "-qb", "main")
         self.commit()
@@ -61,6 +62,8 @@ class Repository:
         return revision
 
     def dvc(self, *arguments: str, **_options: Any) -> str:
+        if name := self.ending.pop(self.said.count(("queue", "status")), None):
+            self.finish(name, variant())
         self.said.append(arguments)
         if arguments[:2] == ("queue", "status"):
             rows = [f"{t.revision[:7]}  {t.name}  10:01 AM  {t.state}" for t in self.queue]
@@ -149,14 +152,9 @@ def test_what_is_missing_is_queued_with_the_parameters_that_differ(
 
 
 def test_each_is_told_when_it_ends(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def dvc(_self: ExperimentRunner, *arguments: str, **_options: Any) -> str:
-        if repository.said.count(("queue", "status")) == 5:
-            repository.finish("s2igan-s1", variant())
-        return repository.dvc(*arguments)
-
-    monkeypatch.setattr(ExperimentRunner, "_dvc", dvc)
+    repository.ending[5] = "s2igan-s1"
     repository.write_params(without_rs())
     repository.failing["without-rs-s1"] = "train_rdg: rdg.steps; got 0"
     repository.queue = [Task(repository.commit(), "without-rs-s1", "Queued")]
@@ -183,14 +181,9 @@ def test_what_fails_is_told_by_its_log(repository: Repository) -> None:
     [("10 active, 0 idle", True), ("0 active, 10 idle", True), ("0 active, 0 idle", False)],
 )
 def test_a_queue_is_given_up_where_nothing_works_on_it(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch, workers: str, alive: bool
+    repository: Repository, workers: str, alive: bool
 ) -> None:
-    def dvc(_self: ExperimentRunner, *arguments: str, **_options: Any) -> str:
-        if repository.said.count(("queue", "status")) == 10:
-            repository.finish("s2igan-s1", variant())
-        return repository.dvc(*arguments)
-
-    monkeypatch.setattr(ExperimentRunner, "_dvc", dvc)
+    repository.ending[10] = "s2igan-s1"
     repository.workers = workers
     (found,) = runner(repository).run([variant()])
     assert isinstance(found, Outcome) is alive

@@ -3,6 +3,7 @@
 import sys
 import time
 from datetime import timedelta
+from unittest.mock import patch
 
 import torch
 
@@ -13,11 +14,11 @@ from s2igan.engine.launch import current_rank
 
 def main(seconds: float) -> None:
     """Be late by ``seconds``, which is longer than two processes may take to connect."""
-    setattr(meeting, "CONNECTING", timedelta(seconds=seconds / 2))  # noqa: B010
     rank = current_rank()
     torch.set_num_threads(1)
     time.sleep(seconds * rank.rank)
-    with meeting.together(rank, torch.device("cpu")):
+    shorter = patch.object(meeting, "CONNECTING", timedelta(seconds=seconds / 2))
+    with shorter, meeting.together(rank, torch.device("cpu")):
         time.sleep(seconds * rank.rank)
         barrier()
 
