@@ -12,10 +12,12 @@ import subprocess
 import sys
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,8 @@ EXPERIMENT = "s2igan"
 _MAX_FAILURES = 3
 _PAUSE_SECONDS = 300
 _SLOW_SECONDS = 10
+_MOST_AT_ONCE = 1000  # values in one request, by MLflow's own rule
+_MOST_WAITING = 200_000  # values that a server missed and that are kept for it
 # Without it, the pages take the experiment for one about language models and hide its runs.
 _KIND, _TRAINING = "mlflow.experimentKind", "custom_model_development"
 
@@ -54,6 +58,8 @@ class Tracker:
 class MlflowTracker(Tracker):
     """Logs into the run of one stage; pauses after a few failures or slow answers in a row.
 
+    Values that the server missed follow once it answers again, or as the run ends.
+
     Args:
         client: an ``MlflowClient``.
         run_id: the run to log into.
@@ -67,14 +73,24 @@ class MlflowTracker(Tracker):
         self._failures = 0
         self._paused_until = 0.0
         self._monitor: Any = None
+        self._waiting: deque[Any] = deque(maxlen=_MOST_WAITING)
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Log several values at one step, in one request."""
+        """Log several values at one step, and what waits of earlier ones."""
         from mlflow.entities import Metric
 
         now = time.time_ns() // 1_000_000
-        metrics = [Metric(metric_name(key), float(v), now, step) for key, v in values.items()]
-        self._try(lambda: self._client.log_batch(self.run_id, metrics=metrics))
+        self._waiting.extend(
+            Metric(metric_name(key), float(value), now, step) for key, value in values.items()
+        )
+        self._try(self._send)
+
+    def _send(self) -> None:
+        while self._waiting:
+            metrics = list(islice(self._waiting, _MOST_AT_ONCE))
+            self._client.log_batch(self.run_id, metrics=metrics)
+            for _ in metrics:
+                self._waiting.popleft()
 
     def picture(self, key: str, picture: "Picture", step: int | None = None) -> None:
         """Log one HWC uint8 picture; those with a step get the step slider."""
@@ -115,6 +131,8 @@ class MlflowTracker(Tracker):
             self._try(self._monitor.finish)
         for run_id in (self.run_id, self._parent_id):
             self._try(partial(self._client.set_terminated, run_id, status))
+        if self._waiting and not self._failures:  # a server that is away was asked often enough
+            self._try(self._send)
 
     def _try(self, action: Callable[[], object]) -> None:
         began = time.monotonic()

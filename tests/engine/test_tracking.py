@@ -149,14 +149,18 @@ def test_a_parent_that_somebody_deleted_is_begun_anew(client: Any) -> None:
 
 
 class Broken:
-    """A client of a server that is away."""
+    """A client of a server that is away until it is told to answer."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.answers = False
+        self.batches: list[list[tuple[str, float, int]]] = []
 
-    def log_batch(self, *_: object, **__: object) -> None:
+    def log_batch(self, _run: str, metrics: list[Any]) -> None:
         self.asked.append("log")
-        raise ConnectionError("server\ngone")
+        if not self.answers:
+            raise ConnectionError("server\ngone")
+        self.batches.append([(metric.key, metric.value, metric.step) for metric in metrics])
 
     def set_terminated(self, run: str, _status: str) -> None:
         self.asked.append(run)
@@ -180,7 +184,44 @@ def test_a_tracker_that_fails_warns_and_pauses_after_three(
     assert server.asked == ["log"] * 4
     assert capsys.readouterr().err.splitlines() == [pause]
     tracker.finish("FINISHED")
-    assert server.asked[4:] == ["run", "parent"]
+    assert server.asked[4:] == ["run", "parent", "log"]
+
+
+@pytest.mark.usefixtures("client")
+def test_values_that_a_server_missed_follow_once_it_answers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server = Broken()
+    tracker = tracking.MlflowTracker(server, "run", "parent")
+    for step in (1, 2):
+        tracker.log(step, {"loss": step / 2})
+    server.answers = True
+    tracker.log(3, {"loss": 1.5})
+    tracker.log(4, {"loss": 2.0})
+    missed = [("loss", 0.5, 1), ("loss", 1.0, 2), ("loss", 1.5, 3)]
+    assert server.batches == [missed, [("loss", 2.0, 4)]]
+    tracker.finish("FINISHED")
+    assert server.asked == ["log"] * 4 + ["run", "parent"]
+    assert capsys.readouterr().err.splitlines() == ["tracking: server gone"] * 2
+
+
+@pytest.mark.usefixtures("client")
+def test_values_that_wait_while_tracking_pauses_arrive_as_the_run_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tracking, "_MOST_AT_ONCE", 4)
+    server = Broken()
+    tracker = tracking.MlflowTracker(server, "run", "parent")
+    for step in range(9):
+        tracker.log(step, {"loss": 1.0})
+    server.answers = True
+    tracker.finish("KILLED")
+    assert [[step for _, _, step in batch] for batch in server.batches] == [
+        [0, 1, 2, 3],
+        [4, 5, 6, 7],
+        [8],
+    ]
+    assert server.asked == ["log"] * 3 + ["run", "parent"] + ["log"] * 3
 
 
 @pytest.mark.usefixtures("client")
