@@ -68,8 +68,10 @@ def _connect(at: Controls, answers: Answers) -> None:
         at.colour,
         at.swapped,
     ]
-    # One shared identity: whatever uses the model waits for its turn.
+    # One shared identity: whatever uses the model waits for its turn. Of what is done meanwhile,
+    # the last counts, as of the many values that a slider takes; gradio would drop all of it.
     waiting = {
+        "trigger_mode": "always_last",
         "show_progress_on": at.pictures,
         "api_visibility": "private",
         "concurrency_id": "model",
@@ -97,14 +99,12 @@ def _connect(at: Controls, answers: Answers) -> None:
         [at.swapped, at.problem],
     )
     gr.on([at.word.input, at.colour.input], *swap, **waiting)
-    # A change from the keyboard is one too; of many in a row, as a slider makes them, the last
-    # is drawn.
+    # A change from the keyboard is one too.
     gr.on(
         [at.count.change, at.variety.change, at.seed.change],
         answers.redraw,
         [at.utterance, *choice],
         [at.pictures, at.problem],
-        trigger_mode="always_last",
         **waiting,
     ).then(*swap, **waiting)
     gr.on([at.again.click], answers.another_seed, None, at.seed, api_visibility="private")

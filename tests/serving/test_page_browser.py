@@ -270,6 +270,25 @@ def test_a_colour_of_a_typed_sentence_is_changed_with_the_same_noise(visit: Visi
     assert visit.page.locator(".swap mark").all_inner_texts() == ["blue", "yellow"]
 
 
+def test_what_was_chosen_last_counts_however_soon_it_came(visit: Visit) -> None:
+    pytest.importorskip("espeakng_loader", reason="no espeak-ng to speak the changed sentence")
+    visit.page.get_by_role("button", name="A red bird that babbles").click()
+    visit.pictures()
+    # Each before the one before it can be answered, but not in one turn of the browser's loop.
+    visit.page.locator("#colour").evaluate(
+        """async (colours, chosen) => {
+            for (const colour of chosen) {
+                colours.querySelector(`input[value="${colour}"]`).click();
+                await new Promise(go => setTimeout(go, 20));
+            }
+        }""",
+        ["green", "brown", "yellow"],
+    )
+    visit.page.wait_for_function(
+        "document.querySelectorAll('.swap mark')[1]?.innerText == 'yellow'"
+    )
+
+
 def test_an_example_is_drawn_and_its_words_can_be_changed(visit: Visit) -> None:
     visit.page.get_by_role("button", name="A red bird that babbles").press("Enter")
     assert len(visit.pictures()) == 6
