@@ -287,6 +287,7 @@ def test_what_was_chosen_last_counts_however_soon_it_came(visit: Visit) -> None:
     visit.page.wait_for_function(
         "document.querySelectorAll('.swap mark')[1]?.innerText == 'yellow'"
     )
+    assert visit.page.locator(".swap mark").all_inner_texts() == ["red", "yellow"]
 
 
 def test_an_example_is_drawn_and_its_words_can_be_changed(visit: Visit) -> None:
