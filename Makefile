@@ -20,8 +20,8 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-CHECK = import sys; sys.version_info >= (3, 11) or sys.exit("make: $(PYTHON); got Python %d.%d; expected \
-	3.11 or newer; name one as PYTHON=python3.12, or install uv" % sys.version_info[:2])
+CHECK = import sys; (3, 11) <= sys.version_info < (3, 15) or sys.exit("make: $(PYTHON); got Python %d.%d; \
+	expected 3.11 to 3.14; name one as PYTHON=python3.12, or install uv" % sys.version_info[:2])
 
 .PHONY: env
 env: $(READY)  ## build the environment in .venv from requirements.lock
@@ -32,7 +32,7 @@ $(READY): requirements.lock pyproject.toml
 	@rm -f $@
 	@command -v uv >/dev/null || { $(PYTHON) -c '$(CHECK)' && $(PYTHON) -m venv $(VENV) && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check uv; }
-	@test -x $(BIN)/python || uv venv --quiet --python '>=3.11' $(VENV)
+	@test -x $(BIN)/python || uv venv --quiet --python '>=3.11,<3.15' $(VENV)
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) uv pip install --quiet --require-hashes -r requirements.lock
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
