@@ -69,7 +69,8 @@ class RdgStep:
     ) -> None:
         self.config, self.device, self.embed_image = config, device, embed_image
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(torch_generator(config.seed, _WEIGHTS).initial_seed())
+            seed = torch_generator(config.seed, _WEIGHTS).initial_seed()
+            torch.default_generator.manual_seed(seed)
             self.generator = build_generator(config, embedding_dim)
             self.discriminators = build_discriminators(config)
             self.supervision = self._supervision(embedding_dim) if config.use_rs else None
