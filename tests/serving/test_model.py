@@ -117,6 +117,19 @@ def test_settings_that_make_no_sense_are_told(
         model.draw(model.embed([said(0)]), **settings)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("shape", ["one", "others", "many"])
+def test_embeddings_of_another_shape_are_told(model: SpeechToImage, shape: str) -> None:
+    embeddings = model.embed([said(0)])
+    given = {"one": embeddings[0], "others": embeddings[:, :-1], "many": embeddings[None]}[shape]
+    with pytest.raises(UserError, match=r"embeddings; got shape .*; expected \(N, "):
+        model.draw(given)
+
+
+def test_a_folder_may_be_named_by_a_string(model: SpeechToImage, tmp_path: Path) -> None:
+    named = SpeechToImage.load(str(write_model(tmp_path / "rdg")), CPU)
+    assert named.image_size == model.image_size
+
+
 def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="s2igan export"):
         SpeechToImage.load(tmp_path, CPU)
