@@ -23,7 +23,7 @@ from s2igan.speech.audio import from_pcm, to_pcm
 from s2igan.speech.config import MelConfig
 from s2igan.speech.features import write_mel
 from s2igan.speech.shards import Spoken, shard_path, write_shard
-from tests.rdg.makers import corpus_tables, sample_config
+from tests.rdg.makers import EMBEDDING_DIM, corpus_tables, sample_config, small_generator
 from tests.serving.makers import MEL, RATE, babble, write_model, write_pipeline
 
 CPU = torch.device("cpu")
@@ -140,6 +140,13 @@ def test_a_broken_file_is_told(tmp_path: Path, name: str) -> None:
     folder = write_model(tmp_path / "rdg")
     (folder / name).write_bytes((folder / name).read_bytes()[:-100])
     with pytest.raises(UserError, match="that fit each other"):
+        SpeechToImage.load(folder, CPU)
+
+
+def test_a_generator_of_other_embeddings_is_told(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "rdg")
+    rdg_artifact.save_generator(folder, small_generator(embedding_dim=EMBEDDING_DIM + 1))
+    with pytest.raises(UserError, match=f"embeddings of {EMBEDDING_DIM}, the generator of"):
         SpeechToImage.load(folder, CPU)
 
 
