@@ -1,4 +1,4 @@
-"""Inception score, FID, KID, precision and recall, all computed by torch-fidelity.
+"""IS and FID (paper §2.4), KID, precision and recall, all computed by torch-fidelity.
 
 They are taken in the features of one network: the judge, or another that the parameters name; the
 inception score may have a network of its own.
@@ -59,7 +59,7 @@ def measure(seen: Seen, reference: Seen, config: EvaluateConfig) -> dict[str, fl
 
 
 def frechet_distance(seen: Seen, reference: Seen) -> float:
-    """Return the FID alone."""
+    """Return the FID alone, of two pictures or more on either side."""
     return calculate(seen, reference, None, fid=True)[torch_fidelity.KEY_METRIC_FID]
 
 

@@ -195,12 +195,12 @@ def mel_picture(mel: Array) -> Picture:
     """Show a log-mel as a picture.
 
     Args:
-        mel: ``(T, 40)``, normalised per band.
+        mel: ``(T, bands)`` float, normalised per band.
 
     Returns:
-        ``(40, T, 3)`` uint8, low bands at the bottom, loud is dark.
+        ``(bands, T, 3)`` uint8, low bands at the bottom, loud is dark.
     """
-    loudness = np.clip((np.asarray(mel, np.float32).T[::-1] + 2) / 4, 0, 1)  # (40, T)
+    loudness = np.clip((np.asarray(mel, np.float32).T[::-1] + 2) / 4, 0, 1)  # (bands, T)
     grey = (255 * (1 - loudness)).round().astype(np.uint8)
     return np.repeat(grey[:, :, None], 3, axis=2)
 

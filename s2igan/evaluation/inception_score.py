@@ -1,4 +1,4 @@
-"""The inception score: from the softmax of the network of fidelity, or of one of its own."""
+"""The inception score (paper §2.4): from the softmax of the network of fidelity, or of its own."""
 
 from typing import TYPE_CHECKING
 

@@ -38,7 +38,7 @@ class Reading:
     classes: Rows
 
     def figure(self, group: str, resampling: Resampling, protocol: list[str]) -> Figure:
-        """Take the share of mentioned attributes of ``group`` that the judge sees."""
+        """Take the share of mentioned attributes of ``group``, in :data:`GROUPS`, that are seen."""
         columns = _columns(group)
         told = self.mentions[:, columns]  # (n, attributes)
         if not told.any():

@@ -10,7 +10,7 @@ from s2igan.rdg.normed import glu
 
 
 class Condition(NamedTuple):
-    """The Gaussian that a speech embedding becomes, and a sample of it; each ``(N, ca)``."""
+    """The Gaussian that speech embeddings become, and a sample of it; each ``(N, ca)`` float32."""
 
     mu: Tensor
     logvar: Tensor

@@ -63,12 +63,13 @@ class Discriminator(nn.Module):
         downs = int(math.log2(size // LAST_SIDE))
         widths = [min(df * 2**i, widest or df * 2**i) for i in range(downs)]
         width = widths[int(math.log2(base_size // LAST_SIDE)) - 1]
-        trunk = [_down(3, df, norm=False)]
+        trunk = [_down(3, widths[0], norm=False)]
         trunk += [_down(narrow, wide) for narrow, wide in itertools.pairwise(widths)]
         channels = widths[-1]
         while channels > width:
-            trunk.append(_same(channels, channels // 2))
-            channels //= 2
+            narrower = max(width, channels // 2)
+            trunk.append(_same(channels, narrower))
+            channels = narrower
         self.trunk = nn.Sequential(*trunk)
         self.joint = ConditionedConv(condition_dim, width, width)
         self.joint_norm = LeakyBatchNorm2d(width)

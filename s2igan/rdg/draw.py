@@ -17,13 +17,14 @@ from s2igan.rdg.generator import Generator
 def noise_vectors(
     seed: int, indices: Sequence[int], dimension: int, truncation: float | None = None
 ) -> npt.NDArray[np.float32]:
-    """Return noise ``(N, dimension)``; one index gives one vector, whatever stands beside it.
+    """Return float32 noise ``(N, dimension)``; an index gives one vector, whatever is beside it.
 
     Args:
         seed: of all vectors.
         indices: ``(N,)`` which vectors.
         dimension: values per vector.
-        truncation: values beyond this many standard deviations are drawn again.
+        truncation: above 0; values beyond this many standard deviations are drawn again, which
+            takes the longer the smaller it is. None = never.
     """
     vectors = np.empty((len(indices), dimension), np.float32)
     for vector, index in zip(vectors, indices, strict=True):

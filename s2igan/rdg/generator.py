@@ -22,7 +22,7 @@ FIRST_SIDE = 4  # side of the map that the first linear layer makes, px
 
 
 class Generated(NamedTuple):
-    """``images``: three ``(N, 3, S, S)`` batches in [-1, 1], small to large; ``condition``."""
+    """``images``: three ``(N, 3, S, S)`` float32 in [-1, 1], small to large; ``condition``."""
 
     images: list[Tensor]
     condition: Condition

@@ -67,7 +67,7 @@ def relation_generator_loss(generated: Tensor) -> Tensor:
 
 
 def kl_loss(mu: Tensor, logvar: Tensor) -> Tensor:
-    """KL(N(mu, σ²) ‖ N(0, 1)), mean over batch and dimensions.
+    """KL(N(mu, σ²) ‖ N(0, 1)) of ``(N, ca)``, mean over batch and dimensions.
 
     Note: absent from eqs. (9) and (10); the authors' code and StackGAN-v2 train with it.
     """

@@ -51,8 +51,8 @@ class RdgStep:
         config: the section ``rdg``.
         embedding_dim: dimension of speech and image embeddings.
         embed_image: ``(N, 3, S, S)`` pictures in [0, 1] → ``(N, E)`` image embeddings,
-            differentiable and frozen; only read by the relation supervisor and the matching loss,
-            and None where neither takes part.
+            differentiable and frozen; only read by the relation supervisor and the matching loss.
+            None leaves both out, whatever ``config`` says.
         encoder: where a speech encoder begins that learns with the generator; None where batches
             hold embeddings.
         device: where to compute.
@@ -69,7 +69,8 @@ class RdgStep:
     ) -> None:
         self.config, self.device, self.embed_image = config, device, embed_image
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(torch_generator(config.seed, _WEIGHTS).initial_seed())
+            seed = torch_generator(config.seed, _WEIGHTS).initial_seed()
+            torch.default_generator.manual_seed(seed)
             self.generator = build_generator(config, embedding_dim)
             self.discriminators = build_discriminators(config)
             self.supervision = self._supervision(embedding_dim) if config.use_rs else None
@@ -89,13 +90,17 @@ class RdgStep:
         self._graphs = CapturedSteps(device)
 
     def __call__(self, step: int, batch: Batch) -> dict[str, Tensor]:
-        """Update every network once; return every loss term as a detached scalar.
-
-        The terms hold until the next call.
+        """Update every network once.
 
         Args:
-            step: number of the step, which random transforms are drawn by.
+            step: number of the step, which random transforms are drawn by; supervisor and matching
+                loss take part in every ``rs_every``-th.
             batch: this process's rows of the global batch.
+
+        Returns:
+            Detached scalars that hold until the next call, none times its weight: per side S
+            ``D_S``, ``G_S`` and the accuracies ``D_S_real_accuracy``, …; ``KL``; where they take
+            part, ``RS``, ``G_RS``, ``G_match`` and ``G_S_class``.
         """
         config = self.config
         draws = torch_generator(config.seed, _AUGMENTATION, step)

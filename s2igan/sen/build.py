@@ -35,5 +35,5 @@ def build_seeded_encoder(description: Mapping[str, Any]) -> DescriptionEncoder:
         description: as for :func:`build_encoder`; ``seed`` is read besides.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(description["seed"])
+        torch.default_generator.manual_seed(description["seed"])
         return build_encoder(description)

@@ -41,7 +41,7 @@ class DescriptionEncoder(nn.Module, ABC):
         Args:
             sequences: (B, T, bands) float32 log-mel, or (B, T) float32 byte values of a text; zero
                 past the end.
-            lengths: (B,) int64, real frames or bytes of every description.
+            lengths: (B,) int64, real frames or bytes of every description, in any order.
         """
 
     def forward(self, sequences: Tensor, lengths: Tensor) -> Tensor:

@@ -66,7 +66,7 @@ def build_model(
     embedding_dim = feature_dim if teaches else config.embedding_dim
     sizes = encoder_sizes(config, bands, embedding_dim)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+        torch.default_generator.manual_seed(config.seed)
         encoder = build_encoder({"encoder": config.encoder, "speech_encoder": sizes})
         if teaches:
             return SenModel(encoder, StandardisedFeatures(feature_dim), TeacherStudentObjective())

@@ -13,7 +13,7 @@ DEFAULT = Path(__file__).parent / "default"
 _MLFLOW = ("models:/", "runs:/", "mlflow-artifacts:/")
 
 
-def find_model(spec: str | None) -> Path:
+def find_model(spec: str | Path | None) -> Path:
     """Return the folder of a model, fetched into a cache if it lies elsewhere.
 
     Args:
@@ -27,6 +27,7 @@ def find_model(spec: str | None) -> Path:
     """
     if spec is None:
         return _nearest()
+    spec = str(spec)
     if spec.startswith(_MLFLOW):
         from s2igan.serving.from_mlflow import fetch_address
 

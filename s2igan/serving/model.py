@@ -56,7 +56,7 @@ class SpeechToImage:
         self.sample_rate_hz = self._hearing.sample_rate_hz
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device | None = None) -> Self:
+    def load(cls, folder: str | Path, device: torch.device | None = None) -> Self:
         """Load an exported model or the ``artifacts/rdg`` of a pipeline.
 
         Args:
@@ -66,19 +66,24 @@ class SpeechToImage:
         Raises:
             UserError: if a file is missing or broken.
         """
+        folder = Path(folder)
         return cls(load_networks(folder), read_card(folder), device or choose_device())
 
     def log_mel(self, recording: Recording) -> Floats:
         """Return what the model hears, ``(F, bands)`` float32 log-mel frames.
 
         Raises:
-            UserError: if less than one window of speech is left of the recording.
+            UserError: if no sound, or less than one window of it, is left of the recording.
         """
         with self._threads():
             return self._hearing(recording)
 
     def sound(self, recording: Recording) -> Samples:
-        """Return the sound behind :meth:`log_mel`, ``(n,)`` float32 at ``sample_rate_hz``."""
+        """Return the sound behind :meth:`log_mel`, ``(n,)`` float32 at ``sample_rate_hz``.
+
+        Raises:
+            UserError: if none is left of the recording at that rate.
+        """
         return self._hearing.prepared(recording)
 
     def embed(self, recordings: Sequence[Recording]) -> Floats:
@@ -91,7 +96,7 @@ class SpeechToImage:
 
     @torch.inference_mode()
     def embed_frames(self, heard: Sequence[Floats]) -> Floats:
-        """Return the embeddings of what :meth:`log_mel` gave, ``(N, E)`` float32."""
+        """Return the embeddings of what :meth:`log_mel` gave, ``(N, E)`` float32 of unit length."""
         embeddings = np.empty((len(heard), self._encoder.embedding_dim), np.float32)
         with self._threads():
             for row, frames in enumerate(heard):
@@ -122,10 +127,13 @@ class SpeechToImage:
             ``(N, count, S, S, 3)`` uint8.
 
         Raises:
-            UserError: if ``count``, ``seed`` or ``truncation`` lies outside of
-                :mod:`s2igan.serving.limits`.
+            UserError: if ``embeddings`` has another shape, or ``count``, ``seed`` or ``truncation``
+                lies outside of :mod:`s2igan.serving.limits`.
         """
         _check_draw(count, seed, truncation)
+        shape, wanted = np.shape(embeddings), self._generator.embedding_dim
+        if shape != (*shape[:1], wanted):
+            raise UserError("embeddings", got=f"shape {shape}", expected=f"(N, {wanted})")
         size = self.image_size
         dimension = self._generator.noise_dim + self._generator.condition_dim
         noise = noise_vectors(seed, range(count), dimension, truncation)

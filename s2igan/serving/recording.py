@@ -22,7 +22,7 @@ _KINDS = "a WAV, FLAC, OGG or MP3 file with speech in it"
 
 @dataclass(frozen=True)
 class Recording:
-    """What a microphone or a file gave.
+    """What a microphone or a file gave; made by :func:`read_recording` or :func:`check_recording`.
 
     Attributes:
         samples: ``(T,)`` float32 mono in [-1, 1].
@@ -33,7 +33,7 @@ class Recording:
     rate_hz: int
 
 
-def read_recording(path: Path, name: str | None = None) -> Recording:
+def read_recording(path: str | Path, name: str | None = None) -> Recording:
     """Read a recording of any rate, mono or stereo; a long one is refused from its header.
 
     Args:
@@ -43,7 +43,7 @@ def read_recording(path: Path, name: str | None = None) -> Recording:
     Raises:
         UserError: if there is no such file, it is not audio, or :func:`check_recording` refuses it.
     """
-    name = name or str(path)
+    path, name = Path(path), name or str(path)
     try:
         if not path.is_file():
             found = "a folder" if path.is_dir() else "no such file"
@@ -77,7 +77,8 @@ def check_recording(samples: npt.NDArray[Any], rate_hz: int, name: str) -> Recor
 
     Raises:
         UserError: if it holds no sample, one that is not a number, or nothing but silence, if it
-            is too short or too long, or if dtype, shape or rate are none of sound.
+            is shorter or longer than :mod:`s2igan.serving.limits` says, or if dtype, shape or rate
+            are none of sound.
     """
     _check_rate(rate_hz, name)
     mono = _mono(samples, name)

@@ -29,7 +29,8 @@ def decode_audio(data: bytes, name: str) -> tuple[Samples, int]:
         name: how an error names the recording.
 
     Returns:
-        Samples in [-1, 1], ``(n,)`` float32, and their rate in Hz.
+        Samples, ``(n,)`` float32 of full scale 1, which files of floats and MP3 may exceed, and
+        their rate in Hz.
 
     Raises:
         UserError: if the bytes are not audio, hold no sample, a sample is not a number, or the rate
@@ -53,10 +54,11 @@ def decode_audio(data: bytes, name: str) -> tuple[Samples, int]:
 
 
 def resample(samples: Samples, rate_hz: int, target_hz: int) -> Samples:
-    """Bring ``(n,)`` samples to another rate, ``(ceil(n * target / rate),)`` float32.
+    """Bring ``(n,)`` float32 samples to another rate, ``(ceil(n * target / rate),)`` float32.
 
     A windowed sinc, Kaiser with the width of resampy's ``kaiser_best``. Of an unusual pair of
-    rates the ratio, and with it the length, is nearly kept.
+    rates the ratio, and with it the length, is nearly kept. Of equal rates ``samples`` itself comes
+    back.
     """
     low, high = sorted((rate_hz, target_hz))
     ratio = Fraction(low, high).limit_denominator(_LARGEST_TERM)

@@ -92,8 +92,8 @@ class LogMel:
             samples: ``(n,)`` float32 in [-1, 1], at ``sample_rate_hz``.
 
         Returns:
-            ``(T, bands)`` float32, one frame per hop, the first and the last reaching beyond the
-            ends.
+            ``(T, bands)`` float32 on the CPU, one frame per hop, the first and the last reaching
+            beyond the ends: T is ``1 + n // hop_length``, with ``n - 1`` where the window is odd.
 
         Raises:
             UserError: if there are fewer samples than the window holds.

@@ -1,7 +1,8 @@
 """Pretrained networks behind one interface: pictures in, pooled features and logits out.
 
-A backbone is frozen, stays in evaluation mode, carries its own input transform and lets gradients
-through to the pictures, so that the relation supervisor can teach a generator through it.
+A backbone is frozen once it is loaded, stays in evaluation mode, carries its own input transform
+and lets gradients through to the pictures, so that the relation supervisor can teach a generator
+through it.
 """
 
 from abc import ABC, abstractmethod
@@ -19,7 +20,7 @@ class BackboneOutput(NamedTuple):
     """What a backbone sees.
 
     Attributes:
-        features: ``(N, D)``, averaged over the picture.
+        features: ``(N, D)`` float, averaged over the picture; under autocast perhaps bfloat16.
         logits: ``(N, K)`` per classifier: one per attribute, in the order of ``ATTRIBUTES``, of a
             network that reads drawings; one under :data:`CLASSES` of an ImageNet network whose
             weights hold its classifier and whose forward pass reaches it; else None.
@@ -30,7 +31,7 @@ class BackboneOutput(NamedTuple):
 
 
 class Backbone(nn.Module, ABC):
-    """A frozen network with its input transform.
+    """A network with its input transform; what builds one ends with :meth:`freeze`.
 
     Args:
         name: its name and origin.
@@ -89,7 +90,7 @@ class Backbone(nn.Module, ABC):
         """Transform and see pictures of the network's own size, ``(N, 3, S, S)`` in [0, 1]."""
 
     def freeze(self) -> Self:
-        """Fix the parameters and bring them into the memory layout of fast convolutions."""
+        """Fix the parameters, in evaluation mode and the memory layout of fast convolutions."""
         self.requires_grad_(False)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self.eval()

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -47,12 +48,16 @@ def load_joined(features: Path, weights: Path) -> JoinedBackbone:
     Raises:
         UserError: if a file is missing or broken.
     """
-    path = features / "backbone.json"
-    if not path.is_file():
+    try:
+        described = json.loads((features / "backbone.json").read_text(encoding="utf-8"))
+        names: list[str] = described["names"]
+        statistics = load_file(features / "backbone.safetensors")
+        mean, std = statistics["mean"], statistics["std"]
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise UserError(
-            f"backbones {str(path)!r}", got="no such file", fix="run `dvc repro features`"
-        )
-    names: list[str] = json.loads(path.read_text(encoding="utf-8"))["names"]
-    statistics = load_file(features / "backbone.safetensors")
-    backbones = [load_backbone(name, weights) for name in names]
-    return JoinedBackbone(backbones, statistics["mean"], statistics["std"])
+            f"backbones of {str(features)!r}",
+            got=str(error).splitlines()[0],
+            expected="backbone.json and backbone.safetensors of the stage features",
+            fix="run `dvc repro features`",
+        ) from error
+    return JoinedBackbone([load_backbone(name, weights) for name in names], mean, std)

@@ -125,6 +125,14 @@ def test_width_of_a_discriminator_can_be_limited() -> None:
     assert narrow.features(torch.randn(2, 3, 64, 64)).shape == (2, 12, 4, 4)
 
 
+@pytest.mark.parametrize("widest", [4, 10, 12, 24])
+@pytest.mark.parametrize("size", [8, 32])
+def test_a_discriminator_of_any_limit_judges(size: int, widest: int) -> None:
+    judge = Discriminator(size=size, base_size=8, df=8, condition_dim=5, widest=widest)
+    assert judge(torch.randn(2, 3, size, size), torch.randn(2, 5)).conditional.shape == (2,)
+    assert max(m.out_channels for m in judge.modules() if isinstance(m, nn.Conv2d)) <= widest
+
+
 def test_only_the_conditional_logits_see_the_condition() -> None:
     judge = Discriminator(size=16, base_size=8, df=4, condition_dim=5).eval()
     images, condition = torch.randn(3, 3, 16, 16), torch.randn(3, 5)

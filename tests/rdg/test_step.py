@@ -34,6 +34,15 @@ def make(supervised: bool = False, **changes: Any) -> RdgStep:
     )
 
 
+def test_no_global_generator_is_seeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeded: list[int] = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    state = torch.random.get_rng_state()
+    make(supervised=True)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert not seeded
+
+
 def generator_weights(step: RdgStep) -> Tensor:
     return torch.cat([weight.detach().flatten() for weight in step.generator.parameters()])
 

@@ -73,8 +73,10 @@ def test_any_encoder_learns_with_any_objective(
 
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_the_seeded_encoder_is_the_one_that_training_began_with(
-    inputs: Path, tmp_path: Path, encoder: str
+    inputs: Path, tmp_path: Path, encoder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    seeded_gpus: list[int] = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded_gpus.append)
     config = sen_config(encoder=encoder, steps=1)
     reads: Reads = "characters" if encoder == "char_cnn_rnn" else "mel"
     data = SenData(inputs / "corpus", inputs / "features", reads)
@@ -83,6 +85,7 @@ def test_the_seeded_encoder_is_the_one_that_training_began_with(
     state = torch.random.get_rng_state()
     seeded = seeded_speech_encoder(tmp_path / "sen")
     assert torch.equal(torch.random.get_rng_state(), state)
+    assert not seeded_gpus
     assert not seeded.training
     assert all(torch.equal(value, began[name]) for name, value in seeded.state_dict().items())
 

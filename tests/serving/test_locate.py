@@ -29,7 +29,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_folder_is_found_by_whatever_holds_it(root: Path) -> None:
     write_pipeline(root)
-    for spec in (".", "artifacts", "artifacts/rdg", str(root / "artifacts")):
+    for spec in (".", "artifacts", "artifacts/rdg", str(root / "artifacts"), root / "artifacts"):
         assert find_model(spec).resolve() == root / "artifacts" / "rdg"
 
 

@@ -23,7 +23,7 @@ from s2igan.speech.audio import from_pcm, to_pcm
 from s2igan.speech.config import MelConfig
 from s2igan.speech.features import write_mel
 from s2igan.speech.shards import Spoken, shard_path, write_shard
-from tests.rdg.makers import corpus_tables, sample_config
+from tests.rdg.makers import EMBEDDING_DIM, corpus_tables, sample_config, small_generator
 from tests.serving.makers import MEL, RATE, babble, write_model, write_pipeline
 
 CPU = torch.device("cpu")
@@ -117,6 +117,19 @@ def test_settings_that_make_no_sense_are_told(
         model.draw(model.embed([said(0)]), **settings)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("shape", ["one", "others", "many"])
+def test_embeddings_of_another_shape_are_told(model: SpeechToImage, shape: str) -> None:
+    embeddings = model.embed([said(0)])
+    given = {"one": embeddings[0], "others": embeddings[:, :-1], "many": embeddings[None]}[shape]
+    with pytest.raises(UserError, match=r"embeddings; got shape .*; expected \(N, "):
+        model.draw(given)
+
+
+def test_a_folder_may_be_named_by_a_string(model: SpeechToImage, tmp_path: Path) -> None:
+    named = SpeechToImage.load(str(write_model(tmp_path / "rdg")), CPU)
+    assert named.image_size == model.image_size
+
+
 def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="s2igan export"):
         SpeechToImage.load(tmp_path, CPU)
@@ -127,6 +140,13 @@ def test_a_broken_file_is_told(tmp_path: Path, name: str) -> None:
     folder = write_model(tmp_path / "rdg")
     (folder / name).write_bytes((folder / name).read_bytes()[:-100])
     with pytest.raises(UserError, match="that fit each other"):
+        SpeechToImage.load(folder, CPU)
+
+
+def test_a_generator_of_other_embeddings_is_told(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "rdg")
+    rdg_artifact.save_generator(folder, small_generator(embedding_dim=EMBEDDING_DIM + 1))
+    with pytest.raises(UserError, match=f"embeddings of {EMBEDDING_DIM}, the generator of"):
         SpeechToImage.load(folder, CPU)
 
 

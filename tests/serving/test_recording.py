@@ -67,6 +67,11 @@ def test_a_name_may_be_any_that_the_system_has(tmp_path: Path) -> None:
     assert len(read_recording(path).samples) == RATE
 
 
+def test_a_file_may_be_named_by_a_string(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(), RATE)
+    assert read_recording(str(tmp_path / "a.wav")).rate_hz == RATE
+
+
 def test_a_sentence_in_place_of_a_file_is_told() -> None:
     with pytest.raises(UserError, match="got File name too long; expected a WAV"):
         read_recording(Path("a small red bird " * 20))

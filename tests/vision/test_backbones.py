@@ -1,3 +1,4 @@
+import io
 import logging
 from pathlib import Path
 
@@ -160,7 +161,13 @@ def test_broken_and_absent_files_are_named(weights: Path, tmp_path: Path) -> Non
         load_backbone("squeezenet1_1/keras", tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", None])
+def damaged() -> bytes:
+    file = io.BytesIO()
+    torch.save({"weight": torch.zeros(2)}, file, _use_new_zipfile_serialization=False)
+    return file.getvalue().replace(b"weight", b"\xffeight")
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", damaged(), None])
 def test_a_pth_file_that_is_broken_or_runs_code_is_refused(
     content: bytes | None, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,20 @@ def test_joined_features_pass_gradients_to_pixels(written: Path, weights: Path) 
     load_joined(written, weights)(images).sum().backward()
     assert images.grad is not None
     assert images.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", ["backbone.json", "backbone.safetensors"])
+@pytest.mark.parametrize("content", [None, b"", b"{}"])
+def test_an_absent_or_broken_description_of_the_backbones_is_told(
+    name: str, content: bytes | None, written: Path, weights: Path, tmp_path: Path
+) -> None:
+    for copied in ("backbone.json", "backbone.safetensors"):
+        shutil.copy(written / copied, tmp_path)
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match="dvc repro features"):
+        load_joined(tmp_path, weights)
 
 
 @pytest.mark.parametrize(("batch", "workers"), [(2, 2), (64, 1)])
