@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import torch
 from torch.nn import functional as F
 
@@ -20,6 +21,8 @@ from s2igan.vision.pixels import PackedPixels
 
 Values = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
+
+_SAMPLES = pa.schema([("set", pa.string()), ("utterance", pa.int32()), ("target", pa.int32())])
 
 
 class Material:
@@ -48,7 +51,7 @@ class Material:
         seed: int = 0,
     ) -> None:
         self.corpus = Corpus(corpus)
-        self.samples = read_table(samples / "samples.parquet")
+        self.samples = read_table(samples / "samples.parquet", _SAMPLES)
         self.drawing = Drawing.read(samples)
         self.crop = crop
         self._pixels = PackedPixels(features)

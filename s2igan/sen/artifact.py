@@ -1,6 +1,5 @@
 """``artifacts/sen`` on disk: weights as safetensors, sizes and front end in ``sen.json``."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,7 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from s2igan.engine.tables import write_json
+from s2igan.engine.tables import read_json, write_json
 from s2igan.engine.weights import write_weights
 from s2igan.errors import UserError
 from s2igan.sen.build import build_encoder, build_seeded_encoder
@@ -62,24 +61,6 @@ def save_sen(
             "training": dict(training),
         },
     )
-
-
-def read_json(path: Path, stage: str) -> dict[str, Any]:
-    """Read a JSON object that ``stage`` wrote.
-
-    Raises:
-        UserError: if it is missing or broken.
-    """
-    try:
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{str(path)!r}",
-            got=str(error),
-            expected=f"an output of the stage {stage}",
-            fix=f"run `dvc repro {stage}`",
-        ) from error
-    return value
 
 
 def read_description(sen: Path) -> dict[str, Any]:

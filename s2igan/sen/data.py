@@ -8,8 +8,8 @@ import numpy as np
 
 from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import Array, Ragged, open_array
+from s2igan.engine.tables import read_json
 from s2igan.errors import UserError
-from s2igan.sen.artifact import read_json
 from s2igan.sen.batches import Rows
 from s2igan.sen.encoder import Reads
 

@@ -1,13 +1,14 @@
 """Several backbones as one: features standardised over the training pictures, then joined."""
 
-import json
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from s2igan.errors import UserError
+from s2igan.engine.tables import read_json
+from s2igan.errors import unreadable_output
 from s2igan.vision.backbones import load_backbone
 from s2igan.vision.interface import Backbone
 
@@ -47,12 +48,15 @@ def load_joined(features: Path, weights: Path) -> JoinedBackbone:
     Raises:
         UserError: if a file is missing or broken.
     """
-    path = features / "backbone.json"
-    if not path.is_file():
-        raise UserError(
-            f"backbones {str(path)!r}", got="no such file", fix="run `dvc repro features`"
-        )
-    names: list[str] = json.loads(path.read_text(encoding="utf-8"))["names"]
-    statistics = load_file(features / "backbone.safetensors")
+    names = read_json(features / "backbone.json", "features", names=list)["names"]
+    path = features / "backbone.safetensors"
     backbones = [load_backbone(name, weights) for name in names]
-    return JoinedBackbone(backbones, statistics["mean"], statistics["std"])
+    dimension = sum(backbone.dimension for backbone in backbones)
+    try:
+        statistics = load_file(path)
+        joined = JoinedBackbone(backbones, statistics["mean"], statistics["std"])
+    except (OSError, KeyError, SafetensorError) as error:
+        raise unreadable_output(repr(str(path)), error, "features") from error
+    if joined.mean.shape != (dimension,) or joined.std.shape != (dimension,):
+        raise unreadable_output(repr(str(path)), "statistics of other backbones", "features")
+    return joined
