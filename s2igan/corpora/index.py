@@ -51,6 +51,8 @@ DESCRIPTION_SCHEMA = pa.schema(
 
 _NULLABLE_INTEGERS = ("recording", "swap_of")
 
+_NONE: Mapping[str, int] = {}
+
 Frame: TypeAlias = "pd.DataFrame | pa.Table"
 
 
@@ -66,8 +68,8 @@ class Corpus:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.images = read_table(folder / "index.parquet", IMAGE_SCHEMA)
-        descriptions = read_table(folder / "descriptions.parquet", DESCRIPTION_SCHEMA)
+        self.images = read_table(folder / "index.parquet", IMAGE_SCHEMA.names)
+        descriptions = read_table(folder / "descriptions.parquet", DESCRIPTION_SCHEMA.names)
         self.info = read_json(
             folder / "corpus.json", "download", kind=str, edition=str, images=dict
         )
@@ -93,6 +95,25 @@ class Corpus:
     def upright(self) -> bool:
         """Whether pictures are turned as their cameras noted; else they lie as stored."""
         return bool(self.info.get("upright", False))
+
+    def check_rows(
+        self, *, pictures: Mapping[str, int] = _NONE, utterances: Mapping[str, int] = _NONE
+    ) -> None:
+        """Refuse files of another corpus.
+
+        Args:
+            pictures: rows of each file that holds one per picture.
+            utterances: of each that holds one per description.
+
+        Raises:
+            UserError: if a file has more or fewer rows.
+        """
+        for named, table in ((pictures, self.images), (utterances, self.descriptions)):
+            for name, rows in named.items():
+                if rows != len(table):
+                    raise unreadable_output(
+                        f"rows of {name!r}", f"{rows}, not {len(table)} as in the corpus"
+                    )
 
     def picture_bytes(self, image: int) -> bytes:
         """Return the picture file of row ``image`` of the index, as published."""

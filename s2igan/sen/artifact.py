@@ -10,7 +10,7 @@ from torch import nn
 
 from s2igan.engine.tables import read_json, write_json
 from s2igan.engine.weights import write_weights
-from s2igan.errors import UserError
+from s2igan.errors import UserError, unreadable_output
 from s2igan.sen.build import build_encoder, build_seeded_encoder
 from s2igan.sen.encoder import DescriptionEncoder
 from s2igan.sen.image_encoder import ImageEncoder, PictureEncoder, StandardisedFeatures
@@ -112,6 +112,23 @@ def load_image_encoder(sen: Path) -> PictureEncoder:
     encoder = _build(sen, _build_image_encoder)
     _load_weights(sen / IMAGE_WEIGHTS, encoder)
     return encoder.eval()
+
+
+def check_front_end(sen: Path, features: Path) -> None:
+    """Refuse features that are not heard as the encoder of descriptions learnt to hear.
+
+    Args:
+        sen: ``artifacts/sen``, or ``artifacts/rdg``.
+        features: ``artifacts/features``.
+
+    Raises:
+        UserError: if their front ends differ, or a file is missing or broken.
+    """
+    path = features / "mel.json"
+    if read_json(path, "features") != read_description(sen).get("mel"):
+        raise unreadable_output(
+            f"front end {str(path)!r}", f"another than that of {str(sen / DESCRIPTION)!r}"
+        )
 
 
 def _build_image_encoder(description: Mapping[str, Any]) -> PictureEncoder:

@@ -138,10 +138,9 @@ def write_gallery(folder: Path, model: Path, *, side: int, count: int) -> None:
 def _described(corpus: Path) -> npt.NDArray[np.integer]:
     """Return the rows of the pictures that have descriptions, not of those kept for fidelity."""
     # A pipeline's folder is read where a pipeline's packages are; an exported model needs none.
-    from s2igan.corpora.index import IMAGE_SCHEMA
     from s2igan.engine.tables import read_table
 
-    split = read_table(corpus / "index.parquet", IMAGE_SCHEMA, ["split"])["split"]
+    split = read_table(corpus / "index.parquet", ["split"], only=True)["split"]
     return np.flatnonzero(split.isin(["train", "val", "test"]))
 
 

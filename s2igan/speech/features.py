@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from s2igan.corpora.index import DESCRIPTION_SCHEMA
 from s2igan.engine.arrays import RaggedWriter
 from s2igan.engine.distributed import exhaust, is_first, rank, shared_to_first, world
 from s2igan.engine.progress import bar
@@ -38,7 +37,7 @@ def write_mel(config: MelConfig, *, corpus: Path, speech: Path, out: Path, worke
     Raises:
         UserError: if corpus and speech do not belong together, or an utterance is too short.
     """
-    texts = read_table(corpus / "descriptions.parquet", DESCRIPTION_SCHEMA, ["text"])["text"]
+    texts = read_table(corpus / "descriptions.parquet", ["text"], only=True)["text"]
     shards = SpeechShards(speech)
     if len(shards) != len(texts):
         raise UserError(

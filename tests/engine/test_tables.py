@@ -13,7 +13,7 @@ def test_a_table_has_the_same_bytes_whoever_made_it(tmp_path: Path) -> None:
     write_table(tmp_path / "plain.parquet", table)
     write_table(tmp_path / "noted.parquet", table.replace_schema_metadata({"host": "here"}))
     assert (tmp_path / "noted.parquet").read_bytes() == (tmp_path / "plain.parquet").read_bytes()
-    read = read_table(tmp_path / "plain.parquet", table.schema, ["class_id"])
+    read = read_table(tmp_path / "plain.parquet", ["class_id"], only=True)
     assert {name: read[name].tolist() for name in read} == {"class_id": [1, 0]}
 
 
@@ -27,7 +27,7 @@ def test_json_carries_six_digits_and_refuses_nan(tmp_path: Path) -> None:
 
 def test_a_missing_table_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="run `dvc repro`"):
-        read_table(tmp_path / "absent.parquet", pa.schema([]))
+        read_table(tmp_path / "absent.parquet", [])
 
 
 @pytest.mark.parametrize("kept", [0, 300, -9])
@@ -36,14 +36,14 @@ def test_a_torn_table_is_told_in_one_line(tmp_path: Path, kept: int) -> None:
     write_table(path, pa.table({"class_id": range(1000)}))
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(UserError, match=r"^table '.*torn.parquet'; got .*; run `dvc repro`$"):
-        read_table(path, pa.schema([]))
+        read_table(path, [])
 
 
 def test_a_table_without_a_column_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "old.parquet"
-    write_table(path, pa.table({"image": ["0", "1"]}))
-    with pytest.raises(UserError, match="got no column 'image' of int32"):
-        read_table(path, pa.schema([("image", pa.int32())]))
+    write_table(path, pa.table({"class_id": [0, 1]}))
+    with pytest.raises(UserError, match="got no column 'image'"):
+        read_table(path, ["class_id", "image"])
 
 
 @pytest.mark.parametrize(
