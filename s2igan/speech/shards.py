@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,14 +79,14 @@ def check_shards(folder: Path, utterances: int) -> None:
     Raises:
         UserError: if they do not; what they hold is told.
     """
-    count = 0
+    total = 0
     for path in sorted(folder.glob("speech-*.parquet")):
         held = pq.read_table(path, columns=["utterance"])["utterance"].to_pylist()
-        if held != list(range(count, count + len(held))):
-            raise _wrong(path.name, f"other utterances than those from {count} on", utterances)
-        count += len(held)
-    if count != utterances:
-        raise _wrong("speech", f"{count} utterances", utterances)
+        if held != list(range(total, total + len(held))):
+            raise _wrong(path.name, f"other utterances than those from {total} on", utterances)
+        total += len(held)
+    if total != utterances:
+        raise _wrong("speech", f"{total} utterances", utterances)
 
 
 def _wrong(what: str, got: str, utterances: int) -> UserError:
@@ -153,8 +154,11 @@ class SpeechShards:
 
     def shard(self, shard: int) -> Iterator[tuple[int, Samples, int]]:
         """Yield utterance number, samples and rate of one shard's utterances, in order."""
-        with _opened(shard_path(self.folder, shard)) as file:
+        path, expected = shard_path(self.folder, shard), count(shard * SHARD_SIZE)
+        with _opened(path) as file:
             for batch in file.iter_batches(_ROW_GROUP, columns=["utterance", "flac"]):
                 for utterance, flac in zip(*batch.columns, strict=True):
                     number = utterance.as_py()
+                    if number != next(expected):
+                        raise unreadable_output(f"shard {str(path)!r}", "other utterances", "tts")
                     yield number, *decode_audio(flac.as_py(), f"utterance {number}")
