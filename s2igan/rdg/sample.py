@@ -13,6 +13,7 @@ from s2igan.engine.pictures import Picture, tile
 from s2igan.engine.progress import Bar, bar
 from s2igan.engine.session import Session
 from s2igan.engine.tables import write_json, write_table
+from s2igan.errors import unreadable_output
 from s2igan.rdg.artifact import load_generator
 from s2igan.rdg.config import SampleConfig
 from s2igan.rdg.draw import draw_all
@@ -57,6 +58,13 @@ def sample(
     rows = plan(opened.descriptions, config)
     generator = load_generator(rdg).to(session.device)
     encoder = load_speech_encoder(rdg).to(session.device)
+    if encoder.embedding_dim != generator.embedding_dim:
+        raise unreadable_output(
+            f"generator {str(rdg)!r}",
+            f"one of {generator.embedding_dim} numbers beside an encoder of "
+            f"{encoder.embedding_dim}",
+            "train_rdg",
+        )
     check_front_end(rdg, features)
     sequences = Ragged(features, encoder.reads)
     opened.check_rows(utterances={f"{encoder.reads}.npy": len(sequences)})
