@@ -59,6 +59,8 @@ def train_rdg(
     """
     opened = Corpus(corpus)
     check_inputs(opened, features, embeddings, sen)
+    if config.speech_encoder != "trained":  # what was heard is in the embeddings of the trained one
+        check_front_end(sen, features)
     pictures = TrainingPictures(opened.images, opened.descriptions)
     speech = open_speech(
         config,
@@ -104,8 +106,8 @@ def check_inputs(corpus: Corpus, features: Path, embeddings: Path, sen: Path) ->
     """Refuse inputs that do not belong together, before anything learns from them.
 
     Raises:
-        UserError: if one was made of another corpus, by other settings or by another encoder, or is
-            missing or damaged.
+        UserError: if one was made of another corpus or by another encoder, or is missing or
+            damaged.
     """
     speech, seen = (open_array(embeddings / name) for name in ("speech.npy", "image.npy"))
     packed = open_array(features / "shapes.npy")
@@ -113,7 +115,6 @@ def check_inputs(corpus: Corpus, features: Path, embeddings: Path, sen: Path) ->
         pictures={"shapes.npy": len(packed), "image.npy": len(seen)},
         utterances={"speech.npy": len(speech)},
     )
-    check_front_end(sen, features)
     width = load_speech_encoder(sen).embedding_dim
     if speech.shape[1:] != (width,) or seen.shape[2:] != (width,):
         raise unreadable_output(

@@ -184,7 +184,7 @@ def test_inputs_of_two_runs_are_refused_before_the_training(tmp_path: Path) -> N
         np.save(inputs["embeddings"] / name, whole[name])
     write_json(inputs["features"] / "mel.json", {"bands": 99})
     with pytest.raises(UserError, match=r"front end .*mel\.json'; got another than that of"):
-        train(inputs, tmp_path)
+        train(inputs, tmp_path, speech_encoder="untrained", matching_weight=0.0)
 
 
 def test_a_diverged_loss_stops_with_its_name() -> None:
