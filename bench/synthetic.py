@@ -73,7 +73,11 @@ def write_tables(corpus: Path, pictures: int) -> None:
         ]
     )
     write_corpus(
-        corpus, images, [dot.getvalue()] * pictures, descriptions, info={"kind": "synthetic"}
+        corpus,
+        images,
+        [dot.getvalue()] * pictures,
+        descriptions,
+        info={"kind": "synthetic", "edition": "bench"},
     )
 
 

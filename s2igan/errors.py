@@ -28,3 +28,19 @@ class UserError(Exception):
         if fix is not None:
             parts.append(fix)
         super().__init__("; ".join(parts))
+
+
+def unreadable_output(what: str, got: object, stage: str = "") -> UserError:
+    """Return the error of an output of the pipeline that is missing, damaged or of other code.
+
+    Args:
+        what: the output, with its path.
+        got: what was found; of an exception its first line.
+        stage: what wrote it, where that is known.
+    """
+    return UserError(
+        what,
+        got=str(got).partition("\n")[0] or type(got).__name__,
+        expected=f"an output of the stage {stage}" if stage else "an output of an earlier stage",
+        fix=f"run `dvc repro {stage}`" if stage else "run `dvc repro`",
+    )

@@ -5,7 +5,6 @@ published), ``descriptions.parquet`` (one row per description, its row number be
 id from here on) and ``corpus.json``; ``recordings.npy`` joins them where speech was recorded.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +17,8 @@ from s2igan.corpora.attributes import ATTRIBUTES
 from s2igan.engine.arrays import Ragged, RaggedWriter
 from s2igan.engine.folders import fresh_folder
 from s2igan.engine.pictures import Picture, decode_picture
-from s2igan.engine.tables import read_table, write_json, write_table
-from s2igan.errors import UserError
+from s2igan.engine.tables import read_json, read_table, write_json, write_table
+from s2igan.errors import UserError, unreadable_output
 
 SPLITS = ("train", "val", "test", "reference", "floor")
 """Splits are disjoint by class, but for reference and floor: fresh pictures of test classes."""
@@ -52,6 +51,8 @@ DESCRIPTION_SCHEMA = pa.schema(
 
 _NULLABLE_INTEGERS = ("recording", "swap_of")
 
+_NONE: Mapping[str, int] = {}
+
 Frame: TypeAlias = "pd.DataFrame | pa.Table"
 
 
@@ -62,14 +63,23 @@ class Corpus:
         folder: what :func:`write_corpus` wrote.
 
     Raises:
-        UserError: if a file is missing.
+        UserError: if a file is missing or damaged, or they do not belong together.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.images = read_table(folder / "index.parquet")
-        self.descriptions = _join(read_table(folder / "descriptions.parquet"), self.images)
-        self.info: dict[str, Any] = json.loads((folder / "corpus.json").read_text("utf-8"))
+        self.images = read_table(folder / "index.parquet", IMAGE_SCHEMA.names)
+        descriptions = read_table(folder / "descriptions.parquet", DESCRIPTION_SCHEMA.names)
+        self.info = read_json(
+            folder / "corpus.json", "download", kind=str, edition=str, images=dict
+        )
+        if not _belong_together(self.images, descriptions, self.info):
+            raise unreadable_output(
+                f"corpus {str(folder)!r}",
+                "pictures and descriptions that are not those of its corpus.json",
+                "download",
+            )
+        self.descriptions = _join(descriptions, self.images)
 
     @property
     def has_attributes(self) -> bool:
@@ -85,6 +95,25 @@ class Corpus:
     def upright(self) -> bool:
         """Whether pictures are turned as their cameras noted; else they lie as stored."""
         return bool(self.info.get("upright", False))
+
+    def check_rows(
+        self, *, pictures: Mapping[str, int] = _NONE, utterances: Mapping[str, int] = _NONE
+    ) -> None:
+        """Refuse files of another corpus.
+
+        Args:
+            pictures: rows of each file that holds one per picture.
+            utterances: of each that holds one per description.
+
+        Raises:
+            UserError: if a file has more or fewer rows.
+        """
+        for named, table in ((pictures, self.images), (utterances, self.descriptions)):
+            for name, rows in named.items():
+                if rows != len(table):
+                    raise unreadable_output(
+                        f"rows of {name!r}", f"{rows}, not {len(table)} as in the corpus"
+                    )
 
     def picture_bytes(self, image: int) -> bytes:
         """Return the picture file of row ``image`` of the index, as published."""
@@ -158,6 +187,15 @@ def write_corpus(
                 **_counts(image_table.to_pandas(), description_table.to_pandas()),
             },
         )
+
+
+def _belong_together(
+    images: pd.DataFrame, descriptions: pd.DataFrame, info: Mapping[str, object]
+) -> bool:
+    if not descriptions["image"].between(0, len(images) - 1).all():
+        return False
+    counts = _counts(images, descriptions)
+    return counts == {key: info.get(key) for key in counts}
 
 
 def _join(descriptions: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:

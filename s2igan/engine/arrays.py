@@ -1,5 +1,6 @@
 """Packed arrays on disk: written in a stream, read through memory maps, same content same bytes."""
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy_format
 
-from s2igan.errors import UserError
+from s2igan.errors import unreadable_output
 
 Array = npt.NDArray[Any]
 
@@ -78,26 +79,24 @@ def open_array(path: Path) -> Array:
     """Open an ``.npy`` file read-only through a memory map.
 
     Raises:
-        UserError: if the file is missing.
+        UserError: if the file is missing, damaged, or longer or shorter than its header says.
     """
+    what = f"packed array {str(path)!r}"
     if not path.is_file():
-        raise UserError(
-            f"packed array {str(path)!r}",
-            got="no such file",
-            expected="an output of an earlier stage",
-            fix="run `dvc repro`",
-        )
-    array = np.load(path, mmap_mode=None if _is_empty(path) else "r", allow_pickle=False)
+        raise unreadable_output(what, "no such file")
+    try:
+        with path.open("rb") as file:
+            npy_format.read_magic(file)
+            shape, _, dtype = npy_format.read_array_header_1_0(file)
+            rest = path.stat().st_size - file.tell()
+        if not shape or rest != math.prod(shape) * dtype.itemsize:
+            raise ValueError(f"{rest} bytes for {shape} values of {dtype}")
+        # An empty file part cannot be memory-mapped.
+        array = np.load(path, mmap_mode="r" if rest else None, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise unreadable_output(what, error) from error
     assert isinstance(array, np.ndarray)
     return array
-
-
-def _is_empty(path: Path) -> bool:
-    # An empty file part cannot be memory-mapped.
-    with path.open("rb") as file:
-        npy_format.read_magic(file)
-        shape, _, _ = npy_format.read_array_header_1_0(file)
-    return 0 in shape
 
 
 class RaggedWriter:
@@ -140,12 +139,23 @@ class Ragged:
         name: the stem of the files.
 
     Raises:
-        UserError: if a file is missing.
+        UserError: if a file is missing or damaged, or they do not fit each other.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
         self.values = open_array(folder / f"{name}.npy")
         self.offsets: npt.NDArray[np.int64] = np.asarray(open_array(folder / f"{name}.offsets.npy"))
+        if not self._fits():
+            raise unreadable_output(
+                f"packed array {str(folder / name)!r}", "offsets that are not those of its values"
+            )
+
+    def _fits(self) -> bool:
+        offsets = self.offsets
+        if offsets.ndim != 1 or offsets.dtype != np.int64 or not len(offsets):
+            return False
+        rising = bool((np.diff(offsets) >= 0).all())
+        return offsets[0] == 0 and rising and offsets[-1] == len(self.values)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -122,7 +122,7 @@ def read_runtime() -> Runtime:
         UserError: if a setting is unknown or has a wrong value.
     """
     path = repository_root() / "runtime.yaml"
-    values = _read_file(path) if path.is_file() else {}
+    values = _read_file(path) if os.path.lexists(path) else {}
     sources = {name: f"{name} in {str(path)!r}" for name in values}
     for name in _SETTINGS:
         variable = f"S2IGAN_{name.upper()}"

@@ -1,14 +1,15 @@
 """Parquet tables with the same bytes for the same rows, and JSON files that people read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from s2igan.errors import UserError
+from s2igan.errors import unreadable_output
 
 
 def write_table(path: Path, table: pa.Table) -> None:
@@ -16,21 +17,52 @@ def write_table(path: Path, table: pa.Table) -> None:
     pq.write_table(table.replace_schema_metadata(None), path, compression="zstd")
 
 
-def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
-    """Read a Parquet file, or only some of its columns.
+def read_table(path: Path, needed: Sequence[str], *, only: bool = False) -> pd.DataFrame:
+    """Read a Parquet file.
+
+    Args:
+        path: the file.
+        needed: columns that it has, perhaps beside others.
+        only: whether the others are left out.
 
     Raises:
-        UserError: if the file is missing.
+        UserError: if the file is missing, damaged, or lacks a column.
     """
+    what = f"table {str(path)!r}"
     if not path.is_file():
-        raise UserError(
-            f"table {str(path)!r}",
-            got="no such file",
-            expected="an output of an earlier stage",
-            fix="run `dvc repro`",
-        )
-    frame: pd.DataFrame = pq.read_table(path, columns=columns).to_pandas()
+        raise unreadable_output(what, "no such file")
+    try:
+        columns = list(needed) if only else None
+        frame: pd.DataFrame = pq.read_table(path, columns=columns).to_pandas()
+    except (OSError, pa.ArrowException) as error:
+        raise unreadable_output(what, error) from error
+    for name in needed:
+        if name not in frame:
+            raise unreadable_output(what, f"no column {name!r}")
     return frame
+
+
+def read_json(path: Path, stage: str, **keys: type) -> dict[str, Any]:
+    """Read a JSON object that ``stage`` wrote.
+
+    Args:
+        path: the file.
+        stage: its name.
+        keys: keys that it has, perhaps beside others, with the types of their values.
+
+    Raises:
+        UserError: if the file is missing, damaged, or lacks a key.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise unreadable_output(repr(str(path)), error, stage) from error
+    if not isinstance(value, dict):
+        raise unreadable_output(repr(str(path)), f"no object but {value!r}", stage)
+    for key, kind in keys.items():
+        if not isinstance(value.get(key), kind):
+            raise unreadable_output(repr(str(path)), f"no {kind.__name__} {key!r}", stage)
+    return value
 
 
 def write_json(path: Path, value: Mapping[str, object]) -> None:

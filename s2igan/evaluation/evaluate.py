@@ -70,6 +70,10 @@ def evaluate(
         training_pictures=config.training_pictures,
         seed=config.seed,
     )
+    speech, seen = (open_array(embeddings / name) for name in ("speech.npy", "image.npy"))
+    material.corpus.check_rows(
+        pictures={"image.npy": len(seen)}, utterances={"speech.npy": len(speech)}
+    )
     if not len(material.drawn_captions):
         raise UserError(
             f"samples of the set {material.drawn_set!r}", got=0, expected="at least one"
@@ -85,7 +89,6 @@ def evaluate(
 
     def critic() -> Critic:
         embed = load_image_embedding(features, weights, sen, session.device)
-        speech = open_array(embeddings / "speech.npy")
         return Critic(embed, speech, session.device, config.batch_size)
 
     figures = take_figures(judged, config, embeddings, critic)

@@ -76,8 +76,7 @@ def open_pictures(corpus: Corpus, features: Path, crop: int | None, size: int | 
     """
     names = classes_of(corpus)
     pixels = PackedPixels(features)
-    if len(pixels) != len(corpus.images):
-        raise UserError("packed pictures", got=len(pixels), expected=f"{len(corpus.images)}")
+    corpus.check_rows(pictures={"pixels.npy": len(pixels)})
     rows = np.flatnonzero(corpus.images["split"].to_numpy() == SPLIT).astype(np.int64)
     numbers, labels, counts = np.unique(
         corpus.images["class_id"].to_numpy()[rows], return_inverse=True, return_counts=True

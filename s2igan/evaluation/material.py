@@ -13,7 +13,7 @@ from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import open_array
 from s2igan.engine.pictures import Picture
 from s2igan.engine.tables import read_table
-from s2igan.errors import UserError
+from s2igan.errors import UserError, unreadable_output
 from s2igan.evaluation.drawing import Drawing
 from s2igan.evaluation.judge import Judge, Rows, Seen, SeenRows
 from s2igan.vision.pixels import PackedPixels
@@ -48,7 +48,7 @@ class Material:
         seed: int = 0,
     ) -> None:
         self.corpus = Corpus(corpus)
-        self.samples = read_table(samples / "samples.parquet")
+        self.samples = read_table(samples / "samples.parquet", ["set", "utterance", "target"])
         self.drawing = Drawing.read(samples)
         self.crop = crop
         self._pixels = PackedPixels(features)
@@ -60,8 +60,19 @@ class Material:
         self.classes: Rows = self.image_classes[self.described]
         mixed = np.random.default_rng(seed).permutation(self.image_rows("train"))
         self.training: Rows = np.sort(mixed[:training_pictures])
-        _expect("packed pictures", len(self._pixels), len(images))
+        self.corpus.check_rows(pictures={"pixels.npy": len(self._pixels)})
         _expect("drawn pictures", len(self._drawn), len(self.samples))
+        if not self._samples_fit():
+            raise unreadable_output(
+                f"samples {str(samples)!r}",
+                "drawings of other captions than the corpus has",
+                "sample",
+            )
+
+    def _samples_fit(self) -> bool:
+        drawn = self.samples[["utterance", "target"]]
+        known = drawn.isin(range(len(self.described))).to_numpy().all()
+        return bool(known and np.isin(self.targets(self.drawn_captions), self.captions()).all())
 
     @property
     def protocol(self) -> list[str]:

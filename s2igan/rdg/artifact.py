@@ -84,7 +84,7 @@ def load_generator(rdg: Path) -> Generator:
         description: dict[str, Any] = json.loads((rdg / DESCRIPTION).read_text("utf-8"))
         generator = Generator(**description["generator"])
         generator.load_state_dict(load_file(rdg / WEIGHTS))
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, SafetensorError, RuntimeError) as error:
         raise UserError(
             f"generator {str(rdg)!r}",
             got=str(error).splitlines()[0],

@@ -3,24 +3,23 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from s2igan.corpora.index import Corpus
-from s2igan.engine.arrays import Array, ArrayWriter, Ragged
+from s2igan.engine.arrays import ArrayWriter, Ragged
 from s2igan.engine.distributed import exhaust, is_first
 from s2igan.engine.folders import fresh_folder
 from s2igan.engine.pictures import Picture, tile
 from s2igan.engine.progress import Bar, bar
 from s2igan.engine.session import Session
 from s2igan.engine.tables import write_json, write_table
-from s2igan.errors import UserError
+from s2igan.errors import unreadable_output
 from s2igan.rdg.artifact import load_generator
 from s2igan.rdg.config import SampleConfig
 from s2igan.rdg.draw import draw_all
 from s2igan.rdg.plan import plan
 from s2igan.rdg.utterances import embed_utterances
-from s2igan.sen.artifact import load_speech_encoder
+from s2igan.sen.artifact import check_front_end, load_speech_encoder
 
 SCHEMA = pa.schema(
     [
@@ -55,12 +54,32 @@ def sample(
     Raises:
         UserError: if an input is missing or unfit, or the split has no captions.
     """
-    rows = plan(Corpus(corpus).descriptions, config)
+    opened = Corpus(corpus)
+    rows = plan(opened.descriptions, config)
     generator = load_generator(rdg).to(session.device)
+    encoder = load_speech_encoder(rdg).to(session.device)
+    if encoder.embedding_dim != generator.embedding_dim:
+        raise unreadable_output(
+            f"generator {str(rdg)!r}",
+            f"one of {generator.embedding_dim} numbers beside an encoder of "
+            f"{encoder.embedding_dim}",
+            "train_rdg",
+        )
+    check_front_end(rdg, features)
+    sequences = Ragged(features, encoder.reads)
+    opened.check_rows(utterances={f"{encoder.reads}.npy": len(sequences)})
+    embeddings = embed_utterances(
+        encoder,
+        sequences,
+        rows["utterance"].to_numpy(np.int64),
+        folder=out.parent,
+        device=session.device,
+        name="sample",
+    )
     side = generator.sizes[-1]
     batches = draw_all(
         generator,
-        _embeddings(rows, features, rdg, out.parent, session),
+        embeddings,
         rows["utterance"].tolist(),
         rows["noise"].tolist(),
         seed=config.seed,
@@ -94,21 +113,3 @@ def protocol(config: SampleConfig) -> dict[str, object]:
     """Return what of ``config`` a figure on the pictures has to name."""
     named = {"split", "noise", "ca_noise", "truncation", "captions_per_picture"}
     return config.model_dump(mode="json", include=named)
-
-
-def _embeddings(
-    rows: pd.DataFrame, features: Path, rdg: Path, folder: Path, session: Session
-) -> Array:
-    encoder = load_speech_encoder(rdg).to(session.device)
-    sequences = Ragged(features, encoder.reads)
-    utterances = rows["utterance"].to_numpy(np.int64)
-    if len(sequences) <= utterances.max():
-        raise UserError(
-            f"utterances of the features {str(features)!r}",
-            got=len(sequences),
-            expected=f"more than {utterances.max()}, as in the corpus",
-            fix="run `dvc repro features`",
-        )
-    return embed_utterances(
-        encoder, sequences, utterances, folder=folder, device=session.device, name="sample"
-    )

@@ -11,14 +11,14 @@ from s2igan.engine.distributed import is_first, own_rows
 from s2igan.engine.divergence import fit_past_faults
 from s2igan.engine.folders import fresh_folder
 from s2igan.engine.session import Session
-from s2igan.errors import UserError
+from s2igan.errors import UserError, unreadable_output
 from s2igan.rdg.artifact import save_generator, write_speech_encoder
 from s2igan.rdg.batches import BatchStream, TrainingPictures
 from s2igan.rdg.config import RdgConfig
 from s2igan.rdg.speech_modes import open_speech
 from s2igan.rdg.speech_source import SpeechSource
 from s2igan.rdg.training import RdgTraining
-from s2igan.sen.artifact import read_description
+from s2igan.sen.artifact import check_front_end, load_speech_encoder, read_description
 from s2igan.sen.images import load_image_embedding
 from s2igan.vision.device_pixels import open_pixels
 
@@ -58,6 +58,9 @@ def train_rdg(
         UserError: if an input is missing or unfit, or a loss stops being finite.
     """
     opened = Corpus(corpus)
+    check_inputs(opened, features, embeddings, sen)
+    if config.speech_encoder != "trained":  # what was heard is in the embeddings of the trained one
+        check_front_end(sen, features)
     pictures = TrainingPictures(opened.images, opened.descriptions)
     speech = open_speech(
         config,
@@ -97,6 +100,28 @@ def train_rdg(
     training.grid.write(grid)
     for path in sorted(out.iterdir()):
         session.tracker.file(path, "rdg")
+
+
+def check_inputs(corpus: Corpus, features: Path, embeddings: Path, sen: Path) -> None:
+    """Refuse inputs that do not belong together, before anything learns from them.
+
+    Raises:
+        UserError: if one was made of another corpus or by another encoder, or is missing or
+            damaged.
+    """
+    speech, seen = (open_array(embeddings / name) for name in ("speech.npy", "image.npy"))
+    packed = open_array(features / "shapes.npy")
+    corpus.check_rows(
+        pictures={"shapes.npy": len(packed), "image.npy": len(seen)},
+        utterances={"speech.npy": len(speech)},
+    )
+    width = load_speech_encoder(sen).embedding_dim
+    if speech.shape[1:] != (width,) or seen.shape[2:] != (width,):
+        raise unreadable_output(
+            f"embeddings {str(embeddings)!r}",
+            f"arrays of {speech.shape} and {seen.shape}, not of {width} numbers as in SEN",
+            "embed",
+        )
 
 
 def open_stream(

@@ -1,6 +1,5 @@
 """``artifacts/sen`` on disk: weights as safetensors, sizes and front end in ``sen.json``."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,9 +8,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from s2igan.engine.tables import write_json
+from s2igan.engine.tables import read_json, write_json
 from s2igan.engine.weights import write_weights
-from s2igan.errors import UserError
+from s2igan.errors import UserError, unreadable_output
 from s2igan.sen.build import build_encoder, build_seeded_encoder
 from s2igan.sen.encoder import DescriptionEncoder
 from s2igan.sen.image_encoder import ImageEncoder, PictureEncoder, StandardisedFeatures
@@ -64,24 +63,6 @@ def save_sen(
     )
 
 
-def read_json(path: Path, stage: str) -> dict[str, Any]:
-    """Read a JSON object that ``stage`` wrote.
-
-    Raises:
-        UserError: if it is missing or broken.
-    """
-    try:
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{str(path)!r}",
-            got=str(error),
-            expected=f"an output of the stage {stage}",
-            fix=f"run `dvc repro {stage}`",
-        ) from error
-    return value
-
-
 def read_description(sen: Path) -> dict[str, Any]:
     """Read ``sen.json`` of an ``artifacts/sen`` or ``artifacts/rdg`` folder.
 
@@ -131,6 +112,23 @@ def load_image_encoder(sen: Path) -> PictureEncoder:
     encoder = _build(sen, _build_image_encoder)
     _load_weights(sen / IMAGE_WEIGHTS, encoder)
     return encoder.eval()
+
+
+def check_front_end(sen: Path, features: Path) -> None:
+    """Refuse features that are not heard as the encoder of descriptions learnt to hear.
+
+    Args:
+        sen: ``artifacts/sen``, or ``artifacts/rdg``.
+        features: ``artifacts/features``.
+
+    Raises:
+        UserError: if their front ends differ, or a file is missing or broken.
+    """
+    path = features / "mel.json"
+    if read_json(path, "features") != read_description(sen).get("mel"):
+        raise unreadable_output(
+            f"front end {str(path)!r}", f"another than that of {str(sen / DESCRIPTION)!r}"
+        )
 
 
 def _build_image_encoder(description: Mapping[str, Any]) -> PictureEncoder:

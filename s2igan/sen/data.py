@@ -8,8 +8,7 @@ import numpy as np
 
 from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import Array, Ragged, open_array
-from s2igan.errors import UserError
-from s2igan.sen.artifact import read_json
+from s2igan.engine.tables import read_json
 from s2igan.sen.batches import Rows
 from s2igan.sen.encoder import Reads
 
@@ -66,17 +65,10 @@ class SenData:
             features / "backbone.json", "features"
         )
         self.image_classes = self.corpus.images["class_id"].to_numpy(np.int64)
-        for what, rows, expected in (
-            (f"utterances in {reads}.npy", len(self.sequences), len(self.corpus.descriptions)),
-            ("pictures in backbone.npy", len(self.backbone), len(self.corpus.images)),
-        ):
-            if rows != expected:
-                raise UserError(
-                    what,
-                    got=rows,
-                    expected=f"{expected}, as in the corpus",
-                    fix="run `dvc repro features`",
-                )
+        self.corpus.check_rows(
+            pictures={"backbone.npy": len(self.backbone)},
+            utterances={f"{reads}.npy": len(self.sequences)},
+        )
 
     def captions(self, split: str) -> Captions:
         """Select the captions of ``split``; none where the corpus has no such split."""

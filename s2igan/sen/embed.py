@@ -10,11 +10,12 @@ from s2igan.engine.session import Session
 from s2igan.engine.showcase import values_of
 from s2igan.engine.tables import write_json
 from s2igan.errors import UserError
-from s2igan.sen.artifact import load_image_encoder, load_speech_encoder
+from s2igan.sen.artifact import check_front_end, load_image_encoder, load_speech_encoder
 from s2igan.sen.config import EmbedConfig
 from s2igan.sen.data import Captions, SenData, authors_queries
 from s2igan.sen.encode import encode_pictures, encode_speech
 from s2igan.sen.encoder import DescriptionEncoder
+from s2igan.sen.images import check_width
 from s2igan.sen.retrieval import Embedded, Judge, retrieval_figures
 
 
@@ -44,6 +45,7 @@ def embed(
         UserError: if the test classes cannot be searched, or inputs do not belong together.
     """
     encoder = load_speech_encoder(sen)
+    check_front_end(sen, features)
     data = SenData(corpus, features, encoder.reads)
     test = data.captions("test")
     check_searchable(test, data.corpus.has_classes)
@@ -112,6 +114,7 @@ def _write_pictures(
     config: EmbedConfig, data: SenData, sen: Path, path: Path, session: Session
 ) -> None:
     encoder = load_image_encoder(sen).to(session.device)
+    check_width(encoder, data.backbone.shape[2])
     encoded = encode_pictures(
         encoder, data.backbone, device=session.device, precision=config.precision
     )

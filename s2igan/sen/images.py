@@ -6,7 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from s2igan.errors import unreadable_output
 from s2igan.sen.artifact import load_image_encoder
+from s2igan.sen.image_encoder import PictureEncoder
 from s2igan.vision.joined import load_joined
 
 
@@ -26,12 +28,26 @@ def load_image_embedding(
         differentiable.
 
     Raises:
-        UserError: if a file is missing or broken.
+        UserError: if a file is missing or broken, or the encoder learnt from other backbones.
     """
     backbone = load_joined(features, weights).to(device).eval().requires_grad_(False)
     encoder = load_image_encoder(sen).to(device).eval().requires_grad_(False)
+    check_width(encoder, backbone.dimension)
 
     def embed_image(images: Tensor) -> Tensor:
         return encoder(backbone(images))
 
     return embed_image
+
+
+def check_width(encoder: PictureEncoder, width: int) -> None:
+    """Refuse backbone features of another width than an image encoder learnt from.
+
+    Raises:
+        UserError: if they are.
+    """
+    expected = encoder.sizes["feature_dim"]
+    if width != expected:
+        raise unreadable_output(
+            "backbone features", f"{width} of each picture, not {expected} as SEN learnt from"
+        )

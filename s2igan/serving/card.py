@@ -9,7 +9,8 @@ and utterances of the corpus; ``figures``, the content of ``metrics/retrieval.js
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,29 @@ def read_card(folder: Path) -> dict[str, Any]:
     for key, value in [*present.items(), *_items(present.get("figures"))]:
         if not isinstance(value, dict):
             raise _broken(path, f"{key} {value!r}"[:_SHOWN], "an object there")
+    with card_told(folder):
+        own_voice(card, "")
+        own_recordings(card)
     return card
+
+
+@contextmanager
+def card_told(folder: Path) -> Iterator[None]:
+    """Say whose card it is where the block cannot make sense of it.
+
+    Raises:
+        UserError: in place of what a missing key or another type raises.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        got = f"what cannot be told ({type(error).__name__}: {error})".partition("\n")[0]
+        raise UserError(
+            f"card of the model {str(folder)!r}",
+            got=got,
+            expected="what `s2igan export` writes, or the stages of a pipeline",
+            fix="export the model again, or run `dvc repro`",
+        ) from error
 
 
 def _items(value: object) -> list[tuple[str, object]]:

@@ -221,14 +221,16 @@ def _run_speak(arguments: argparse.Namespace) -> str:
 
 
 def _run_info(arguments: argparse.Namespace) -> str:
-    from s2igan.serving.card import read_card
+    from s2igan.serving.card import card_told, read_card
     from s2igan.serving.locate import find_model
     from s2igan.serving.model_card import summary
     from s2igan.serving.networks import load_networks
 
     folder = find_model(arguments.model)
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-    return summary(read_card(folder), load_networks(folder), str(folder), size)
+    card, networks = read_card(folder), load_networks(folder)
+    with card_told(folder):
+        return summary(card, networks, str(folder), size)
 
 
 def _run_export(arguments: argparse.Namespace) -> str:

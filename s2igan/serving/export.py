@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from s2igan.engine.folders import fresh_folder
 from s2igan.engine.weights import write_weights
 from s2igan.errors import UserError
-from s2igan.serving.card import CARD
+from s2igan.serving.card import CARD, card_told
 from s2igan.serving.examples import FILE as EXAMPLES
 from s2igan.serving.examples import listed_clips, write_examples
 from s2igan.serving.gallery import FILE as GALLERY
@@ -65,7 +65,9 @@ def export_model(
         write_gallery(folder, rdg, side=networks.generator.sizes[-1], count=_REAL_PICTURES)
         write_examples(folder, rdg, card, can_speak=voice_is_installed())
         size = sum(path.stat().st_size for path in folder.iterdir())
-        (folder / README).write_text(model_card(card, networks, size), encoding="utf-8")
+        with card_told(rdg):
+            told = model_card(card, networks, size)
+        (folder / README).write_text(told, encoding="utf-8")
     return sum(path.stat().st_size for path in out.iterdir())
 
 

@@ -140,7 +140,7 @@ def _described(corpus: Path) -> npt.NDArray[np.integer]:
     # A pipeline's folder is read where a pipeline's packages are; an exported model needs none.
     from s2igan.engine.tables import read_table
 
-    split = read_table(corpus / "index.parquet", ["split"])["split"]
+    split = read_table(corpus / "index.parquet", ["split"], only=True)["split"]
     return np.flatnonzero(split.isin(["train", "val", "test"]))
 
 

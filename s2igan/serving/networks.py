@@ -57,8 +57,10 @@ def load_networks(folder: Path) -> Networks:
         encoder.load_state_dict(load_file(folder / ENCODER_WEIGHTS))
         generator.load_state_dict(load_file(folder / GENERATOR_WEIGHTS))
         if encoder.embedding_dim != generator.embedding_dim:
-            sizes = f"{encoder.embedding_dim}, the generator of {generator.embedding_dim}"
-            raise ValueError(f"a speech encoder of embeddings of {sizes}")
+            raise ValueError(
+                f"embeddings of {encoder.embedding_dim} numbers for a generator that takes "
+                f"{generator.embedding_dim}"
+            )
         if encoder.reads == "mel":
             LogMel(**description["mel"])
     except _UNFIT as error:

@@ -37,7 +37,7 @@ def write_mel(config: MelConfig, *, corpus: Path, speech: Path, out: Path, worke
     Raises:
         UserError: if corpus and speech do not belong together, or an utterance is too short.
     """
-    texts = read_table(corpus / "descriptions.parquet", ["text"])["text"]
+    texts = read_table(corpus / "descriptions.parquet", ["text"], only=True)["text"]
     shards = SpeechShards(speech)
     if len(shards) != len(texts):
         raise UserError(

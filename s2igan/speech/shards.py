@@ -1,13 +1,15 @@
 """The folder ``artifacts/speech``: 512 consecutive utterances per Parquet file, FLAC inside."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from s2igan.errors import UserError
+from s2igan.errors import UserError, unreadable_output
 from s2igan.speech.audio import Pcm, Samples, decode_audio, encode_flac
 
 SHARD_SIZE = 512
@@ -77,14 +79,14 @@ def check_shards(folder: Path, utterances: int) -> None:
     Raises:
         UserError: if they do not; what they hold is told.
     """
-    count = 0
+    total = 0
     for path in sorted(folder.glob("speech-*.parquet")):
         held = pq.read_table(path, columns=["utterance"])["utterance"].to_pylist()
-        if held != list(range(count, count + len(held))):
-            raise _wrong(path.name, f"other utterances than those from {count} on", utterances)
-        count += len(held)
-    if count != utterances:
-        raise _wrong("speech", f"{count} utterances", utterances)
+        if held != list(range(total, total + len(held))):
+            raise _wrong(path.name, f"other utterances than those from {total} on", utterances)
+        total += len(held)
+    if total != utterances:
+        raise _wrong("speech", f"{total} utterances", utterances)
 
 
 def _wrong(what: str, got: str, utterances: int) -> UserError:
@@ -96,6 +98,20 @@ def _wrong(what: str, got: str, utterances: int) -> UserError:
     )
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a shard.
+
+    Raises:
+        UserError: if it is missing or damaged, also where that shows in the block.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (OSError, pa.ArrowException) as error:
+        raise unreadable_output(f"shard {str(path)!r}", error, "tts") from error
+
+
 class SpeechShards:
     """The utterances of a speech folder, decoded as they are asked for.
 
@@ -103,7 +119,7 @@ class SpeechShards:
         folder: what :func:`s2igan.speech.synthesis.speak_corpus` wrote.
 
     Raises:
-        UserError: if there is no shard in it.
+        UserError: if there is no shard in it, or one is missing or damaged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -116,8 +132,8 @@ class SpeechShards:
                 expected="an output of the stage tts",
                 fix="run `dvc repro`",
             )
-        last = pq.read_metadata(shard_path(folder, self.shards - 1))
-        self._length = (self.shards - 1) * SHARD_SIZE + int(last.num_rows)
+        with _opened(shard_path(folder, self.shards - 1)) as last:
+            self._length = (self.shards - 1) * SHARD_SIZE + int(last.metadata.num_rows)
 
     def __len__(self) -> int:
         return self._length
@@ -127,7 +143,7 @@ class SpeechShards:
         if not 0 <= utterance < len(self):
             raise IndexError(f"utterance {utterance} of {len(self)}")
         shard, row = divmod(utterance, SHARD_SIZE)
-        with pq.ParquetFile(shard_path(self.folder, shard)) as file:
+        with _opened(shard_path(self.folder, shard)) as file:
             column = file.read_row_group(row // _ROW_GROUP, columns=["flac"]).column("flac")
         return decode_audio(column[row % _ROW_GROUP].as_py(), f"utterance {utterance}")
 
@@ -138,8 +154,11 @@ class SpeechShards:
 
     def shard(self, shard: int) -> Iterator[tuple[int, Samples, int]]:
         """Yield utterance number, samples and rate of one shard's utterances, in order."""
-        with pq.ParquetFile(shard_path(self.folder, shard)) as file:
+        path, expected = shard_path(self.folder, shard), count(shard * SHARD_SIZE)
+        with _opened(path) as file:
             for batch in file.iter_batches(_ROW_GROUP, columns=["utterance", "flac"]):
                 for utterance, flac in zip(*batch.columns, strict=True):
                     number = utterance.as_py()
+                    if number != next(expected):
+                        raise unreadable_output(f"shard {str(path)!r}", "other utterances", "tts")
                     yield number, *decode_audio(flac.as_py(), f"utterance {number}")

@@ -1,6 +1,5 @@
 """Several backbones as one: features standardised over the training pictures, then joined."""
 
-import json
 from pathlib import Path
 
 import torch
@@ -8,7 +7,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from s2igan.errors import UserError
+from s2igan.engine.tables import read_json
+from s2igan.errors import unreadable_output
 from s2igan.vision.backbones import load_backbone
 from s2igan.vision.interface import Backbone
 
@@ -48,16 +48,15 @@ def load_joined(features: Path, weights: Path) -> JoinedBackbone:
     Raises:
         UserError: if a file is missing or broken.
     """
+    names = read_json(features / "backbone.json", "features", names=list)["names"]
+    path = features / "backbone.safetensors"
+    backbones = [load_backbone(name, weights) for name in names]
+    dimension = sum(backbone.dimension for backbone in backbones)
     try:
-        described = json.loads((features / "backbone.json").read_text(encoding="utf-8"))
-        names: list[str] = described["names"]
-        statistics = load_file(features / "backbone.safetensors")
-        mean, std = statistics["mean"], statistics["std"]
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise UserError(
-            f"backbones of {str(features)!r}",
-            got=str(error).splitlines()[0],
-            expected="backbone.json and backbone.safetensors of the stage features",
-            fix="run `dvc repro features`",
-        ) from error
-    return JoinedBackbone([load_backbone(name, weights) for name in names], mean, std)
+        statistics = load_file(path)
+        joined = JoinedBackbone(backbones, statistics["mean"], statistics["std"])
+    except (OSError, KeyError, SafetensorError) as error:
+        raise unreadable_output(repr(str(path)), error, "features") from error
+    if joined.mean.shape != (dimension,) or joined.std.shape != (dimension,):
+        raise unreadable_output(repr(str(path)), "statistics of other backbones", "features")
+    return joined

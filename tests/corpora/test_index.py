@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -182,3 +183,21 @@ def test_a_broken_picture_is_told_by_its_published_name(tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match=r"b\.png"):
         Corpus(tmp_path / "c").picture(1)
+
+
+@pytest.mark.parametrize("name", ["index.parquet", "descriptions.parquet", "corpus.json"])
+def test_a_file_of_another_corpus_is_refused(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "corpus")
+    more = pd.concat([images(), images()[:1]]), pd.concat([descriptions(), descriptions()[:1]])
+    pictures, recordings = [png(level) for level in range(4)], [b"RIFF", b"OggS!"]
+    write_corpus(tmp_path / "other", more[0], pictures, more[1], recordings, info=INFO)
+    shutil.copyfile(tmp_path / "other" / name, tmp_path / "corpus" / name)
+    with pytest.raises(UserError, match=r"not those of its corpus\.json.*`dvc repro download`"):
+        Corpus(tmp_path / "corpus")
+
+
+def test_files_of_another_corpus_are_named(tmp_path: Path) -> None:
+    corpus = write(tmp_path / "corpus")
+    corpus.check_rows(pictures={"image.npy": 3}, utterances={"speech.npy": 4})
+    with pytest.raises(UserError, match=r"rows of 'speech\.npy'; got 3, not 4 as in the corpus"):
+        corpus.check_rows(pictures={"image.npy": 3}, utterances={"speech.npy": 3})

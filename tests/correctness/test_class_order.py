@@ -21,7 +21,7 @@ DRAWN_BY_CLASS = ("r_precision", "r_precision_by_critic")
 
 def renumber(world: World, numbers: np.ndarray[Any, Any]) -> None:
     path = world.folder / "corpus" / "index.parquet"
-    table = read_table(path)
+    table = read_table(path, [])
     table["class_id"] = numbers[table["class_id"].to_numpy()].astype(np.int32)
     write_table(path, pa.Table.from_pandas(table, preserve_index=False))
 

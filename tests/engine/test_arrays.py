@@ -55,3 +55,30 @@ def test_an_empty_array_can_be_read(tmp_path: Path) -> None:
 def test_a_missing_file_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="run `dvc repro`"):
         open_array(tmp_path / "absent.npy")
+
+
+@pytest.mark.parametrize("kept", [0, 8, 100, -1])
+def test_a_torn_file_is_told_in_one_line(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "torn.npy"
+    write_array(path, np.ones((9, 4), np.float32))
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(UserError, match=r"^packed array '.*torn.npy'; got .*; run `dvc repro`$"):
+        open_array(path)
+
+
+def test_a_header_that_says_fewer_rows_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "longer.npy"
+    write_array(path, np.ones((9, 4), np.float32))
+    path.write_bytes(path.read_bytes().replace(b"(9, 4)", b"(8, 4)"))
+    with pytest.raises(UserError, match=r"got 144 bytes for \(8, 4\) values of float32"):
+        open_array(path)
+
+
+@pytest.mark.parametrize(
+    "offsets", [[0, 3, 8], [0, 3, 10], [1, 3, 9], [0, 10, 9], [], [[0, 9]], [0.0, 3.0, 9.0]]
+)
+def test_offsets_of_other_values_are_refused(tmp_path: Path, offsets: list[float]) -> None:
+    write_array(tmp_path / "text.npy", np.zeros(9, np.uint8))
+    write_array(tmp_path / "text.offsets.npy", offsets)
+    with pytest.raises(UserError, match="got offsets that are not those of its values"):
+        Ragged(tmp_path, "text")

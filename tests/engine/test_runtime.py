@@ -121,6 +121,12 @@ def test_what_would_have_been_right_is_said(root: Path, written: str, said: str)
         read_runtime()
 
 
+def test_settings_that_cannot_be_read_are_not_left_out(root: Path) -> None:
+    (root / "runtime.yaml").symlink_to(root / "gone.yaml")
+    with pytest.raises(UserError, match=r"runtime\.yaml'; got No such file"):
+        read_runtime()
+
+
 def test_without_dvc_the_root_is_the_repository(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,7 +85,7 @@ def test_no_text_is_needed_anywhere(river: Path) -> None:
     assert corpus.info["images"] == {"train": 20, "val": 4, "test": 16}
     assert np.load(river / "artifacts" / "features" / "characters.npy").size == 0
     drawn = np.load(river / "artifacts" / "samples" / "images.npy")
-    rows = read_table(river / "artifacts" / "samples" / "samples.parquet")
+    rows = read_table(river / "artifacts" / "samples" / "samples.parquet", [])
     assert len(drawn) == len(rows)
     assert (rows["set"] == "test").sum() == 32
     assert drawn.std() > 0

@@ -160,7 +160,13 @@ def write_inputs(root: Path) -> dict[str, Path]:
     """Write corpus, features, embeddings and sen; whatever is not train is NaN."""
     images, descriptions = corpus_tables()
     paths = {name: root / name for name in ("corpus", "features", "embeddings", "sen", "weights")}
-    write_corpus(paths["corpus"], images, [b"-"] * len(images), descriptions, info={"kind": "test"})
+    write_corpus(
+        paths["corpus"],
+        images,
+        [b"-"] * len(images),
+        descriptions,
+        info={"kind": "test", "edition": "test"},
+    )
     for name in ("features", "embeddings", "sen", "weights"):
         paths[name].mkdir()
     rng = np.random.default_rng(0)
@@ -175,6 +181,7 @@ def write_inputs(root: Path) -> dict[str, Path]:
     write_array(paths["embeddings"] / "speech.npy", speech)
     write_array(paths["embeddings"] / "image.npy", seen)
     _write_speech(paths["features"], len(descriptions))
+    write_json(paths["features"] / "mel.json", {"bands": BANDS})
     _write_sen(paths["sen"])
     return paths
 
@@ -200,7 +207,13 @@ def speech_description() -> dict[str, Any]:
         "attention_hidden": 4,
         "embedding_dim": EMBEDDING_DIM,
     }
-    return {"encoder": "sed", "reads": "mel", "seed": 7, "speech_encoder": sizes}
+    return {
+        "encoder": "sed",
+        "reads": "mel",
+        "seed": 7,
+        "speech_encoder": sizes,
+        "mel": {"bands": BANDS},
+    }
 
 
 def _write_sen(sen: Path) -> None:

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from s2igan.engine.arrays import Ragged
+from s2igan.engine.arrays import Ragged, RaggedWriter
 from s2igan.engine.session import plain_session
 from s2igan.errors import UserError
 from s2igan.rdg.artifact import (
@@ -24,6 +24,7 @@ from s2igan.rdg.utterances import embed_utterances
 from s2igan.sen.artifact import load_speech_encoder, seeded_speech_encoder
 from s2igan.sen.batches import pad_frames
 from tests.rdg.makers import (
+    BANDS,
     EMBEDDING_DIM,
     sample_config,
     small_generator,
@@ -221,6 +222,7 @@ def test_every_utterance_is_embedded_once(tmp_path: Path) -> None:
 
 def test_features_of_another_corpus_are_told(tmp_path: Path) -> None:
     paths = write_inputs_of_the_stage(tmp_path, small_generator())
-    np.save(paths["features"] / "mel.offsets.npy", np.array([0, 8]))
-    with pytest.raises(UserError, match=r"got 1; expected more than .* `dvc repro features`"):
+    with RaggedWriter(paths["features"], "mel", np.float16, (BANDS,)) as writer:
+        writer.append(np.zeros((8, BANDS)))
+    with pytest.raises(UserError, match=r"rows of 'mel\.npy'; got 1, not 22 as in the corpus"):
         run_stage(paths, tmp_path / "samples")

@@ -10,6 +10,7 @@ from s2igan.engine.checkpoint import CheckpointStore
 from s2igan.engine.curves import write_curves
 from s2igan.engine.pictures import decode_picture
 from s2igan.engine.session import Session, plain_session
+from s2igan.engine.tables import write_json
 from s2igan.engine.tracking import Tracker
 from s2igan.errors import UserError
 from s2igan.rdg import train as stage
@@ -168,6 +169,22 @@ def test_a_lonely_picture_needs_a_second_view(
         lambda *_: lambda images: images.mean(dim=(2, 3)).repeat(1, 2),
     )
     train(inputs, tmp_path, use_rs=True, steps=1)
+
+
+def test_inputs_of_two_runs_are_refused_before_the_training(tmp_path: Path) -> None:
+    inputs = write_inputs(tmp_path)
+    whole = {name: np.load(inputs["embeddings"] / name) for name in ("speech.npy", "image.npy")}
+    for name, told in (("speech.npy", "not 22 as in"), ("image.npy", "as in the corpus")):
+        np.save(inputs["embeddings"] / name, whole[name][1:])
+        with pytest.raises(UserError, match=f"rows of '{name}'; .*{told}"):
+            train(inputs, tmp_path)
+        np.save(inputs["embeddings"] / name, whole[name][..., 1:])
+        with pytest.raises(UserError, match=r"numbers as in SEN; .* `dvc repro embed`"):
+            train(inputs, tmp_path)
+        np.save(inputs["embeddings"] / name, whole[name])
+    write_json(inputs["features"] / "mel.json", {"bands": 99})
+    with pytest.raises(UserError, match=r"front end .*mel\.json'; got another than that of"):
+        train(inputs, tmp_path, speech_encoder="untrained", matching_weight=0.0)
 
 
 def test_a_diverged_loss_stops_with_its_name() -> None:

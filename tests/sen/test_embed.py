@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from s2igan.engine.session import plain_session
-from s2igan.engine.tables import write_table
+from s2igan.engine.tables import write_json, write_table
 from s2igan.errors import UserError
 from s2igan.metrics.intervals import bootstrap_over_classes
 from s2igan.metrics.retrieval import (
@@ -212,6 +212,10 @@ def test_a_corpus_without_test_classes_is_refused(work: Path, tmp_path: Path) ->
     index = pd.read_parquet(tmp_path / "corpus" / "index.parquet")
     index["split"] = index["split"].replace("test", "train")
     write_table(tmp_path / "corpus" / "index.parquet", pa.Table.from_pandas(index))
+    info = json.loads((tmp_path / "corpus" / "corpus.json").read_text())
+    for counts in (info["images"], info["utterances"]):
+        counts["train"] += counts.pop("test")
+    write_json(tmp_path / "corpus" / "corpus.json", info)
     with pytest.raises(UserError, match="split test; got 0; expected at least 2"):
         run(tmp_path)
     assert not (tmp_path / "embeddings").exists()

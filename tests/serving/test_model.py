@@ -15,6 +15,7 @@ from s2igan.errors import UserError
 from s2igan.rdg import artifact as rdg_artifact
 from s2igan.rdg.sample import sample
 from s2igan.sen import artifact as sen_artifact
+from s2igan.sen.build import build_encoder
 from s2igan.sen.char_cnn_rnn import CharCnnRnn
 from s2igan.serving import networks
 from s2igan.serving.model import SpeechToImage
@@ -50,7 +51,9 @@ def test_files_are_named_as_the_pipeline_names_them() -> None:
 def test_a_test_utterance_gives_the_picture_of_the_stage_sample(tmp_path: Path) -> None:
     images, descriptions = corpus_tables()
     corpus, speech, features = (tmp_path / name for name in ("corpus", "speech", "features"))
-    write_corpus(corpus, images, [b"-"] * len(images), descriptions, info={"kind": "test"})
+    write_corpus(
+        corpus, images, [b"-"] * len(images), descriptions, info={"kind": "test", "edition": "test"}
+    )
     recordings = [said(row, 0.8 + 0.1 * row) for row in range(len(descriptions))]
     speech.mkdir()
     write_shard(
@@ -168,6 +171,28 @@ def test_a_card_of_another_shape_is_told(tmp_path: Path, card: object) -> None:
     folder = write_model(tmp_path / "rdg")
     (folder / "card.json").write_text(json.dumps(card))
     with pytest.raises(UserError, match=r"card\.json.*got .*; expected an object"):
+        SpeechToImage.load(folder, CPU)
+
+
+@pytest.mark.parametrize(
+    "tts",
+    [{"engine": "recorded"}, {"engine": "recorded", "recordings": {}}, {"pitch": {"low": 3}}],
+)
+def test_a_card_that_lacks_a_setting_is_told(tmp_path: Path, tts: object) -> None:
+    folder = write_model(tmp_path / "rdg")
+    (folder / "card.json").write_text(json.dumps({"tts": tts}))
+    with pytest.raises(UserError, match=r"^card of .*; got what cannot be told .*export"):
+        SpeechToImage.load(folder, CPU)
+
+
+def test_the_encoder_of_another_model_is_told(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "rdg")
+    description = json.loads((folder / networks.ENCODER).read_text())
+    description["speech_encoder"]["embedding_dim"] += 1
+    encoder = build_encoder(description)
+    write_weights(folder / networks.ENCODER_WEIGHTS, encoder.state_dict())
+    (folder / networks.ENCODER).write_text(json.dumps(description))
+    with pytest.raises(UserError, match=r"numbers for a generator that takes .*fit each other"):
         SpeechToImage.load(folder, CPU)
 
 

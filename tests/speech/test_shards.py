@@ -91,3 +91,11 @@ def test_a_shard_of_another_place_is_named(tmp_path: Path) -> None:
     message = r"speech-00001.parquet; got other utterances than those from 1 on"
     with pytest.raises(UserError, match=message):
         check_shards(tmp_path, 2)
+
+
+def test_a_damaged_or_foreign_shard_is_told(folder: Path, tmp_path: Path) -> None:
+    second = shard_path(folder, 1).read_bytes()
+    for content, told in ((second[: len(second) // 2], "got "), (second, "got other utterances")):
+        shard_path(tmp_path, 0).write_bytes(content)
+        with pytest.raises(UserError, match=rf"speech-00000.parquet'; {told}.* `dvc repro tts`"):
+            list(SpeechShards(tmp_path))

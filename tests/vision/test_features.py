@@ -46,7 +46,9 @@ def make_corpus(folder: Path, files: list[bytes], splits: list[str], **info: Any
         }
     )
     descriptions = pd.DataFrame({"image": [0], "position": [0], "text": ["a"], "role": ["caption"]})
-    write_corpus(folder, images, files, descriptions, info={"kind": "test", **info})
+    write_corpus(
+        folder, images, files, descriptions, info={"kind": "test", "edition": "test", **info}
+    )
     return folder
 
 
