@@ -6,8 +6,9 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +83,12 @@ class ExperimentRunner:
     def _outcome(self, variant: Variant, known: Experiments) -> Outcome | Failure:
         for name, revision in known:
             if _is_name_of(name, variant) and self._matches(revision, variant):
-                return Outcome(variant, self._reader(revision))
+                return Outcome(variant, partial(self._file, revision))
         return Failure(variant, "no experiment has these parameters and this code")
 
-    def _reader(self, revision: str) -> Callable[[str], bytes | None]:
-        return lambda path: self._git_bytes("show", f"{revision}:{path}")
+    def _file(self, revision: str, path: str) -> bytes | None:
+        # The repository may be a folder of a larger one, whose paths begin elsewhere.
+        return self._git_bytes("show", f"{revision}:./{path}")
 
     def _experiments(self) -> Experiments:
         """Return name and commit of all experiments; after a commit a name may occur again."""
@@ -98,7 +100,7 @@ class ExperimentRunner:
         return [(ref.split("/")[4], rev) for ref, rev in pairs if ref.count("/") == 4]
 
     def _matches(self, revision: str, variant: Variant) -> bool:
-        text = self._git_bytes("show", f"{revision}:params.yaml")
+        text = self._file(revision, "params.yaml")
         try:
             params = Params.model_validate(parse_yaml((text or b"").decode()))
         except (ValidationError, yaml.YAMLError):
