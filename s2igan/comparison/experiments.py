@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import yaml
@@ -194,18 +195,23 @@ class ExperimentRunner:
     def _dvc(self, *arguments: str, check: bool = True) -> str:
         folder = Path(sys.executable).parent
         path = os.pathsep.join([str(folder), os.environ.get("PATH", "")])
-        done = subprocess.run(
-            [sys.executable, "-m", "dvc", *arguments],
-            cwd=self.root,
-            env=environment_of_jobs(self.jobs) | {"PATH": path, "DVC_NO_ANALYTICS": "true"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if check and done.returncode:
-            told = [line for line in done.stderr.splitlines() if line.strip()] or ["no word"]
-            raise UserError(f"dvc {' '.join(arguments[:3])}", got=told[-1])
-        return done.stdout + done.stderr
+        # The worker that `dvc queue start` leaves would keep a pipe open until its queue is empty.
+        with TemporaryFile("w+") as out, TemporaryFile("w+") as told:
+            code = subprocess.run(
+                [sys.executable, "-m", "dvc", *arguments],
+                cwd=self.root,
+                env=environment_of_jobs(self.jobs) | {"PATH": path, "DVC_NO_ANALYTICS": "true"},
+                stdout=out,
+                stderr=told,
+                check=False,
+            ).returncode
+            out.seek(0)
+            told.seek(0)
+            said, errors = out.read(), told.read()
+        if check and code:
+            lines = [line for line in errors.splitlines() if line.strip()] or ["no word"]
+            raise UserError(f"dvc {' '.join(arguments[:3])}", got=lines[-1])
+        return said + errors
 
     def _git(self, *arguments: str) -> str:
         return self._git_process(*arguments).stdout.decode()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -211,3 +212,21 @@ def test_a_queue_is_given_up_where_nothing_works_on_it(
 )
 def test_values_are_written_as_dvc_reads_them(value: object, text: str) -> None:
     assert override(value) == text
+
+
+LEAVES_A_WORKER = """
+import subprocess, sys
+worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(10); open('ended', 'w')"])
+print(worker.pid)
+sys.stderr.write("a queue\\n")
+"""
+
+
+def test_the_queue_is_started_without_waiting_for_its_worker(tmp_path: Path) -> None:
+    (tmp_path / "dvc").mkdir()
+    (tmp_path / "dvc" / "__init__.py").touch()
+    (tmp_path / "dvc" / "__main__.py").write_text(LEAVES_A_WORKER)
+    worker, told = ExperimentRunner(tmp_path)._dvc("queue", "start").splitlines()
+    os.kill(int(worker), signal.SIGKILL)
+    assert not (tmp_path / "ended").exists()
+    assert told == "a queue"
