@@ -191,9 +191,10 @@ def _told(path: Path, problems: list[str]) -> str:
 def _problem(problem: dict[str, Any]) -> str:
     key = ".".join(str(part) for part in problem["loc"]) or "the file"
     if problem["type"] in ("extra_forbidden", "invalid_key"):
-        return f"{key}: unknown key; got {_shown(problem['input'])}; expected no such key"
+        got = _shown(problem["input"])
+        return f"{key}: unknown key; got {got}; expected one that the files in presets/ have"
     if problem["type"] == "missing":
-        return f"{key}: got nothing; expected a value"
+        return f"{key}: got nothing; expected a value, as the files in presets/ have"
     return f"{key}: got {_shown(problem['input'])}; expected {wanted(str(problem['msg']))}"
 
 

@@ -73,11 +73,11 @@ def test_all_wrong_keys_of_all_sections_are_told_at_once(tmp_path: Path, default
     default["features"]["mel"]["bands"] = 40.0
     del default["embed"]["seed"]
     told = problem(tmp_path, default)
-    assert "rdg.use_rss: unknown key" in told
+    assert "rdg.use_rss: unknown key; got True; expected one that the files in presets/" in told
     assert "sen.steps: got 'many'; expected a valid integer" in told
     assert "tts.sample_rate_hz: got 10; expected greater than or equal to 8000" in told
     assert "features.mel.bands: got 40.0; expected a valid integer" in told
-    assert "embed.seed: got nothing; expected a value" in told
+    assert "embed.seed: got nothing; expected a value, as the files in presets/ have" in told
 
 
 def test_what_would_have_been_right_is_said_in_one_voice(tmp_path: Path, default: Values) -> None:

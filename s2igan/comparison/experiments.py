@@ -6,9 +6,11 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import yaml
@@ -82,11 +84,12 @@ class ExperimentRunner:
     def _outcome(self, variant: Variant, known: Experiments) -> Outcome | Failure:
         for name, revision in known:
             if _is_name_of(name, variant) and self._matches(revision, variant):
-                return Outcome(variant, self._reader(revision))
+                return Outcome(variant, partial(self._file, revision))
         return Failure(variant, "no experiment has these parameters and this code")
 
-    def _reader(self, revision: str) -> Callable[[str], bytes | None]:
-        return lambda path: self._git_bytes("show", f"{revision}:{path}")
+    def _file(self, revision: str, path: str) -> bytes | None:
+        # The repository may be a folder of a larger one, whose paths begin elsewhere.
+        return self._git_bytes("show", f"{revision}:./{path}")
 
     def _experiments(self) -> Experiments:
         """Return name and commit of all experiments; after a commit a name may occur again."""
@@ -98,7 +101,7 @@ class ExperimentRunner:
         return [(ref.split("/")[4], rev) for ref, rev in pairs if ref.count("/") == 4]
 
     def _matches(self, revision: str, variant: Variant) -> bool:
-        text = self._git_bytes("show", f"{revision}:params.yaml")
+        text = self._file(revision, "params.yaml")
         try:
             params = Params.model_validate(parse_yaml((text or b"").decode()))
         except (ValidationError, yaml.YAMLError):
@@ -192,18 +195,23 @@ class ExperimentRunner:
     def _dvc(self, *arguments: str, check: bool = True) -> str:
         folder = Path(sys.executable).parent
         path = os.pathsep.join([str(folder), os.environ.get("PATH", "")])
-        done = subprocess.run(
-            [sys.executable, "-m", "dvc", *arguments],
-            cwd=self.root,
-            env=environment_of_jobs(self.jobs) | {"PATH": path, "DVC_NO_ANALYTICS": "true"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if check and done.returncode:
-            told = [line for line in done.stderr.splitlines() if line.strip()] or ["no word"]
-            raise UserError(f"dvc {' '.join(arguments[:3])}", got=told[-1])
-        return done.stdout + done.stderr
+        # The worker that `dvc queue start` leaves would keep a pipe open until its queue is empty.
+        with TemporaryFile("w+") as out, TemporaryFile("w+") as told:
+            code = subprocess.run(
+                [sys.executable, "-m", "dvc", *arguments],
+                cwd=self.root,
+                env=environment_of_jobs(self.jobs) | {"PATH": path, "DVC_NO_ANALYTICS": "true"},
+                stdout=out,
+                stderr=told,
+                check=False,
+            ).returncode
+            out.seek(0)
+            told.seek(0)
+            said, errors = out.read(), told.read()
+        if check and code:
+            lines = [line for line in errors.splitlines() if line.strip()] or ["no word"]
+            raise UserError(f"dvc {' '.join(arguments[:3])}", got=lines[-1])
+        return said + errors
 
     def _git(self, *arguments: str) -> str:
         return self._git_process(*arguments).stdout.decode()

@@ -38,9 +38,10 @@ def fetch_revision(revision: str, repository: Path) -> Path:
             fix="install `s2igan[pipeline]`",
         ) from error
     try:
-        files = DVCFileSystem(str(repository), rev=revision)
+        inside = _place_in_git(repository)
+        files = DVCFileSystem(str(repository), rev=revision, subrepos=inside != Path())
         kept = state_folder() / "models" / str(files.repo.get_rev())
-        folder = fetched(kept, partial(_copy, files))
+        folder = fetched(kept, partial(_copy, files, inside))
     except Exception as error:  # DVC, its index and the stores of remotes share no base class
         if isinstance(error, UserError) or disk_is_full(error):
             raise
@@ -53,8 +54,15 @@ def fetch_revision(revision: str, repository: Path) -> Path:
     return folder / _MODEL
 
 
-def _copy(files: Any, folder: Path) -> None:
-    files.get(_MODEL, str(folder / _MODEL), recursive=True)
-    for name in filter(files.exists, _BESIDE):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        files.get_file(name, str(folder / name))
+def _place_in_git(repository: Path) -> Path:
+    """Return the path of a repository of DVC in that of Git, which a revision is one of."""
+    tops = [path for path in (repository, *repository.parents) if (path / ".git").exists()]
+    return repository.relative_to(tops[0]) if tops else Path()
+
+
+def _copy(files: Any, inside: Path, folder: Path) -> None:
+    files.get(str(inside / _MODEL), str(folder / _MODEL), recursive=True)
+    for name in _BESIDE:
+        if files.exists(str(inside / name)):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            files.get_file(str(inside / name), str(folder / name))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tests.comparison.results import figure, params, variant
 class Repository:
     """A Git repository that holds experiments as DVC keeps them, and answers as DVC does."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, top: str = ".") -> None:
         self.root = make_repository(root)
         self.said: list[tuple[str, ...]] = []
         self.queue: list[Task] = []
@@ -27,7 +28,7 @@ class Repository:
         self.workers = "1 active, 0 idle"
         self.ending: dict[int, str] = {}  # experiments by the number of looks at the queue before
         self.write_params(variant())
-        self.git("init", "-qb", "main")
+        self.git("init", "-qb", "main", top)
         self.commit()
 
     def git(self, *arguments: str) -> str:
@@ -108,6 +109,14 @@ def test_an_experiment_is_found_by_its_parameters_whatever_its_number(
     assert found.read("plots/absent.png") is None
     (absent,) = runner(repository).find([variant("s2igan", 1)])
     assert isinstance(absent, Failure)
+
+
+def test_a_folder_of_a_larger_repository_finds_its_experiments(tmp_path: Path) -> None:
+    nested = Repository(tmp_path / "ours" / "speech", top="..")
+    nested.finish("s2igan-s1", variant(), value=2.0)
+    (found,) = runner(nested).find([variant()])
+    assert isinstance(found, Outcome)
+    assert found.value("model") == 2.0
 
 
 @pytest.mark.parametrize(
@@ -203,3 +212,21 @@ def test_a_queue_is_given_up_where_nothing_works_on_it(
 )
 def test_values_are_written_as_dvc_reads_them(value: object, text: str) -> None:
     assert override(value) == text
+
+
+LEAVES_A_WORKER = """
+import subprocess, sys
+worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(10); open('ended', 'w')"])
+print(worker.pid)
+sys.stderr.write("a queue\\n")
+"""
+
+
+def test_the_queue_is_started_without_waiting_for_its_worker(tmp_path: Path) -> None:
+    (tmp_path / "dvc").mkdir()
+    (tmp_path / "dvc" / "__init__.py").touch()
+    (tmp_path / "dvc" / "__main__.py").write_text(LEAVES_A_WORKER)
+    worker, told = ExperimentRunner(tmp_path)._dvc("queue", "start").splitlines()
+    os.kill(int(worker), signal.SIGKILL)
+    assert not (tmp_path / "ended").exists()
+    assert told == "a queue"

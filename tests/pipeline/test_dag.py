@@ -1,10 +1,14 @@
 """`dvc.yaml` against the code: commands, dependencies, parameters, outputs."""
 
 import importlib
+import json
+import math
 import re
 import shlex
+from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -117,7 +121,38 @@ def test_metrics_and_plots_are_declared_file_by_file() -> None:
     small = {path for path in written if not path.startswith("artifacts/")}
     assert small == SMALL
     shown = str(PIPELINE["plots"])
-    assert all(path in shown for path in small if path.startswith("plots/"))
+    for path in small:
+        # A picture stands among the plots of its stage already, and would be shown twice.
+        assert (path in shown) == (path.startswith("plots/") and path.endswith(".tsv"))
+
+
+def plotted() -> Iterator[tuple[str, list[str], str]]:
+    """Yield file, columns and template of every plot of a table."""
+    for stage in STAGES.values():
+        for path, plot in (item for entry in stage.get("plots", []) for item in entry.items()):
+            if path.endswith(".tsv"):
+                yield path, [plot["x"], plot["y"]], plot.get("template", "linear")
+    for plot in (plot for entry in PIPELINE["plots"] for plot in entry.values()):
+        for path, columns in plot["y"].items():
+            yield path, [plot["x"], *columns], plot["template"]
+
+
+@pytest.mark.parametrize(("path", "columns", "template"), [*plotted()])
+def test_plots_show_numbers_alone(path: str, columns: list[str], template: str) -> None:
+    own = ROOT / ".dvc" / "plots" / f"{template}.json"
+    table = pd.read_csv(ROOT / path, sep="\t", dtype=str, keep_default_na=False)
+    cells = {cell for name in columns if "$" not in name for cell in table[name]}
+    if own.is_file():
+        json.loads(own.read_text(encoding="utf-8"))
+        return
+    # DVC's own line would draw what was not measured as 0, and no text at all.
+    assert template == "linear"
+    assert all(math.isfinite(float(cell)) for cell in cells)
+
+
+def test_what_was_not_measured_is_left_out_of_its_plot() -> None:
+    text = (ROOT / ".dvc" / "plots" / "measured.json").read_text(encoding="utf-8")
+    assert json.loads(text)["transform"] == [{"filter": "datum['<DVC_METRIC_Y>'] !== ''"}]
 
 
 def test_the_judge_is_kept_out_of_every_training() -> None:
