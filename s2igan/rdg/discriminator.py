@@ -67,8 +67,9 @@ class Discriminator(nn.Module):
         trunk += [_down(narrow, wide) for narrow, wide in itertools.pairwise(widths)]
         channels = widths[-1]
         while channels > width:
-            trunk.append(_same(channels, channels // 2))
-            channels //= 2
+            narrower = max(channels // 2, width)
+            trunk.append(_same(channels, narrower))
+            channels = narrower
         self.trunk = nn.Sequential(*trunk)
         self.joint = ConditionedConv(condition_dim, width, width)
         self.joint_norm = LeakyBatchNorm2d(width)

@@ -125,6 +125,12 @@ def test_width_of_a_discriminator_can_be_limited() -> None:
     assert narrow.features(torch.randn(2, 3, 64, 64)).shape == (2, 12, 4, 4)
 
 
+@pytest.mark.parametrize("widest", [6, 7])
+def test_the_widest_map_need_not_be_a_doubling(widest: int) -> None:
+    judge = Discriminator(size=32, base_size=8, df=5, condition_dim=5, widest=widest)
+    assert judge(torch.randn(2, 3, 32, 32), torch.randn(2, 5)).conditional.shape == (2,)
+
+
 def test_only_the_conditional_logits_see_the_condition() -> None:
     judge = Discriminator(size=16, base_size=8, df=4, condition_dim=5).eval()
     images, condition = torch.randn(3, 3, 16, 16), torch.randn(3, 5)
