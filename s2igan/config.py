@@ -16,7 +16,7 @@ from s2igan.errors import UserError
 from s2igan.evaluation.config import EvaluateConfig, check_counts, fitted
 from s2igan.rdg.config import RdgConfig, SampleConfig
 from s2igan.sen.config import EmbedConfig, SenConfig
-from s2igan.speech.config import MelConfig, TtsConfig
+from s2igan.speech.config import MelConfig, TtsConfig, mel_conflicts
 from s2igan.vision.config import VisionConfig
 
 
@@ -99,7 +99,11 @@ def field_problems(error: ValidationError) -> list[str]:
 def combination_problems(params: Params) -> list[str]:
     """Return one line per combination of valid values that does not go together."""
     checks = (*_training_checks(params), *_material_checks(params))
-    return corpus_conflicts(params.corpus) + [message for wrong, message in checks if wrong]
+    return [
+        *corpus_conflicts(params.corpus),
+        *mel_conflicts(params.features.mel, params.tts.sample_rate_hz),
+        *(message for wrong, message in checks if wrong),
+    ]
 
 
 def _training_checks(params: Params) -> tuple[tuple[bool, str], ...]:
