@@ -13,10 +13,10 @@ from s2igan.corpora.config import conflicts as corpus_conflicts
 from s2igan.engine.section import Section, wanted
 from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
-from s2igan.evaluation.config import EvaluateConfig, check_counts
+from s2igan.evaluation.config import EvaluateConfig, check_counts, fitted
 from s2igan.rdg.config import RdgConfig, SampleConfig
 from s2igan.sen.config import EmbedConfig, SenConfig
-from s2igan.speech.config import MelConfig, TtsConfig
+from s2igan.speech.config import MelConfig, TtsConfig, mel_conflicts
 from s2igan.vision.config import VisionConfig
 
 
@@ -83,12 +83,12 @@ def check_material(params: Params, corpus: Path) -> None:
             "picture with another view of itself",
             fix="raise it or set rdg.use_rs to false",
         )
-    if split == "test":  # on val classes evaluate lowers the setting itself
-        fresh = [images[name] for name in ("reference", "floor") if name in images]
-        # Without fresh pictures the floor is one half of the test pictures against the other.
-        sets = [images["train"], *(fresh or [images["test"] // 2])]
-        seen = params.evaluate.training_pictures
-        check_counts(min([*sets, seen] if seen else sets), params.evaluate)
+    fresh = [images[name] for name in ("reference", "floor") if name in images and split == "test"]
+    drawn = min(info["utterances"][split], images[split] * params.sample.captions_per_picture)
+    seen = params.evaluate.training_pictures or images["train"]
+    # Without fresh pictures the floor is one half of the real pictures against the other.
+    smallest = min(images["train"], seen, drawn, *(fresh or [images[split] // 2]))
+    check_counts(smallest, fitted(params.evaluate, split, smallest))
 
 
 def field_problems(error: ValidationError) -> list[str]:
@@ -99,7 +99,11 @@ def field_problems(error: ValidationError) -> list[str]:
 def combination_problems(params: Params) -> list[str]:
     """Return one line per combination of valid values that does not go together."""
     checks = (*_training_checks(params), *_material_checks(params))
-    return corpus_conflicts(params.corpus) + [message for wrong, message in checks if wrong]
+    return [
+        *corpus_conflicts(params.corpus),
+        *mel_conflicts(params.features.mel, params.tts.sample_rate_hz),
+        *(message for wrong, message in checks if wrong),
+    ]
 
 
 def _training_checks(params: Params) -> tuple[tuple[bool, str], ...]:
@@ -119,6 +123,11 @@ def _training_checks(params: Params) -> tuple[tuple[bool, str], ...]:
         (
             not (params.sen.matching_loss or params.sen.distinctive_loss),
             "sen.matching_loss: got false beside sen.distinctive_loss false; expected one true",
+        ),
+        (
+            not params.sen.matching_loss and params.sen.distinctive_weight == 0,
+            f"sen.distinctive_weight: got {params.sen.distinctive_weight} beside "
+            "sen.matching_loss false; expected more than 0, or a training has no loss",
         ),
         (
             params.sen.keep == "best_val"

@@ -110,8 +110,9 @@ def test_all_combinations_are_told_together(tmp_path: Path, default: Values) -> 
     default["features"]["crop"] = default["features"]["shorter_side"] + 1
     default["sen"] |= {"matching_loss": False, "distinctive_loss": False}
     default["tts"]["engine"] = "recorded"
+    default["features"]["mel"]["window_ms"] = 5.0
     told = problem(tmp_path, default)
-    for key in ("corpus.edition", "features.crop", "sen.matching_loss", "tts.engine"):
+    for key in ("corpus.edition", "features.crop", "sen.matching_loss", "tts.engine", "window_ms"):
         assert f"{key}: got" in told
 
 
@@ -124,6 +125,25 @@ def test_speech_that_sen_never_aligned_cannot_match_pictures(
     default["rdg"]["matching_weight"] = 0.0
     problems = combination_problems(Params.model_validate(default))
     assert problems == []
+
+
+def test_sen_has_a_loss_to_learn_from(tmp_path: Path, default: Values) -> None:
+    default["sen"] |= {"matching_loss": False, "distinctive_weight": 0.0}
+    assert "sen.distinctive_weight: got 0.0 beside sen.matching_loss false" in problem(
+        tmp_path, default
+    )
+    default["sen"]["matching_loss"] = True
+    assert combination_problems(Params.model_validate(default)) == []
+
+
+def test_numbers_that_would_stop_a_later_stage_are_told(tmp_path: Path, default: Values) -> None:
+    default["sen"]["seed"] = 2**64
+    default["evaluate"]["seed"] = 2**32
+    default["rdg"]["betas"] = [1.0, -0.1]
+    default["sample"]["truncation"] = 1e-9
+    told = problem(tmp_path, default)
+    for key in ("sen.seed", "evaluate.seed", "rdg.betas.0", "rdg.betas.1", "sample.truncation"):
+        assert f"{key}: got" in told
 
 
 def test_a_crop_has_the_pixels_of_the_last_scale(tmp_path: Path, default: Values) -> None:
@@ -221,7 +241,15 @@ def test_every_key_is_read_somewhere() -> None:
         ({"reference": 30, "floor": 9}, {}, r"kid_subset_size.*\(9 pictures\)"),
         ({"reference": 30, "floor": 10}, {}, None),
         ({}, {"split": "val"}, r"sample\.split; got 'val'; expected a split of the corpus: train"),
-        ({"val": 4}, {"split": "val"}, None),
+        ({"val": 8}, {"split": "val"}, None),
+        ({"val": 6}, {"split": "val"}, r"neighbourhood and evaluate\.is_splits.*\(3 pictures\)"),
+        ({}, {"is_splits": 6}, r"is_splits; got 6.*\(10 pictures\)"),
+        ({"reference": 30, "floor": 30}, {"kid_subset_size": 21}, None),
+        (
+            {"reference": 30, "floor": 30},
+            {"kid_subset_size": 21, "captions_per_picture": 1},
+            r"kid_subset_size; got 21.*\(20 pictures\)",
+        ),
         ({"has_classes": False}, {"views": 1}, r"features\.views; got 1; expected at least 2"),
         ({"has_classes": False}, {"views": 1, "use_rs": False}, None),
         ({}, {"views": 1}, None),
@@ -232,7 +260,9 @@ def test_what_the_last_stages_would_miss_in_a_corpus_is_told_at_once(
 ) -> None:
     images = {"train": 40, "test": 20, **info}
     classes = {"has_classes": images.pop("has_classes", True)}
-    (tmp_path / "corpus.json").write_text(json.dumps({"images": images, **classes}))
+    utterances = {split: 10 * count for split, count in images.items()}
+    counts = {"images": images, "utterances": utterances}
+    (tmp_path / "corpus.json").write_text(json.dumps({**counts, **classes}))
     default["evaluate"] |= {"kid_subset_size": 10, "is_splits": 2, "neighbourhood": 3}
     for key, value in changes.items():
         next(section for section in default.values() if key in section)[key] = value

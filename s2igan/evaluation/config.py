@@ -33,7 +33,9 @@ class EvaluateConfig(Section):
     )
     batch_size: int = Field(ge=1, description="pictures per forward pass; changes no figure")
     seed: int = Field(
-        ge=0, description="draws splits, KID subsets, queries, permutations, bootstrap samples"
+        ge=0,
+        lt=2**32,  # as torch-fidelity takes them
+        description="draws splits, KID subsets, queries, permutations, bootstrap samples",
     )
 
     attribute_of_is: Literal[
@@ -92,6 +94,17 @@ class EvaluateConfig(Section):
         return [name for name in names if name is not None]
 
 
+def fitted(config: EvaluateConfig, split: str, smallest: int) -> EvaluateConfig:
+    """Lower KID's subsets to the smallest set where val pictures are judged.
+
+    The setting is made for the test pictures; the fewer val pictures allow what they allow.
+    """
+    if split == "test":
+        return config
+    size = min(config.kid_subset_size, smallest)
+    return config.model_copy(update={"kid_subset_size": size})
+
+
 def check_counts(smallest: int, config: EvaluateConfig) -> None:
     """Refuse settings that need more pictures than the smallest set has.
 
@@ -101,7 +114,7 @@ def check_counts(smallest: int, config: EvaluateConfig) -> None:
     needs = {
         "kid_subset_size": config.kid_subset_size,
         "neighbourhood": config.neighbourhood + 1,
-        "is_splits": config.is_splits,
+        "is_splits": 2 * config.is_splits,  # the score of one picture is always 1
     }
     if wrong := [key for key, needed in needs.items() if needed > smallest]:
         raise UserError(

@@ -7,7 +7,7 @@ inception score may have a network of its own.
 import numpy as np
 import torch_fidelity
 
-from s2igan.evaluation.config import EvaluateConfig, check_counts
+from s2igan.evaluation.config import EvaluateConfig, check_counts, fitted
 from s2igan.evaluation.figures import Figure, absent, figure
 from s2igan.evaluation.inception_score import own_scores, softmax_note, softmax_of_is
 from s2igan.evaluation.judge import Rows, Seen
@@ -93,11 +93,8 @@ def fidelity_figures(judged: Judged, config: EvaluateConfig) -> dict[str, object
             f"{len(train)} training pictures against {len(reference)} {reference_name}",
         ),
     }
-    if material.drawn_set != "test":
-        # The setting is made for the test pictures; the fewer val pictures allow what they allow.
-        fewest = min(len(one) for seen, against, _ in rows.values() for one in (seen, against))
-        size = min(config.kid_subset_size, fewest)
-        config = config.model_copy(update={"kid_subset_size": size})
+    fewest = min(len(one) for seen, against, _ in rows.values() for one in (seen, against))
+    config = fitted(config, material.drawn_set, fewest)
     scores = own_scores(judged, config, drawn=drawn, floor=floor, train=train)
     return {
         name: _row(judged, config, seen, against, what, scores.get(name))

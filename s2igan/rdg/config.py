@@ -1,6 +1,6 @@
 """The sections ``rdg`` and ``sample`` of ``params.yaml`` (paper §2.3)."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -100,7 +100,7 @@ class RdgConfig(Section):
     lr_d: float = Field(
         gt=0, description="Adam's rate for discriminators and relation supervisor (paper: 2e-4)"
     )
-    betas: list[float] = Field(
+    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(
         min_length=2, max_length=2, description="Adam's two decay rates (paper: 0.5 and 0.999)"
     )
     ema_decay: float = Field(
@@ -139,7 +139,7 @@ class SampleConfig(Section):
         description="whether F_ca is sampled; false = its mean (authors' code: true)"
     )
     truncation: float | None = Field(
-        gt=0,
+        ge=0.05,  # drawing again until all of it lies below takes ever longer
         description="noise values beyond this many standard deviations are drawn again; null = "
         "never (paper: null)",
     )

@@ -4,6 +4,7 @@ from s2igan.errors import UserError
 from s2igan.sen.config import SenConfig
 from s2igan.sen.conv_blstm import WIDTHS
 from s2igan.sen.data import SenData
+from s2igan.sen.encoder import DescriptionEncoder
 
 
 def check_readable(config: SenConfig, data: SenData) -> None:
@@ -25,6 +26,21 @@ def check_readable(config: SenConfig, data: SenData) -> None:
             "sen.channels",
             got=f"{len(config.channels)} widths",
             expected=f"at most {WIDTHS}, since conv_blstm has no more",
+        )
+
+
+def check_reach(encoder: DescriptionEncoder, longest: int) -> None:
+    """Refuse convolutions that see more at once than the longest description holds.
+
+    Raises:
+        UserError: naming the keys.
+    """
+    if encoder.shortest > longest:
+        raise UserError(
+            "sen.channels, sen.kernel and sen.stride",
+            got=f"convolutions of which one output sees {encoder.shortest} frames or characters",
+            expected=f"at most {longest}, the longest description",
+            fix="lower sen.stride or sen.kernel, or give sen.channels fewer widths",
         )
 
 

@@ -16,7 +16,7 @@ class SenConfig(Section):
     Paper values are those of §2.2 or, where the paper is silent, of its authors' published code.
     """
 
-    seed: int = Field(ge=0, description="draws weights, batches, captions and views")
+    seed: int = Field(ge=0, lt=2**64, description="draws weights, batches, captions and views")
 
     encoder: Literal["sed", "char_cnn_rnn", "conv_blstm"] = Field(
         description="what reads descriptions: sed = the paper's speech encoder, char_cnn_rnn = the "

@@ -34,6 +34,11 @@ class DescriptionEncoder(nn.Module, ABC):
         super().__init__()
         self.embedding_dim = embedding_dim
 
+    @property
+    def shortest(self) -> int:
+        """Frames or characters that give one output; shorter descriptions are padded."""
+        return 1
+
     @abstractmethod
     def describe(self, sequences: Tensor, lengths: Tensor) -> Tensor:
         """Return (B, E) float, the embeddings before they are scaled to unit length.

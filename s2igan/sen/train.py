@@ -30,7 +30,7 @@ from s2igan.engine.session import Session
 from s2igan.sen.artifact import save_sen
 from s2igan.sen.batches import Augmentation, Batch, PairStream
 from s2igan.sen.build import ENCODERS
-from s2igan.sen.checks import check_readable, check_trainable
+from s2igan.sen.checks import check_reach, check_readable, check_trainable
 from s2igan.sen.choice import Choice
 from s2igan.sen.config import SenConfig
 from s2igan.sen.data import SenData
@@ -144,6 +144,7 @@ class SenTraining:
             classes=len(classes),
             distinctive=self.distinctive,
         ).to(session.device)
+        check_reach(self.model.speech_encoder, int(data.sequences.lengths.max()))
         spread_from_first(self.model)
         self.optimizer = Adam(
             self.model.parameters(),

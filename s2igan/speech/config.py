@@ -1,5 +1,6 @@
 """The sections ``tts`` and ``features.mel`` of ``params.yaml``."""
 
+import math
 import re
 from typing import Annotated, Literal, Self
 
@@ -62,6 +63,7 @@ class RecordingsConfig(Section):
     )
     keep_ms: float = Field(ge=0, description="silence left at both ends, milliseconds")
     level_dbfs: float | None = Field(
+        ge=-60,  # far below, 16 bits hold nothing but silence
         le=0,
         description="root mean square that every recording is brought to, dB of full scale; "
         "null = as recorded",
@@ -114,7 +116,31 @@ class MelConfig(Section):
     )
     window_ms: float = Field(gt=0, le=100, description="window length, milliseconds; paper 25")
     hop_ms: float = Field(gt=0, le=100, description="step between frames, milliseconds; paper 10")
-    log_floor: float = Field(gt=0, description="added to the power before ln; released code 1e-6")
+    log_floor: float = Field(
+        ge=1e-30, le=1, description="added to the power before ln; released code 1e-6"
+    )
     normalise: Literal["per_band", "none"] = Field(
         description="per_band: zero mean and unit variance per utterance and band"
     )
+
+
+def mel_conflicts(config: MelConfig, rate_hz: int) -> list[str]:
+    """Return what :class:`s2igan.speech.mel.LogMel` would refuse at ``rate_hz``, a line each."""
+    window, hop = (int(rate_hz * ms / 1000) for ms in (config.window_ms, config.hop_ms))
+    told = []
+    if hop < 1:
+        told.append(
+            f"features.mel.hop_ms: got {config.hop_ms}; expected at least a sample at "
+            f"tts.sample_rate_hz {rate_hz}"
+        )
+    # The lowest band, from 0 Hz on, is the narrowest; Slaney's scale is linear up to 1 kHz.
+    half = rate_hz / 2
+    highest_mel = 15 + 27 * math.log(half / 1000) / math.log(6.4)
+    widest_step = 2 * highest_mel / (config.bands + 1) * 200 / 3
+    if window * widest_step <= rate_hz:
+        told.append(
+            f"features.mel.window_ms: got {config.window_ms} with features.mel.bands "
+            f"{config.bands}; expected at least {1000 / widest_step:.3g} ms, or fewer bands, "
+            "since the lowest would hold no Fourier frequency"
+        )
+    return told

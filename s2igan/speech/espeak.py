@@ -95,7 +95,7 @@ def _converse(
         count = _integer(process.stdout, name)
         if count == speaker.REFUSED_VOICE:
             raise UserError(
-                "tts.voices",
+                "tts.voices or tts.test_voices",
                 got=line.voice,
                 expected="a voice of espeak-ng such as en-us, de or en-us+m3",
             )

@@ -196,9 +196,13 @@ def test_more_drawings_do_not_change_those_there_were(corpus: Corpus, tmp_path: 
 
 @pytest.mark.parametrize(
     ("count", "val", "key"),
-    [(1321, 20, "corpus.minibirds.species"), (0, 1299, "corpus.val_classes")],
+    [
+        (1321, 20, "corpus.minibirds.species"),
+        (3, 0, "corpus.minibirds.species; got 3; expected at least 4"),
+        (0, 1299, "corpus.val_classes"),
+    ],
 )
-def test_more_species_than_there_are_is_told(
+def test_more_or_fewer_species_than_can_be_is_told(
     species: list[Species], count: int, val: int, key: str
 ) -> None:
     with pytest.raises(UserError, match=key):

@@ -148,6 +148,13 @@ def test_masks_of_speech_leave_a_text_as_it_is(inputs: Path, tmp_path: Path) -> 
     assert train(sen_config(encoder="char_cnn_rnn", **masks), inputs, tmp_path / "b") == plain
 
 
+def test_convolutions_that_see_more_than_any_description_has_are_refused(
+    inputs: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"sen\.stride; got .* one output sees 187246 frames"):
+        train(sen_config(channels=[4] * 6, stride=8, kernel=6), inputs, tmp_path)
+
+
 def test_more_widths_than_a_conv_blstm_has_are_refused(inputs: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"sen\.channels; got 6 widths; expected at most 5"):
         train(sen_config(encoder="conv_blstm", channels=[4] * 6), inputs, tmp_path)

@@ -1,7 +1,11 @@
+from contextlib import nullcontext
+
 import pytest
 from pydantic import ValidationError
 
-from s2igan.speech.config import STEADY_VARIANTS, MelConfig
+from s2igan.errors import UserError
+from s2igan.speech.config import STEADY_VARIANTS, MelConfig, mel_conflicts
+from s2igan.speech.mel import LogMel
 from tests.speech.conftest import MakeTts
 
 
@@ -26,6 +30,7 @@ def test_refuses_voices_that_may_change_and_names_those_that_do_not(
         ("rate_wpm", {"low": 79, "high": 100}),
         ("rate_wpm", {"low": 180, "high": 170}),
         ("pitch", {"low": 0, "high": 101}),
+        ("recordings", {"trim_db": None, "keep_ms": 0.0, "level_dbfs": -100.0}),
         ("seed", 1.5),
         ("sample_rate_hz", 0),
     ],
@@ -36,6 +41,25 @@ def test_refuses_what_is_out_of_range(tts: MakeTts, key: str, value: object) -> 
     assert caught.value.errors()[0]["loc"][0] == key
 
 
-def test_refuses_a_logarithm_without_a_floor(mel: MelConfig) -> None:
+@pytest.mark.parametrize("floor", [0.0, 1e-300, 1e20])
+def test_refuses_a_logarithm_that_hears_nothing(mel: MelConfig, floor: float) -> None:
     with pytest.raises(ValidationError, match="log_floor"):
-        MelConfig.model_validate(mel.model_dump() | {"log_floor": 0.0})
+        MelConfig.model_validate(mel.model_dump() | {"log_floor": floor})
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 22050, 48000])
+@pytest.mark.parametrize("bands", [8, 40, 128])
+@pytest.mark.parametrize("window_ms", [1.0, 5.3, 10.0, 15.0, 25.0])
+def test_a_front_end_is_refused_before_it_is_built(
+    mel: MelConfig, rate_hz: int, bands: int, window_ms: float
+) -> None:
+    values = mel.model_dump() | {"bands": bands, "window_ms": window_ms}
+    told = mel_conflicts(MelConfig.model_validate(values), rate_hz)
+    with pytest.raises(UserError) if told else nullcontext():
+        LogMel(sample_rate_hz=rate_hz, **values)
+
+
+def test_a_hop_is_a_sample_at_least(mel: MelConfig) -> None:
+    config = MelConfig.model_validate(mel.model_dump() | {"hop_ms": 0.01})
+    (told,) = mel_conflicts(config, 22050)
+    assert "features.mel.hop_ms: got 0.01" in told

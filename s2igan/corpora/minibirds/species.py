@@ -80,6 +80,11 @@ def choose_species(
                 "corpus.minibirds.species", got=count, expected=f"at most {len(species)}"
             )
         test, others = test[:wanted], others[: max(count - wanted, 0)]
+        if len(others) < _FEWEST_TRAIN:
+            fewest = _FEWEST_TEST + _FEWEST_TRAIN
+            raise UserError(
+                "corpus.minibirds.species", got=count, expected=f"at least {fewest}, or 0 for all"
+            )
     if len(others) - val_classes < _FEWEST_TRAIN:
         raise UserError(
             "corpus.val_classes",
