@@ -18,7 +18,12 @@ from s2igan.rdg.config import RdgConfig
 from s2igan.rdg.speech_modes import open_speech
 from s2igan.rdg.speech_source import SpeechSource
 from s2igan.rdg.training import RdgTraining
-from s2igan.sen.artifact import check_front_end, load_speech_encoder, read_description
+from s2igan.sen.artifact import (
+    check_front_end,
+    load_speech_encoder,
+    read_description,
+    seeded_speech_encoder,
+)
 from s2igan.sen.images import load_image_embedding
 from s2igan.vision.device_pixels import open_pixels
 
@@ -58,9 +63,7 @@ def train_rdg(
         UserError: if an input is missing or unfit, or a loss stops being finite.
     """
     opened = Corpus(corpus)
-    check_inputs(opened, features, embeddings, sen)
-    if config.speech_encoder != "trained":  # what was heard is in the embeddings of the trained one
-        check_front_end(sen, features)
+    check_inputs(config, opened, features, embeddings, sen)
     pictures = TrainingPictures(opened.images, opened.descriptions)
     speech = open_speech(
         config,
@@ -102,26 +105,33 @@ def train_rdg(
         session.tracker.file(path, "rdg")
 
 
-def check_inputs(corpus: Corpus, features: Path, embeddings: Path, sen: Path) -> None:
+def check_inputs(
+    config: RdgConfig, corpus: Corpus, features: Path, embeddings: Path, sen: Path
+) -> None:
     """Refuse inputs that do not belong together, before anything learns from them.
 
     Raises:
         UserError: if one was made of another corpus or by another encoder, or is missing or
             damaged.
     """
-    speech, seen = (open_array(embeddings / name) for name in ("speech.npy", "image.npy"))
-    packed = open_array(features / "shapes.npy")
-    corpus.check_rows(
-        pictures={"shapes.npy": len(packed), "image.npy": len(seen)},
-        utterances={"speech.npy": len(speech)},
-    )
-    width = load_speech_encoder(sen).embedding_dim
-    if speech.shape[1:] != (width,) or seen.shape[2:] != (width,):
-        raise unreadable_output(
-            f"embeddings {str(embeddings)!r}",
-            f"arrays of {speech.shape} and {seen.shape}, not of {width} numbers as in SEN",
-            "embed",
-        )
+    packed, seen = open_array(features / "shapes.npy"), open_array(embeddings / "image.npy")
+    corpus.check_rows(pictures={"shapes.npy": len(packed), "image.npy": len(seen)})
+    widths = {"image.npy": seen.shape[2:]}
+    if config.speech_encoder == "trained":
+        encoder = load_speech_encoder(sen)
+        speech = open_array(embeddings / "speech.npy")
+        corpus.check_rows(utterances={"speech.npy": len(speech)})
+        widths["speech.npy"] = speech.shape[1:]
+    else:
+        encoder = seeded_speech_encoder(sen)
+        check_front_end(sen, features)
+    for name, width in widths.items():
+        if width != (encoder.embedding_dim,):
+            raise unreadable_output(
+                f"embeddings {str(embeddings / name)!r}",
+                f"rows that end in {width}, not in {encoder.embedding_dim} numbers as in SEN",
+                "embed",
+            )
 
 
 def open_stream(

@@ -315,7 +315,7 @@ def test_a_run_that_diverges_says_so(inputs: Path, tmp_path: Path) -> None:
 
 def test_features_of_another_corpus_are_refused(inputs: Path, tmp_path: Path) -> None:
     write_synthetic(tmp_path / "other", images_per_class=2)
-    with pytest.raises(UserError, match=r"rows of 'mel\.npy'; got 97, not 193"):
+    with pytest.raises(UserError, match=r"rows of 'backbone\.npy'; got 32, not 64"):
         SenData(inputs / "corpus", tmp_path / "other" / "features")
 
 
