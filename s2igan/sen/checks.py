@@ -30,16 +30,16 @@ def check_readable(config: SenConfig, data: SenData) -> None:
 
 
 def check_reach(encoder: DescriptionEncoder, longest: int) -> None:
-    """Refuse convolutions that see more at once than the longest description holds.
+    """Refuse convolutions for which every description would be padded to twice its length.
 
     Raises:
         UserError: naming the keys.
     """
-    if encoder.shortest > longest:
+    if encoder.shortest > 2 * longest:
         raise UserError(
             "sen.channels, sen.kernel and sen.stride",
             got=f"convolutions of which one output sees {encoder.shortest} frames or characters",
-            expected=f"at most {longest}, the longest description",
+            expected=f"at most {2 * longest}, twice the longest description",
             fix="lower sen.stride or sen.kernel, or give sen.channels fewer widths",
         )
 

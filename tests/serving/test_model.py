@@ -146,13 +146,6 @@ def test_a_broken_file_is_told(tmp_path: Path, name: str) -> None:
         SpeechToImage.load(folder, CPU)
 
 
-def test_a_generator_of_other_embeddings_is_told(tmp_path: Path) -> None:
-    folder = write_model(tmp_path / "rdg")
-    rdg_artifact.save_generator(folder, small_generator(embedding_dim=EMBEDDING_DIM + 1))
-    with pytest.raises(UserError, match=f"embeddings of {EMBEDDING_DIM}, the generator of"):
-        SpeechToImage.load(folder, CPU)
-
-
 @pytest.mark.parametrize("mel", [None, 3, {"bands": 20}])
 def test_a_front_end_that_is_missing_or_no_front_end_is_told(tmp_path: Path, mel: object) -> None:
     folder = write_model(tmp_path / "rdg")
