@@ -24,7 +24,7 @@ from s2igan.speech.audio import from_pcm, to_pcm
 from s2igan.speech.config import MelConfig
 from s2igan.speech.features import write_mel
 from s2igan.speech.shards import Spoken, shard_path, write_shard
-from tests.rdg.makers import EMBEDDING_DIM, corpus_tables, sample_config, small_generator
+from tests.rdg.makers import corpus_tables, sample_config
 from tests.serving.makers import MEL, RATE, babble, write_model, write_pipeline
 
 CPU = torch.device("cpu")
