@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO, Final
@@ -177,7 +177,8 @@ def _wait(children: Sequence[subprocess.Popen[bytes]], stop_requested: Callable[
     """Wait until all have ended or, some seconds after one has failed, return."""
     deadline = float("inf")
     while time.monotonic() < deadline:
-        codes = [child.poll() for child in children]
+        with _undisturbed():
+            codes = [child.poll() for child in children]
         if None not in codes:
             return
         if deadline == float("inf") and any(codes):
@@ -185,6 +186,18 @@ def _wait(children: Sequence[subprocess.Popen[bytes]], stop_requested: Callable[
         if stop_requested():
             raise SystemExit(128 + signal.SIGTERM)
         time.sleep(_POLL_S)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    # A handler that raises within poll() may leave the child's lock taken, and _end waiting for it.
+    before = signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+    )
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _outcome(

@@ -1,5 +1,6 @@
 """Which process this is, and several of them started on one machine."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -162,6 +163,24 @@ run_locally({child.__name__!r}, ["wait"], 2)
         starter.terminate()
         assert starter.wait(30) == 143
     wait_until(lambda: not any(path.exists() for path in children))
+
+
+def test_a_signal_waits_until_a_child_has_been_looked_at() -> None:
+    looked: list[int] = []
+
+    class Child:
+        def poll(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            looked.append(1)  # in the middle of subprocess's poll() its lock is held
+
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with pytest.raises(SystemExit, match="143"):
+            launch._wait([Child()], lambda: False)  # type: ignore[list-item]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert looked == [1]
+    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_who_is_to_end_ends_them_all() -> None:
