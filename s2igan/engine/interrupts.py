@@ -60,8 +60,12 @@ class Interrupts:
         return self._received is not None
 
     def leave(self, said: str) -> Never:
-        """Say on stderr what was kept, and end as the signal would have."""
+        """Say on stderr what was kept, and :meth:`end`."""
         sys.stderr.write(f"{said}\n")
+        self.end()
+
+    def end(self) -> Never:
+        """End as the signal would have."""
         raise _end(signal.SIGTERM if self._received is None else self._received)
 
     def _receive(self, number: int, _frame: FrameType | None) -> None:

@@ -8,12 +8,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO, Final
 
+from s2igan.engine.interrupts import Interrupts
 from s2igan.engine.runtime import usable_cores
 
 EXIT_DESERTED: Final = 75
@@ -120,8 +121,7 @@ def run_locally(
     module: str,
     arguments: Sequence[str],
     count: int,
-    *,
-    stop_requested: Callable[[], bool] = lambda: False,
+    interrupts: Interrupts,
 ) -> int:
     """Run ``python -m module`` as ``count`` processes of one group and return their exit code.
 
@@ -129,7 +129,8 @@ def run_locally(
     fail. When one fails the others are ended; when this process is, or is to end, so are they.
     """
     command = [sys.executable, "-m", module, *arguments]
-    with ExitStack() as stack:
+    # A signal that raised within poll() could leave a child's lock taken, and _end wait for it.
+    with interrupts.deferred(), ExitStack() as stack:
         told = [stack.enter_context(TemporaryFile()) for _ in range(1, count)]
         port = _free_port()
         children: list[subprocess.Popen[bytes]] = []
@@ -143,7 +144,7 @@ def run_locally(
                     preexec_fn=_end_with_parent,  # no threads run here
                 )
             )
-        _wait(children, stop_requested)
+        _wait(children, interrupts)
         return _outcome(module.rpartition(".")[2], children, told)
 
 
@@ -173,31 +174,18 @@ def _end_with_parent() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _wait(children: Sequence[subprocess.Popen[bytes]], stop_requested: Callable[[], bool]) -> None:
+def _wait(children: Sequence[subprocess.Popen[bytes]], interrupts: Interrupts) -> None:
     """Wait until all have ended or, some seconds after one has failed, return."""
     deadline = float("inf")
     while time.monotonic() < deadline:
-        with _undisturbed():
-            codes = [child.poll() for child in children]
+        codes = [child.poll() for child in children]
         if None not in codes:
             return
         if deadline == float("inf") and any(codes):
             deadline = time.monotonic() + _GRACE_S
-        if stop_requested():
-            raise SystemExit(128 + signal.SIGTERM)
+        if interrupts.stop_requested():
+            interrupts.end()
         time.sleep(_POLL_S)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    # A handler that raises within poll() may leave the child's lock taken, and _end waiting for it.
-    before = signal.pthread_sigmask(
-        signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-    )
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _outcome(

@@ -124,9 +124,7 @@ class Stage(Generic[P]):
             return 0
         count = 1 if launched_rank() else _local_processes(read_runtime())
         if count > 1:
-            return run_locally(
-                f"stages.{self.name}", argv, count, stop_requested=interrupts.stop_requested
-            )
+            return run_locally(f"stages.{self.name}", argv, count, interrupts)
         self._run(params, paths, rank, interrupts)
         return 0
 

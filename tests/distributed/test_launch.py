@@ -13,6 +13,7 @@ import torch
 
 from s2igan.engine import device, launch, stage
 from s2igan.engine.device import choose_device
+from s2igan.engine.interrupts import Interrupts
 from s2igan.engine.launch import (
     EXIT_DESERTED,
     Rank,
@@ -110,7 +111,7 @@ def test_the_first_machine_of_a_list(
 
 
 def test_processes_know_their_numbers(capfd: pytest.CaptureFixture[str]) -> None:
-    assert run_locally(child.__name__, ["say"], 2) == 0
+    assert run_locally(child.__name__, ["say"], 2, Interrupts()) == 0
     said = sorted(capfd.readouterr().out.splitlines())
     assert [line.rsplit(" ", 1)[0] for line in said] == [
         f"Rank(rank={n}, world=2, local={n}, local_world=2, cores=None)" for n in (0, 1)
@@ -118,16 +119,16 @@ def test_processes_know_their_numbers(capfd: pytest.CaptureFixture[str]) -> None
 
 
 def test_who_fails_first_says_why(capfd: pytest.CaptureFixture[str]) -> None:
-    assert run_locally(child.__name__, ["refuse"], 3) == 2
+    assert run_locally(child.__name__, ["refuse"], 3, Interrupts()) == 2
     assert capfd.readouterr().err == "train_sen: weights are missing\n"
 
 
 def test_when_one_dies_the_others_are_ended(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("s2igan.engine.launch._GRACE_S", 0.1)
+    monkeypatch.setattr(launch, "_GRACE_S", 0.1)
     began = time.monotonic()
-    assert run_locally(child.__name__, ["die"], 2) == 128 + signal.SIGABRT
+    assert run_locally(child.__name__, ["die"], 2, Interrupts()) == 128 + signal.SIGABRT
     assert time.monotonic() - began < 30
     assert "process 1 of 2 was ended by SIGABRT" in capfd.readouterr().err
 
@@ -148,11 +149,11 @@ def started(starter: int) -> list[Path]:
 
 def test_who_ends_the_starter_ends_them_all(repository: Path) -> None:
     script = f"""
-import sys, signal
+from s2igan.engine.interrupts import Interrupts
 from s2igan.engine.launch import run_locally
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-print("begun", flush=True)
-run_locally({child.__name__!r}, ["wait"], 2)
+with Interrupts().handled() as interrupts:
+    print("begun", flush=True)
+    run_locally({child.__name__!r}, ["wait"], 2, interrupts)
 """
     command = [sys.executable, "-c", script]
     with subprocess.Popen(command, cwd=repository, stdout=subprocess.PIPE, text=True) as starter:
@@ -165,36 +166,36 @@ run_locally({child.__name__!r}, ["wait"], 2)
     wait_until(lambda: not any(path.exists() for path in children))
 
 
-def test_a_signal_waits_until_a_child_has_been_looked_at() -> None:
-    looked: list[int] = []
+def test_a_signal_waits_until_a_child_has_been_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: set[int] = set()
 
-    class Child:
-        def poll(self) -> None:
-            os.kill(os.getpid(), signal.SIGTERM)
-            looked.append(1)  # in the middle of subprocess's poll() its lock is held
+    class Child(subprocess.Popen[bytes]):
+        def poll(self) -> int | None:
+            signal.raise_signal(signal.SIGTERM)
+            looked.add(self.pid)  # in the middle of subprocess's poll() its lock is held
+            return super().poll()
 
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        with pytest.raises(SystemExit, match="143"):
-            launch._wait([Child()], lambda: False)  # type: ignore[list-item]
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert looked == [1]
-    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    monkeypatch.setattr(subprocess, "Popen", Child)
+    with Interrupts().handled() as interrupts, pytest.raises(SystemExit, match="143"):
+        run_locally(child.__name__, ["wait"], 2, interrupts)
+    assert len(looked) == 2
+    assert not any(Path(f"/proc/{pid}").exists() for pid in looked)
 
 
-def test_who_is_to_end_ends_them_all() -> None:
+def test_who_loses_dvc_ends_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_STAGE", "train_rdg")
+    interrupts = Interrupts()
+    monkeypatch.setattr(os, "getppid", lambda: 1)
     began = time.monotonic()
-    with pytest.raises(SystemExit) as caught:
-        run_locally(child.__name__, ["wait"], 2, stop_requested=lambda: True)
-    assert caught.value.code == 143
+    with pytest.raises(SystemExit, match="143"):
+        run_locally(child.__name__, ["wait"], 2, interrupts)
     assert time.monotonic() - began < 30
 
 
 def test_a_group_of_which_none_says_why_it_failed_is_told(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    assert run_locally(child.__name__, ["desert"], 2) == EXIT_DESERTED
+    assert run_locally(child.__name__, ["desert"], 2, Interrupts()) == EXIT_DESERTED
     assert capfd.readouterr().err == "child: process 0 of 2 had no answer from another\n"
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.distributed import DistBackendError, DistNetworkError
 
 from s2igan.engine.distributed import own_rows
+from s2igan.engine.interrupts import Interrupts
 from s2igan.engine.launch import Rank, run_locally
 from s2igan.engine.meeting import DesertedError, together
 from s2igan.errors import UserError
@@ -34,7 +35,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def found(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What each of two processes has found; they compute all jobs in one go."""
     out = tmp_path_factory.mktemp("found")
-    assert run_locally(jobs.__name__, [str(inputs), str(out)], PROCESSES) == 0
+    assert run_locally(jobs.__name__, [str(inputs), str(out)], PROCESSES, Interrupts()) == 0
     return [torch.load(out / f"{rank}.pt") for rank in range(PROCESSES)]
 
 
@@ -178,7 +179,7 @@ def test_machines_that_do_not_reach_each_other_are_told(monkeypatch: pytest.Monk
 
 
 def test_who_is_late_is_waited_for_longer_than_for_a_connection() -> None:
-    assert run_locally(late.__name__, ["4"], 2) == 0
+    assert run_locally(late.__name__, ["4"], 2, Interrupts()) == 0
 
 
 def test_a_batch_that_cannot_be_shared_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
