@@ -1,7 +1,7 @@
 """Euclidean distances inside a set of vectors and from one set to another.
 
-Of float32 vectors, a distance below a thousandth of their length is rounding; that of a vector to
-itself need not be 0.
+Of float32 vectors, a distance below some thousandths of their length is rounding, more of it on one
+processor than on another; that of a vector to itself need not be 0.
 """
 
 from typing import Any
