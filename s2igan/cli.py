@@ -25,6 +25,10 @@ def build_parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="print the figures of a folder as a table")
     report.add_argument("metrics", type=Path, nargs="?", default=Path("metrics"))
     report.set_defaults(run=_report)
+    score = commands.add_parser("score", help="judge pictures that another model drew")
+    score.add_argument("samples", type=Path, help="images.npy, samples.parquet and samples.json")
+    score.add_argument("-o", "--out", type=Path, required=True, help="folder of the figures")
+    score.set_defaults(run=_score)
     _add_table(commands.add_parser("table", help="run every variant of a list and compare them"))
     _add_register(commands.add_parser("register", help="register a model with MLflow"))
     push = commands.add_parser("push", help="upload the outputs and the run cache to the remote")
@@ -73,6 +77,12 @@ def _report(arguments: argparse.Namespace) -> str:
     from s2igan.evaluation.report import format_report
 
     return format_report(arguments.metrics)
+
+
+def _score(arguments: argparse.Namespace) -> str:
+    from s2igan.evaluation.score import score
+
+    return score(arguments.samples, arguments.out)
 
 
 def _add_table(parser: argparse.ArgumentParser) -> None:

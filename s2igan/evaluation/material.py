@@ -52,7 +52,7 @@ class Material:
         self.drawing = Drawing.read(samples)
         self.crop = crop
         self._pixels = PackedPixels(features)
-        self._drawn: npt.NDArray[np.uint8] = np.asarray(open_array(samples / "images.npy"))
+        self._drawn = _open_pictures(samples / "images.npy")
         self.size: int = self._drawn.shape[1]
         images = self.corpus.images
         self.image_classes: Rows = images["class_id"].to_numpy(np.int64)
@@ -90,7 +90,7 @@ class Material:
         """How pictures reach the judge, in one sentence."""
         resized = "" if self.crop == self.size else f", area-averaged to {self.size} px"
         return (
-            f"{self.size}-px pictures of the averaged generator at the last step; real pictures: "
+            f"{self.size}-px pictures of {self.drawing.by}; real pictures: "
             f"centre {self.crop} px of the packed picture{resized}, not flipped"
         )
 
@@ -296,6 +296,17 @@ def value_numbers(attribute: str, values: "npt.ArrayLike") -> Values:
             f"attribute {attribute!r} of the corpus", got=unknown[0], expected=", ".join(known)
         )
     return np.array([known.index(str(value)) for value in np.asarray(values)], np.int64)
+
+
+def _open_pictures(path: Path) -> npt.NDArray[np.uint8]:
+    drawn = np.asarray(open_array(path))
+    if drawn.dtype != np.uint8 or drawn.ndim != 4 or drawn.shape[1:] != (*drawn.shape[1:2] * 2, 3):
+        raise UserError(
+            f"drawn pictures {str(path)!r}",
+            got=f"{drawn.shape} {drawn.dtype}",
+            expected="(n, S, S, 3) uint8",
+        )
+    return drawn
 
 
 def _expect(what: str, got: int, expected: int) -> None:

@@ -32,7 +32,18 @@ def test_protocols_say_how_pictures_were_drawn(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", '{"split": "test"}'])
+def test_protocols_name_another_model_and_say_nothing_of_our_noise(tmp_path: Path) -> None:
+    drawing = {"split": "val", "captions_per_picture": 3, "by": "StackGAN, 2017"}
+    (tmp_path / "samples.json").write_text(json.dumps(drawing))
+    read = Drawing.read(tmp_path)
+    assert read.by == "StackGAN, 2017"
+    assert read.sentence(7) == "7 pictures drawn for val classes, 3 captions per picture"
+
+
+OTHERS = '{"split": "test", "captions_per_picture": 1, "by": "StackGAN", "ca_noise": true}'
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"split": "test"}', '{"by": "x"}', OTHERS])
 def test_samples_that_do_not_say_it_are_refused(content: str | None, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "samples.json").write_text(content)

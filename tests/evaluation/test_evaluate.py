@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from s2igan.engine.arrays import write_array
 from s2igan.engine.pictures import Picture
 from s2igan.engine.session import plain_session
 from s2igan.engine.showcase import values_of
@@ -346,3 +347,16 @@ def test_a_later_process_of_a_launch_looks_and_writes_nothing(
         evaluate(world, monkeypatch, tmp_path / "out")
     assert looked
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"), [(np.float32, (SIZE, SIZE, 3)), (np.uint8, (3, SIZE, SIZE)), (np.uint8, ())]
+)
+def test_pictures_in_another_form_are_refused(
+    kind: type, shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    world = full(tmp_path)
+    world.write()
+    write_array(tmp_path / "samples" / "images.npy", np.zeros((len(world.samples), *shape), kind))
+    with pytest.raises(UserError, match=r"images\.npy.*expected \(n, S, S, 3\) uint8"):
+        world.material()
