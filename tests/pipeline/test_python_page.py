@@ -26,10 +26,9 @@ def test_the_precision_taken_by_hand_is_that_of_the_figures(fresh: Clone) -> Non
 def test_another_models_pictures_are_judged_under_its_name(fresh: Clone, tmp_path: Path) -> None:
     before = fresh.changed()
     run(fresh, DRAW)
-    said = fresh.run("s2igan", "score", "theirs", "-o", "theirs/figures")
-    (fresh.folder / "theirs").rename(tmp_path / "theirs")
+    said = fresh.run("s2igan", "score", "artifacts/theirs", "-o", str(tmp_path))
     assert fresh.changed() == before
-    figures = json.loads((tmp_path / "theirs" / "figures" / "generation.json").read_text())
+    figures = json.loads((tmp_path / "generation.json").read_text())
     protocol = " ".join(figures["fidelity"]["generated"]["FID"]["protocol"])
     assert "64-px pictures of a grey that follows the sound" in protocol
     assert "F_ca" not in protocol
