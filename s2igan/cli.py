@@ -80,7 +80,7 @@ def _report(arguments: argparse.Namespace) -> str:
 
 
 def _score(arguments: argparse.Namespace) -> str:
-    from s2igan.evaluation.score import score
+    from s2igan.comparison.score import score
 
     return score(arguments.samples, arguments.out)
 

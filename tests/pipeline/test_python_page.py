@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ def test_another_models_pictures_are_judged_under_its_name(fresh: Clone, tmp_pat
     before = fresh.changed()
     run(fresh, DRAW)
     said = fresh.run("s2igan", "score", "artifacts/theirs", "-o", str(tmp_path))
+    shutil.rmtree(fresh.folder / "artifacts" / "theirs")
     assert fresh.changed() == before
     figures = json.loads((tmp_path / "generation.json").read_text())
     protocol = " ".join(figures["fidelity"]["generated"]["FID"]["protocol"])
