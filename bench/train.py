@@ -12,7 +12,6 @@ import argparse
 import datetime
 import json
 import os
-import platform
 import sys
 import tempfile
 from dataclasses import replace
@@ -26,7 +25,7 @@ from bench.pairs import Variant, take_turns
 from bench.subjects import Kind, Setting
 from bench.synthetic import write_artifacts
 from s2igan.config import read_params
-from s2igan.engine.runtime import usable_cores
+from s2igan.engine.costs import machine
 
 PAPER = "presets/cub.yaml"
 TRAININGS = ("rdg", "sen", "sen_live")
@@ -112,16 +111,10 @@ def line(row: dict[str, Any]) -> str:
     )
 
 
-def machine(device: torch.device) -> dict[str, Any]:
+def conditions(device: torch.device) -> dict[str, Any]:
     """Describe where the figures come from."""
-    cpu = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").is_file():
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-        named = [row.partition(":")[2].strip() for row in text.splitlines() if "model name" in row]
-        cpu = named[0] if named else cpu
     return {
-        "cpu": cpu,
-        "cores": usable_cores(),
+        "cpu": machine(),
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "torch": torch.__version__,
@@ -138,7 +131,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--params", default="params.yaml")
     parser.add_argument("--artifacts", type=Path, help="what the pipeline made; default synthetic")
-    parser.add_argument("--synthetic", action="store_true", help="synthetic data in any case")
     parser.add_argument("--work", nargs="+", choices=get_args(Kind), default=list(get_args(Kind)))
     parser.add_argument("--rounds", type=int, default=5, help="turns of each variant")
     parser.add_argument("--steps", type=int, default=4, help="steps of a turn")
@@ -166,7 +158,7 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     rates = matmul_rates(device)
-    report: dict[str, Any] = {"machine": machine(device), "matmul_flops": rates, "rows": []}
+    report: dict[str, Any] = {"machine": conditions(device), "matmul_flops": rates, "rows": []}
     print(
         f"{report['machine']}\nmatmul GFLOP/s: { ({k: round(v / 1e9) for k, v in rates.items()}) }"
     )
@@ -176,7 +168,7 @@ def main(argv: list[str] | None = None) -> int:
         params, batch = of_scale[scale]
         with tempfile.TemporaryDirectory() as temporary:
             folder = args.artifacts
-            if folder is None or args.synthetic or scale == "paper":
+            if folder is None or scale == "paper":
                 folder = Path(temporary)
                 write_artifacts(folder, read_params(Path(params)))
             for group in TOGETHER:

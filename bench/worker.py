@@ -11,7 +11,6 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, TextIO
 
 import torch
@@ -19,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.subjects import Setting, Subject, open_subject
 from s2igan.engine.allocator import keep_freed_memory
+from s2igan.engine.costs import resident_mib
 from s2igan.sen.batches import POOL_BATCHES
 
 WARM_UP = 2  # steps before the first that counts
@@ -96,7 +96,7 @@ def _timed(subject: Subject, steps: int, device: torch.device) -> dict[str, Any]
     _wait(device)
     seconds, spent = time.perf_counter() - wall, _cpu_seconds() - cpu
     on_gpu = device.type == "cuda"
-    peak = torch.cuda.max_memory_allocated(device) if on_gpu else _peak_resident()
+    peak = torch.cuda.max_memory_allocated(device) if on_gpu else resident_mib() * 2**20
     return {"seconds": seconds / steps, "cpu_seconds": spent / steps, "peak_bytes": peak}
 
 
@@ -104,14 +104,6 @@ def _cpu_seconds() -> float:
     # Of this process and of those that it started and that have ended.
     spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in spent)
-
-
-def _peak_resident() -> int:
-    # Linux alone tells it of this program; what getrusage tells includes the one that started it.
-    status = Path("/proc/self/status")
-    lines = status.read_text(encoding="utf-8").splitlines() if status.is_file() else []
-    kilobytes = next((line.split()[1] for line in lines if line.startswith("VmHWM")), "0")
-    return int(kilobytes) * 1024
 
 
 def _wait(device: torch.device) -> None:

@@ -85,7 +85,7 @@ def metered(
             params,
             finished,
             round(time.monotonic() - start, 1),
-            _resident_mib(),
+            resident_mib(),
             _gpu_mib(device) if on_gpu else None,
             _gpu_name(device) if on_gpu else "cpu",
             machine(),
@@ -124,18 +124,8 @@ def machine() -> str:
     return f"{name}, {cores} {'core' if cores == 1 else 'cores'}"
 
 
-def _append(path: Path, cost: Cost) -> None:
-    # One write of one line, so that stages of several processes do not tear each other's.
-    line = json.dumps(asdict(cost)) + "\n"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab", buffering=0) as file:
-            file.write(line.encode())
-    except OSError as error:
-        sys.stderr.write(f"costs: not recorded in {str(path)!r}: {error.strerror}\n")
-
-
-def _resident_mib() -> int:
+def resident_mib() -> int:
+    """Return the largest resident set that this process has had, MiB."""
     # The kernel's own peak of this program; getrusage would count the parent's from before exec.
     try:
         for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
@@ -147,6 +137,17 @@ def _resident_mib() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10))
+
+
+def _append(path: Path, cost: Cost) -> None:
+    # One write of one line, so that stages of several processes do not tear each other's.
+    line = json.dumps(asdict(cost)) + "\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab", buffering=0) as file:
+            file.write(line.encode())
+    except OSError as error:
+        sys.stderr.write(f"costs: not recorded in {str(path)!r}: {error.strerror}\n")
 
 
 def _gpu_mib(device: "torch.device") -> int:
