@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from s2igan.comparison.differences import Comparison
 from s2igan.comparison.figures import Summary
+from s2igan.metrics.rounding import rounded
 
 MISSING = "–"
 
@@ -21,9 +22,7 @@ def _line(cells: Sequence[str]) -> str:
 
 def number(value: float, *, signed: bool = False) -> str:
     """Write a figure with about three digits and a true minus sign."""
-    decimals = 3 if abs(value) < 10 else 2 if abs(value) < 100 else 1
-    text = f"{value:+.{decimals}f}" if signed else f"{value:.{decimals}f}"
-    return text.replace("-", "−")
+    return rounded(value, signed=signed).replace("-", "−")
 
 
 def summary_cell(summary: Summary | None) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from s2igan.errors import UserError
+from s2igan.metrics.rounding import rounded
 
 FILES = {
     "retrieval.json": "Retrieval of real pictures by speech (SEN)",
@@ -85,9 +86,9 @@ def _group(name: str, group: Group, indent: str, said: list[str]) -> list[str]:
 
 
 def _row(name: str, figure: Group) -> str:
-    interval = f"{_number(figure['low'])} – {_number(figure['high'])}" if "low" in figure else ""
-    chance = _number(figure["chance"]) if "chance" in figure else ""
-    value = _number(figure["value"])
+    interval = f"{rounded(figure['low'])} – {rounded(figure['high'])}" if "low" in figure else ""
+    chance = rounded(figure["chance"]) if "chance" in figure else ""
+    value = rounded(figure["value"])
     return f"{name:{_NAME}}{value:>{_NUMBER}}{interval:>{_INTERVAL}}{chance:>{_NUMBER}}".rstrip()
 
 
@@ -113,7 +114,7 @@ def _cell(row: Group, path: tuple[str, ...]) -> str:
     item: Any = row
     for key in path:
         item = item.get(key, {})
-    return _number(item["value"]) if "value" in item else "–"
+    return rounded(item["value"]) if "value" in item else "–"
 
 
 def _shared(group: Group) -> list[str]:
@@ -136,8 +137,3 @@ def _notes(sentences: list[str], indent: str) -> list[str]:
 
 def _folded(text: str, indent: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, subsequent_indent=f"{indent}  ")
-
-
-def _number(value: float) -> str:
-    decimals = 3 if abs(value) < 10 else 2 if abs(value) < 100 else 1
-    return f"{value:.{decimals}f}"

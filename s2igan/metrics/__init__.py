@@ -1,1 +1,1 @@
-"""Pure functions on arrays: retrieval, distances, intervals."""
+"""Pure functions on arrays: retrieval, distances, intervals; and how a figure is written."""

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from s2igan.metrics.rounding import rounded
+
 HEADLINES: tuple[tuple[str, str], ...] = (
     ("retrieval/speech_to_image/mAP", "real pictures found by speech, mAP"),
     ("retrieval/speech_to_image/R@1", "real pictures found by speech, R@1"),
@@ -56,8 +58,5 @@ def headlines(card: Mapping[str, Any]) -> Iterator[Figure]:
 
 
 def number(value: float | None) -> str:
-    """Write a figure with three digits that count; nothing for None."""
-    if value is None:
-        return ""
-    decimals = 3 if abs(value) < 10 else 2 if abs(value) < 100 else 1
-    return f"{value:.{decimals}f}"
+    """Write a figure with about three digits that count; nothing for None."""
+    return "" if value is None else rounded(value)
