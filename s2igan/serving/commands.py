@@ -80,14 +80,15 @@ Subparsers = Callable[..., argparse.ArgumentParser]
 
 def add_commands(add: Subparsers) -> None:
     """Add the commands; ``add`` is ``add_parser`` of argparse's subparsers."""
-    _speak(_page(add, "speak", "draw what a recording describes", _SPEAK, _SPEAK_EXAMPLES))
-    _info(_page(add, "info", "what a model was trained on, and its figures", _INFO, _MODEL))
-    _export(_page(add, "export", "one folder of a trained model", _EXPORT, _EXPORT_EXAMPLES))
+    _speak(new_command(add, "speak", "draw what a recording describes", _SPEAK, _SPEAK_EXAMPLES))
+    _info(new_command(add, "info", "what a model was trained on, and its figures", _INFO, _MODEL))
+    _export(new_command(add, "export", "one folder of a trained model", _EXPORT, _EXPORT_EXAMPLES))
 
 
-def _page(
+def new_command(
     add: Subparsers, name: str, short: str, description: str, epilog: str
 ) -> argparse.ArgumentParser:
+    """Add one command, whose description and epilogue keep their lines."""
     return add(
         name,
         help=short,
@@ -140,13 +141,13 @@ def _speak(parser: argparse.ArgumentParser) -> None:
         help="draw noise again that lies beyond so many standard deviations: 0.8 keeps to what is "
         "typical; by default never",
     )
-    _model(parser)
+    add_model(parser)
     parser.add_argument("--timings", action="store_true", help="say what took how long")
     parser.set_defaults(run=_run_speak)
 
 
 def _info(parser: argparse.ArgumentParser) -> None:
-    _model(parser)
+    add_model(parser)
     parser.set_defaults(run=_run_info)
 
 
@@ -172,7 +173,8 @@ def _export(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run_export)
 
 
-def _model(parser: argparse.ArgumentParser) -> None:
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names a model."""
     parser.add_argument("--model", metavar="MODEL", help="which model; see below")
 
 

@@ -1,10 +1,9 @@
 """The command ``serve``: its arguments and what it says of itself; light, as asking for help is."""
 
 import argparse
-from collections.abc import Callable
 
 from s2igan.errors import UserError
-from s2igan.serving.commands import whole_in
+from s2igan.serving.commands import Subparsers, add_model, new_command, whole_in
 
 _SERVE = """\
 Open a page to speak to a model: record, upload or type, hear and see what the model hears, look at
@@ -27,16 +26,10 @@ MODEL is what it is for `s2igan speak`.
 """
 
 
-def add_serve(add: Callable[..., argparse.ArgumentParser]) -> None:
+def add_serve(add: Subparsers) -> None:
     """Add the command; ``add`` is ``add_parser`` of argparse's subparsers."""
-    parser = add(
-        "serve",
-        help="open a page to speak to a model",
-        description=_SERVE,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--model", metavar="MODEL", help="which model; see below")
+    parser = new_command(add, "serve", "open a page to speak to a model", _SERVE, _EPILOG)
+    add_model(parser)
     parser.add_argument(
         "--host",
         metavar="ADDRESS",
