@@ -6,7 +6,7 @@ import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -155,10 +155,10 @@ def archives_in(folder: Path) -> Archives:
     return Archives((folder,), folder)
 
 
-def prepared_rows(folder: Path, *, classes: int = 5) -> list[dict[str, str]]:
-    """Write two pictures per class with two recordings each; the last two classes are test."""
+def prepared_rows(folder: Path) -> list[dict[str, str]]:
+    """Write two pictures of five classes, two recordings each; the last two classes are test."""
     rows: list[dict[str, str]] = []
-    for number in range(2 * classes):
+    for number in range(2 * 5):
         (folder / f"picture_{number}.jpg").write_bytes(jpeg(number))
         for take in range(2):
             name = f"speech_{number}_{take}.wav"
@@ -168,7 +168,7 @@ def prepared_rows(folder: Path, *, classes: int = 5) -> list[dict[str, str]]:
                     "image": f"picture_{number}.jpg",
                     "recording": name,
                     "class": f"species {number // 2}",
-                    "split": "test" if number // 2 >= classes - 2 else "train",
+                    "split": "test" if number // 2 >= 3 else "train",
                 }
             )
     return rows
@@ -183,9 +183,9 @@ def write_index(folder: Path, rows: Iterable[Mapping[str, str]]) -> None:
         writer.writerows(listed)
 
 
-def prepare_folder(archives: Path, edition: str = "field_notes") -> Path:
+def prepare_folder(archives: Path) -> Path:
     """Write a sound prepared folder under ``archives``."""
-    folder = archives / "recorded" / edition
+    folder = archives / "recorded" / "field_notes"
     folder.mkdir(parents=True)
     write_index(folder, prepared_rows(folder))
     return folder
@@ -205,32 +205,17 @@ def task_in(folder: Path, manifest: Path, edition: str = "tiny", **changes: Any)
 def build_flowers(
     folder: Path,
     flowers: Flowers | None = None,
-    *,
-    val_classes: int = 0,
-    workers: int = 1,
-    on_broken: Literal["stop", "skip"] = "stop",
-    authors_speech: bool = False,
+    **changes: Any,
 ) -> Corpus:
-    manifest = (flowers or Flowers()).write(folder)
-    return build_flowers_from(
-        manifest,
-        folder,
-        val_classes=val_classes,
-        workers=workers,
-        on_broken=on_broken,
-        authors_speech=authors_speech,
-    )
+    return build_flowers_from((flowers or Flowers()).write(folder), folder, **changes)
 
 
 def build_flowers_from(
     manifest: Path,
     folder: Path,
     *,
-    val_classes: int = 0,
-    workers: int = 1,
-    on_broken: Literal["stop", "skip"] = "stop",
     authors_speech: bool = False,
+    **changes: Any,
 ) -> Corpus:
-    task = task_in(folder, manifest, val_classes=val_classes, on_broken=on_broken, workers=workers)
-    oxford102.build(task, authors_speech=authors_speech)
+    oxford102.build(task_in(folder, manifest, **changes), authors_speech=authors_speech)
     return Corpus(folder / "corpus")

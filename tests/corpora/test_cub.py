@@ -1,7 +1,7 @@
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -22,29 +22,18 @@ FIRST = NAMES[0]
 def build(
     folder: Path,
     birds: Birds | None = None,
-    *,
-    on_broken: Literal["stop", "skip"] = "stop",
-    val_classes: int = 0,
-    workers: int = 1,
+    **changes: Any,
 ) -> Corpus:
     folder.mkdir(exist_ok=True)
-    manifest = (birds or Birds()).write(folder)
-    return build_from(
-        manifest, folder, on_broken=on_broken, val_classes=val_classes, workers=workers
-    )
+    return build_from((birds or Birds()).write(folder), folder, **changes)
 
 
 def build_from(
     manifest: Path,
     folder: Path,
-    *,
-    on_broken: Literal["stop", "skip"] = "stop",
-    val_classes: int = 0,
-    workers: int = 1,
+    **changes: Any,
 ) -> Corpus:
-    cub.build(
-        task_in(folder, manifest, on_broken=on_broken, val_classes=val_classes, workers=workers)
-    )
+    cub.build(task_in(folder, manifest, **changes))
     return Corpus(folder / "corpus")
 
 

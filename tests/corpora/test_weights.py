@@ -151,9 +151,9 @@ def test_every_stage_has_its_own_list(tmp_path: Path) -> None:
     assert read_yaml(tmp_path / "evaluate.json") == {"judge": listed, "net/here": listed}
 
 
-def put_fine_tuned(archives: Archives, backbone: str, kind: str = "cub") -> None:
+def put_fine_tuned(archives: Archives, kind: str = "cub") -> None:
     facts = FineTuning(
-        backbone=backbone,
+        backbone="net/here",
         layers="head",
         kind=kind,
         edition="published",
@@ -175,7 +175,7 @@ def put_fine_tuned(archives: Archives, backbone: str, kind: str = "cub") -> None
 
 
 def test_a_fine_tuned_network_brings_the_one_that_it_began_as(archives: Archives) -> None:
-    put_fine_tuned(archives, "net/here")
+    put_fine_tuned(archives)
     stages = {"tts": [], "features": ["compact"], "evaluate": ["reader", "fine_tuned"]}
     assert for_corpus(stages, "cub", archives) == {
         "tts": [],
@@ -185,13 +185,13 @@ def test_a_fine_tuned_network_brings_the_one_that_it_began_as(archives: Archives
 
 
 def test_without_a_fine_tuned_network_nothing_is_added(archives: Archives) -> None:
-    put_fine_tuned(archives, "net/here")
+    put_fine_tuned(archives)
     stages = {"features": ["compact"], "evaluate": ["reader"]}
     assert for_corpus(stages, "cub", archives) == stages
 
 
 def test_a_fine_tuned_network_of_another_corpus_is_refused(archives: Archives) -> None:
-    put_fine_tuned(archives, "net/here", kind="oxford102")
+    put_fine_tuned(archives, kind="oxford102")
     with pytest.raises(UserError, match="got one for the corpus oxford102; expected one for cub"):
         for_corpus({"evaluate": ["fine_tuned"]}, "cub", archives)
 

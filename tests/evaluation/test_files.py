@@ -8,10 +8,9 @@ import torch
 import torch_fidelity
 from torch import Tensor
 
-from s2igan.engine.pictures import Picture, save_png
 from s2igan.evaluation.fidelity import fidelity_figures
 from s2igan.evaluation.networks import load_judge
-from tests.evaluation.world import full, settings
+from tests.evaluation.world import full, png_folder, settings
 
 
 class ReaderExtractor(torch_fidelity.FeatureExtractorBase):  # type: ignore[misc]
@@ -37,12 +36,6 @@ class ReaderExtractor(torch_fidelity.FeatureExtractorBase):  # type: ignore[misc
 
 
 torch_fidelity.register_feature_extractor("tests-reader", ReaderExtractor)
-
-
-def png_folder(folder: Path, pictures: Picture) -> str:
-    for number, picture in enumerate(pictures):
-        save_png(folder / f"{number:03d}.png", picture)
-    return str(folder)
 
 
 def test_figures_are_those_of_the_files(tmp_path: Path) -> None:

@@ -11,14 +11,14 @@ from torch import nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torchvision.models import Inception3
 
-from s2igan.engine.pictures import Picture, save_png
+from s2igan.engine.pictures import Picture
 from s2igan.errors import UserError
 from s2igan.evaluation.fidelity import measure
 from s2igan.evaluation.judge import Judge, Rows, Seen
 from s2igan.evaluation.networks import LibraryInception, load_judge
 from s2igan.vision.interface import CLASSES, Backbone
 from s2igan.vision.weight_files import WEIGHT_FILES
-from tests.evaluation.world import settings
+from tests.evaluation.world import png_folder, settings
 
 FILE = WEIGHT_FILES["torch_fidelity"][0]
 
@@ -75,12 +75,6 @@ def test_features_and_logits_are_the_librarys_own(
     np.testing.assert_allclose(seen.logits[CLASSES], logits.numpy(), rtol=1e-3, atol=1e-2)
     exact = torch.from_numpy(pictures[1][:2]).permute(0, 3, 1, 2) / 255
     torch.testing.assert_close(network(exact + 0.4 / 255), network(exact - 0.4 / 255))
-
-
-def png_folder(folder: Path, pictures: Picture) -> str:
-    for number, picture in enumerate(pictures):
-        save_png(folder / f"{number:03d}.png", picture)
-    return str(folder)
 
 
 def test_figures_are_those_the_library_takes_from_png_files(

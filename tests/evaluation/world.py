@@ -15,6 +15,7 @@ from torch import Tensor
 from s2igan.corpora.attributes import ATTRIBUTES, COLOURS, VALUES
 from s2igan.corpora.index import write_corpus
 from s2igan.engine.arrays import RaggedWriter, write_array
+from s2igan.engine.pictures import Picture, save_png
 from s2igan.engine.tables import write_json, write_table
 from s2igan.evaluation.config import EvaluateConfig
 from s2igan.evaluation.judge import Judge
@@ -39,6 +40,13 @@ DRAWING = {
 
 Values = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
+
+
+def png_folder(folder: Path, pictures: Picture) -> str:
+    """Write pictures as torch-fidelity reads them, and return the folder's name."""
+    for number, picture in enumerate(pictures):
+        save_png(folder / f"{number:03d}.png", picture)
+    return str(folder)
 
 
 def settings(**changes: Any) -> EvaluateConfig:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from s2igan.corpora.index import write_corpus
 from s2igan.engine.arrays import RaggedWriter, write_array
@@ -75,6 +76,11 @@ SAMPLE: dict[str, Any] = {
     "diversity_sentences": 2,
     "mismatched": 100,
 }
+
+
+def embed_image(images: Tensor) -> Tensor:
+    """A frozen image encoder: mean colours, repeated, of unit length."""
+    return F.normalize(images.mean(dim=(2, 3)).repeat(1, EMBEDDING_DIM // 3), dim=1)
 
 
 def rdg_config(**changes: Any) -> RdgConfig:

@@ -6,21 +6,15 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from s2igan.rdg import step as module
 from s2igan.rdg.discriminator import Verdict
 from s2igan.rdg.generator import NextStage
 from s2igan.rdg.networks import to_scales
 from s2igan.rdg.step import RdgStep
-from tests.rdg.makers import EMBEDDING_DIM, random_batch, rdg_config
+from tests.rdg.makers import EMBEDDING_DIM, embed_image, random_batch, rdg_config
 
 CPU = torch.device("cpu")
-
-
-def embed_image(images: Tensor) -> Tensor:
-    """A frozen image encoder: mean colours, repeated, of unit length."""
-    return F.normalize(images.mean(dim=(2, 3)).repeat(1, EMBEDDING_DIM // 3), dim=1)
 
 
 def make(supervised: bool = False, **changes: Any) -> RdgStep:

@@ -2,12 +2,10 @@
 
 import pytest
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 from s2igan.engine import kernels
 from s2igan.rdg.step import RdgStep
-from tests.rdg.makers import EMBEDDING_DIM, random_batch, rdg_config
+from tests.rdg.makers import EMBEDDING_DIM, embed_image, random_batch, rdg_config
 
 pytestmark = [
     pytest.mark.gpu,
@@ -15,10 +13,6 @@ pytestmark = [
 ]
 
 STEPS = 6  # the first three run as they are, the fourth is captured
-
-
-def embed_image(images: Tensor) -> Tensor:
-    return F.normalize(images.mean(dim=(2, 3)).repeat(1, EMBEDDING_DIM // 3), dim=1)
 
 
 def losses(monkeypatch: pytest.MonkeyPatch, acceleration: str) -> list[dict[str, float]]:

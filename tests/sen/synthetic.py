@@ -75,9 +75,7 @@ def embed_config(**changes: Any) -> EmbedConfig:
     return EmbedConfig(**{**values, **changes})
 
 
-def write_synthetic(
-    folder: Path, *, images_per_class: int = 4, captions: int = 3, has_classes: bool = True
-) -> None:
+def write_synthetic(folder: Path, *, images_per_class: int = 4, has_classes: bool = True) -> None:
     """Write ``corpus`` and ``features`` of 10 train, 3 val, 3 test classes, and one swap row.
 
     Without classes the pictures are the same, but each is a class of its own.
@@ -98,7 +96,7 @@ def write_synthetic(
     descriptions = pd.DataFrame(
         {"image": image, "position": position, "role": "caption"}
         for image in range(len(images))
-        for position in range(captions)
+        for position in range(3)
     )
     swap = {
         "image": len(images) - 1,

@@ -18,8 +18,8 @@ FID = "generation/fidelity/generated/FID"
 ONE = Standing(METRIC, 0.5, "minibirds", "drawn", "64-px pictures; 240 queries")
 
 
-def card(value: float = 0.5) -> dict[str, Any]:
-    figure = {"value": value, "protocol": ["64-px pictures", "240 queries"]}
+def card() -> dict[str, Any]:
+    figure = {"value": 0.5, "protocol": ["64-px pictures", "240 queries"]}
     return {
         "corpus": {"kind": "minibirds", "edition": "drawn"},
         "figures": {"generation": {"consistency": {"all_pairs": {"mAP": figure}}}},

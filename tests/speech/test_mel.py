@@ -12,9 +12,9 @@ from s2igan.speech.mel import LogMel
 Floats = npt.NDArray[np.float64]
 
 
-def _speech_like(samples: int, seed: int = 0) -> npt.NDArray[np.float32]:
+def _speech_like(samples: int) -> npt.NDArray[np.float32]:
     """Noise whose level and colour change over time."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     noise = np.convolve(rng.normal(size=samples), [1.0, 0.9, 0.5], "same")
     envelope = 0.5 + 0.5 * np.sin(np.arange(samples) / 900)
     return (0.1 * noise * envelope).astype(np.float32)

@@ -16,6 +16,7 @@ from s2igan.speech.narrator import Failed
 from s2igan.speech.shards import SpeechShards
 from s2igan.speech.synthesis import speak_corpus
 from s2igan.speech.vocoders import RATE_HZ
+from tests.corpora.makers import folder_bytes
 from tests.speech.conftest import MakeCorpus, MakeTts
 from tests.speech.voices import small_tacotron2, small_wavernn, write_weights
 
@@ -95,15 +96,13 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Told]:
     return make
 
 
-def _files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
 def test_a_corpus_is_spoken_in_order_with_one_voice(
     speak: Speak, config: Callable[..., TtsConfig], tmp_path: Path
 ) -> None:
     speak(config(), tmp_path / "out")
-    assert sorted(_files(tmp_path / "out")) == [f"speech-0000{shard}.parquet" for shard in range(3)]
+    assert sorted(folder_bytes(tmp_path / "out")) == [
+        f"speech-0000{shard}.parquet" for shard in range(3)
+    ]
     table = pq.read_table(tmp_path / "out")
     assert table["utterance"].to_pylist() == list(range(11))
     assert set(table["voice"].to_pylist()) == {"ljspeech"}
@@ -119,9 +118,9 @@ def test_two_runs_give_the_same_bytes_and_another_seed_others(
         torch.manual_seed(len(name))
         torch.rand(seed)
         speak(config(seed=seed), tmp_path / name, TEXTS[:6])
-    assert _files(tmp_path / "a") == _files(tmp_path / "b")
-    for name, content in _files(tmp_path / "c").items():
-        assert content != _files(tmp_path / "a")[name]
+    assert folder_bytes(tmp_path / "a") == folder_bytes(tmp_path / "b")
+    for name, content in folder_bytes(tmp_path / "c").items():
+        assert content != folder_bytes(tmp_path / "a")[name]
 
 
 def test_another_rate_is_resampled(
@@ -148,7 +147,7 @@ def test_a_killed_run_goes_on_after_its_last_finished_shard(
         "red red red bird eight.",
         "red red red red bird nine.",
     ]
-    assert _files(tmp_path / "out") == _files(tmp_path / "whole")
+    assert folder_bytes(tmp_path / "out") == folder_bytes(tmp_path / "whole")
     assert not [path for path in (tmp_path / "kept").iterdir() if path.is_dir()]
 
 

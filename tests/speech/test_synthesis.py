@@ -10,12 +10,14 @@ from s2igan.errors import UserError
 from s2igan.speech.config import TtsConfig
 from s2igan.speech.shards import SHARD_SIZE, SpeechShards
 from s2igan.speech.synthesis import speak_corpus
+from tests.corpora.makers import folder_bytes
 from tests.speech.conftest import MakeCorpus, MakeTts
 
 WORDS = ("red", "blue", "wing", "tail", "crown")
 
 
-def _wav(hz: float, rate: int = 44100) -> bytes:
+def _wav(hz: float) -> bytes:
+    rate = 44100
     tone = 0.5 * np.sin(2 * np.pi * hz * np.arange(rate // 5) / rate)
     buffer = io.BytesIO()
     soundfile.write(buffer, np.stack([tone, tone], axis=1), rate, format="WAV")
@@ -29,19 +31,15 @@ def _speak(config: TtsConfig, *, corpus: Path, out: Path, workers: int) -> None:
     )
 
 
-def _files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
 def test_one_and_three_workers_give_the_same_bytes(
     corpus: MakeCorpus, tts: MakeTts, tmp_path: Path
 ) -> None:
     source = corpus([WORDS[row % len(WORDS)] for row in range(SHARD_SIZE + 30)])
     for workers in (1, 3):
         _speak(tts(), corpus=source, out=tmp_path / str(workers), workers=workers)
-    written = _files(tmp_path / "1")
+    written = folder_bytes(tmp_path / "1")
     assert sorted(written) == ["speech-00000.parquet", "speech-00001.parquet"]
-    assert written == _files(tmp_path / "3")
+    assert written == folder_bytes(tmp_path / "3")
 
 
 def test_a_shard_does_not_depend_on_those_before_it(
@@ -52,7 +50,7 @@ def test_a_shard_does_not_depend_on_those_before_it(
     for name, word in (("a", "red"), ("b", "crown")):
         source = corpus([word] * SHARD_SIZE + tail)
         _speak(tts(), corpus=source, out=tmp_path / name, workers=1)
-    first, second = _files(tmp_path / "a"), _files(tmp_path / "b")
+    first, second = folder_bytes(tmp_path / "a"), folder_bytes(tmp_path / "b")
     assert first["speech-00000.parquet"] != second["speech-00000.parquet"]
     assert first["speech-00001.parquet"] == second["speech-00001.parquet"]
 
