@@ -131,14 +131,6 @@ def test_the_supervisor_may_come_every_other_step() -> None:
     assert "RS" in step(2, batch)
 
 
-@pytest.mark.parametrize(
-    ("wrong_pairs", "has_term"), [("none", False), ("pictures", True), ("speech", True)]
-)
-def test_wrong_pairs_are_a_choice(wrong_pairs: str, has_term: bool) -> None:
-    step = make(wrong_pairs=wrong_pairs)
-    assert ("D_32_wrong_accuracy" in step(0, random_batch(step.config))) == has_term
-
-
 def test_the_adversarial_loss_reaches_the_conditioning_through_the_discriminators() -> None:
     # Without KL and with a generator that ignores the condition, no other way is left.
     step = make(kl_weight=0.0, condition_on="mu")

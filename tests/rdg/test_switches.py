@@ -94,17 +94,6 @@ def test_stages_are_given_the_maps_of_equation_7_or_the_last_alone(
     assert stage_inputs(dense) == expected
 
 
-@pytest.mark.parametrize("dense", ["none", "released", "paper"])
-def test_a_missing_h0_changes_the_third_stage_by_equation_7_alone(dense: Dense) -> None:
-    generator = small_generator(dense=dense).eval()
-    h0, h1 = torch.randn(2, 8, 8, 8), torch.randn(2, 4, 16, 16)
-    condition = torch.randn(2, 5)
-    third = generator.later[1]
-    given = [h0, h1] if dense == "paper" else [h1]
-    gone = [torch.zeros_like(h0), h1] if dense == "paper" else [h1]
-    assert torch.equal(third(given, condition), third(gone, condition)) == (dense != "paper")
-
-
 def test_without_supervisor_the_generators_loss_is_the_sum_of_the_others() -> None:
     config = rdg_config(kl_weight=0.7, uncond_weight=0.3)
     batch = random_batch(config)

@@ -16,18 +16,24 @@ from s2igan.sen.speech_encoder import SpeechEncoder
 BANDS = 3
 LENGTHS = torch.tensor([171, 40, 120, 66, 128, 97])
 
-MAKERS: dict[str, Callable[[], DescriptionEncoder]] = {
-    "sed": lambda: SpeechEncoder(
+
+def sed(activation: str) -> SpeechEncoder:
+    return SpeechEncoder(
         bands=BANDS,
         channels=[4, 5],
         kernel=6,
         stride=2,
-        activation="relu",
+        activation=activation,
         gru_hidden=3,
         gru_layers=2,
         attention_hidden=3,
         embedding_dim=4,
-    ),
+    )
+
+
+MAKERS: dict[str, Callable[[], DescriptionEncoder]] = {
+    "sed": lambda: sed("none"),
+    "sed_rectified": lambda: sed("relu"),
     "char_cnn_rnn": lambda: CharCnnRnn(channels=[4, 5, 6], hidden=5, embedding_dim=4),
     "conv_blstm": lambda: ConvBlstm(
         bands=BANDS, channels=[3, 4, 5], lstm_hidden=3, embedding_dim=4
