@@ -10,7 +10,7 @@ import pytest
 
 from s2igan.engine.pictures import Picture
 from s2igan.evaluation.grids import choose_sentences, samples_row
-from s2igan.evaluation.material import Judged, Material
+from s2igan.evaluation.material import Material
 from s2igan.vision.pixels import PackedPixels
 from tests.evaluation.test_evaluate import evaluate
 from tests.evaluation.world import SIZE, World, full, settings
@@ -102,14 +102,6 @@ def test_figures_do_not_depend_on_the_test_pictures(
     np.save(tmp_path / "features" / "pixels.npy", packed.reshape(-1))
     again, _, _ = evaluate(world, monkeypatch, tmp_path / "out", settings(kid_subset_size=500))
     assert json.dumps(again) == json.dumps(figures)
-
-
-def test_a_picture_that_takes_no_part_cannot_be_taken(tmp_path: Path) -> None:
-    world = full(tmp_path, split="val")
-    world.write()
-    judged: Judged = world.judged()
-    with pytest.raises(ValueError, match="was not looked at"):
-        judged.real.take(judged.material.image_rows("test"))
 
 
 def test_the_row_shows_the_sentences_of_the_grid(tmp_path: Path) -> None:

@@ -47,17 +47,11 @@ def paper_parameters(dense: Dense) -> int:
 
 def test_stacking_costs_what_its_convolutions_take() -> None:
     none = paper_parameters("none")
-    assert round(paper_parameters("released") / 1e6, 2) == 21.29
+    assert round(paper_parameters("released") / 1e6, 2) == 21.29  # the authors' code
     # Each up-block of F1 and F2 reads twice the channels: 3 x 3 x 64 x 64 and 3 x 3 x 32 x 32.
     assert paper_parameters("released") - none == 9 * (64 * 64 + 32 * 32) == 46_080
     # F2's first convolution reads h0, 64 channels, besides.
     assert paper_parameters("paper") - none == 9 * 64 * 64
-
-
-def test_the_discriminators_do_not_depend_on_the_stacking() -> None:
-    with torch.device("meta"):
-        judges = build_discriminators(rdg_config(**PAPER))
-    assert round(sum(map(count, judges)) / 1e6, 1) == 95.8
 
 
 @pytest.mark.parametrize(("blocks", "widest"), [(1, 12), (3, None)])

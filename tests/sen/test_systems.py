@@ -27,7 +27,7 @@ from s2igan.sen.encoder import Reads
 from s2igan.sen.train import SenTraining
 
 from .synthetic import FEATURE_DIM, embed_config, sen_config, write_synthetic
-from .test_train import MemoryStore, poison, session_with, train
+from .test_train import poison, train
 
 ENCODERS = ("sed", "char_cnn_rnn", "conv_blstm")
 OBJECTIVES = ("joint", "teacher_student")
@@ -209,16 +209,3 @@ def test_test_classes_choose_but_do_not_teach(inputs: Path, tmp_path: Path) -> N
         for name in ("chosen", "last")
     )
     pd.testing.assert_frame_equal(chosen, last)
-
-
-def test_a_resumed_run_chooses_as_an_uninterrupted_one(
-    inputs: Path, tmp_path: Path, taken: list[int]
-) -> None:
-    config = sen_config(keep=AS_PUBLISHED, val_every_steps=2)
-    whole = train(config, inputs, tmp_path / "whole")
-    store = MemoryStore(tmp_path / "state.pt", saves=2)  # stops at step 10 of 12
-    with pytest.raises(KeyboardInterrupt):
-        train(config, inputs, tmp_path / "resumed", session_with(store))
-    taken.clear()
-    assert train(config, inputs, tmp_path / "resumed", session_with(store)) == whole
-    assert taken == [11, 12]
