@@ -9,7 +9,7 @@ from s2igan.corpora.oxford102 import Oxford102Manifest
 from s2igan.corpora.weights import SPEAKERS, WeightsManifest
 from s2igan.errors import UserError
 
-from .makers import Flowers, published
+from .makers import published
 
 
 def weights_manifest(folder: Path, **facts: object) -> Path:
@@ -112,13 +112,3 @@ def test_a_file_of_an_unknown_source_is_refused(tmp_path: Path) -> None:
         read_manifest(path, WeightsManifest)
     file = PublishedFile.model_validate(published("net"))
     check_sources({"somebody": Source(citation="c", licence="l")}, [file])
-
-
-def test_the_tiny_manifest_of_the_tests_is_sound(tmp_path: Path) -> None:
-    manifest = read_manifest(Flowers().write_manifest(tmp_path), Oxford102Manifest)
-    assert [file.name for file in manifest.editions["tiny"].files] == [
-        "a.tar",
-        "b.tgz",
-        "labels.mat",
-        "captions.tar.gz",
-    ]

@@ -16,6 +16,8 @@ from s2igan.corpora.minibirds.roster import roster
 from s2igan.corpora.minibirds.species import Species, choose_species, read_species
 from s2igan.errors import UserError
 
+from .makers import folder_bytes
+
 MANIFEST = Path(__file__).parents[2] / "data" / "minibirds.yaml"
 CONFIG = MinibirdsConfig(
     language="english",
@@ -167,11 +169,7 @@ def test_swaps_come_last_and_differ_in_one_word(corpus: Corpus) -> None:
 
 def test_workers_do_not_change_a_byte(folder: Path, tmp_path: Path) -> None:
     build(CONFIG, 7, 3, MANIFEST, tmp_path / "corpus", workers=3)
-
-    names = sorted(path.name for path in folder.iterdir())
-    assert names == sorted(path.name for path in (tmp_path / "corpus").iterdir())
-    for name in names:
-        assert (folder / name).read_bytes() == (tmp_path / "corpus" / name).read_bytes(), name
+    assert folder_bytes(tmp_path / "corpus") == folder_bytes(folder)
 
 
 def test_the_seed_decides(species: list[Species]) -> None:

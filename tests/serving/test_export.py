@@ -12,6 +12,7 @@ from s2igan.serving.card import read_card
 from s2igan.serving.export import export_model
 from s2igan.serving.model import SpeechToImage
 from s2igan.serving.recording import Recording
+from tests.corpora.makers import folder_bytes
 from tests.serving.makers import RATE, babble, write_model, write_pipeline
 
 CPU = torch.device("cpu")
@@ -61,8 +62,7 @@ def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
     rdg = root / "artifacts" / "rdg"
     for name in ("one", "two"):
         export_model(rdg, read_card(rdg), tmp_path / name)
-    for path in (tmp_path / "one").iterdir():
-        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+    assert folder_bytes(tmp_path / "one") == folder_bytes(tmp_path / "two")
 
 
 def test_card_and_readme_say_what_it_was_trained_on(tmp_path: Path) -> None:
@@ -90,8 +90,7 @@ def test_an_exported_model_can_be_exported_again(tmp_path: Path) -> None:
     rdg = write_pipeline(tmp_path) / "artifacts" / "rdg"
     export_model(rdg, read_card(rdg), tmp_path / "one")
     export_model(tmp_path / "one", read_card(tmp_path / "one"), tmp_path / "two")
-    for path in (tmp_path / "one").iterdir():
-        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+    assert folder_bytes(tmp_path / "one") == folder_bytes(tmp_path / "two")
 
 
 def test_something_else_is_never_replaced(tmp_path: Path) -> None:
