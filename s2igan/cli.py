@@ -10,7 +10,7 @@ from types import FrameType
 
 from s2igan.engine.runtime import repository_root
 from s2igan.engine.shortage import DISK_FULL, disk_is_full
-from s2igan.errors import EXIT_USER_ERROR, UserError
+from s2igan.errors import EXIT_USER_ERROR, UserError, refused
 from s2igan.serving.champion import METRIC
 from s2igan.serving.commands import add_commands
 from s2igan.serving.page_command import add_serve
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if disk_is_full(error):
             return _leave(DISK_FULL, EXIT_USER_ERROR)
         if isinstance(error, OSError):
-            return _leave(_refused(error), EXIT_USER_ERROR)
+            return _leave(refused(error), EXIT_USER_ERROR)
         raise
     sys.stdout.write(text.rstrip("\n") + "\n")
     return 0
@@ -66,11 +66,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _leave(message: str, code: int) -> int:
     sys.stderr.write(f"s2igan: {' '.join(message.split())}\n")
     return code
-
-
-def _refused(error: OSError) -> str:
-    said = error.strerror or str(error)
-    return said if error.filename is None else f"{str(error.filename)!r}; got {said}"
 
 
 def _report(arguments: argparse.Namespace) -> str:

@@ -15,11 +15,16 @@ class UserError(Exception):
         got: what was found there.
         expected: what would have been right.
         fix: what the reader can do about it.
+
+    Attributes:
+        what: see above.
+        got: see above.
     """
 
     def __init__(
         self, what: str, *, got: object = None, expected: object = None, fix: str | None = None
     ) -> None:
+        self.what, self.got = what, got
         parts = [what]
         if got is not None:
             parts.append(f"got {got}")
@@ -28,6 +33,12 @@ class UserError(Exception):
         if fix is not None:
             parts.append(fix)
         super().__init__("; ".join(parts))
+
+
+def refused(error: OSError) -> str:
+    """Say in one line what the system refuses, and of which file where it says that."""
+    said = error.strerror or str(error)
+    return said if error.filename is None else f"{str(error.filename)!r}; got {said}"
 
 
 def unreadable_output(what: str, got: object, stage: str = "") -> UserError:

@@ -68,8 +68,8 @@ class Corpus:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.images = read_table(folder / "index.parquet", IMAGE_SCHEMA.names)
-        descriptions = read_table(folder / "descriptions.parquet", DESCRIPTION_SCHEMA.names)
+        self.images = read_table(folder / "index.parquet", IMAGE_SCHEMA)
+        descriptions = read_table(folder / "descriptions.parquet", DESCRIPTION_SCHEMA)
         self.info = read_json(
             folder / "corpus.json", "download", kind=str, edition=str, images=dict
         )
@@ -192,7 +192,8 @@ def write_corpus(
 def _belong_together(
     images: pd.DataFrame, descriptions: pd.DataFrame, info: Mapping[str, object]
 ) -> bool:
-    if not descriptions["image"].between(0, len(images) - 1).all():
+    described = descriptions["image"].between(0, len(images) - 1).all()
+    if not described or images["class_id"].isna().any():
         return False
     counts = _counts(images, descriptions)
     return counts == {key: info.get(key) for key in counts}

@@ -37,9 +37,13 @@ class ArrayWriter:
         """Append ``rows`` of shape ``(n, *row_shape)``.
 
         Raises:
-            ValueError: if the rows have another shape.
+            ValueError: if the rows have another shape, or are floats for a file of integers: the
+                pixels of a picture in [0, 1] would all be 0.
         """
-        block = np.ascontiguousarray(rows, dtype=self.dtype)
+        given = np.asarray(rows)
+        if given.dtype.kind == "f" and self.dtype.kind in "iu":
+            raise ValueError(f"rows are {given.dtype}, expected {self.dtype}")
+        block = np.ascontiguousarray(given, dtype=self.dtype)
         if block.shape[1:] != self.row_shape:
             raise ValueError(f"rows have shape {block.shape[1:]}, expected {self.row_shape}")
         self._file.write(block.data.cast("B") if block.size else b"")
@@ -75,11 +79,17 @@ def write_array(path: Path, array: npt.ArrayLike) -> None:
         writer.append(block)
 
 
-def open_array(path: Path) -> Array:
+def open_array(path: Path, *, ndim: int | None = None, finite: bool = False) -> Array:
     """Open an ``.npy`` file read-only through a memory map.
 
+    Args:
+        path: the file.
+        ndim: axes that it has; None takes any number.
+        finite: whether every value has to be a finite float.
+
     Raises:
-        UserError: if the file is missing, damaged, or longer or shorter than its header says.
+        UserError: if the file is missing, damaged, or longer or shorter than its header says, has
+            other axes, or holds what is no finite float.
     """
     what = f"packed array {str(path)!r}"
     if not path.is_file():
@@ -91,8 +101,13 @@ def open_array(path: Path) -> Array:
             rest = path.stat().st_size - file.tell()
         if not shape or rest != math.prod(shape) * dtype.itemsize:
             raise ValueError(f"{rest} bytes for {shape} values of {dtype}")
+        if ndim not in (None, len(shape)):
+            raise ValueError(f"an array {shape}, not one of {ndim} axes")
         # An empty file part cannot be memory-mapped.
         array = np.load(path, mmap_mode="r" if rest else None, allow_pickle=False)
+        # The sum takes no memory, and is finite where every value is.
+        if finite and not (dtype.kind == "f" and np.isfinite(array.sum(dtype=np.float64))):
+            raise ValueError("values that are not finite floats")
     except (OSError, ValueError) as error:
         raise unreadable_output(what, error) from error
     assert isinstance(array, np.ndarray)

@@ -30,7 +30,7 @@ from s2igan.engine.session import Session
 from s2igan.engine.shortage import DISK_FULL, FEWER_WORKERS, disk_is_full, memory_told
 from s2igan.engine.showcase import dotted
 from s2igan.engine.tracking import identify, open_tracker
-from s2igan.errors import EXIT_USER_ERROR, UserError
+from s2igan.errors import EXIT_USER_ERROR, UserError, refused
 
 if TYPE_CHECKING:
     import torch
@@ -80,8 +80,8 @@ class Stage(Generic[P]):
     def main(self, argv: Sequence[str] | None = None) -> int:
         """Run the stage with command-line arguments and return its exit code.
 
-        What a user can mend, a full disk or too little memory among it, is told in one line with
-        exit code 2.
+        What a user can mend is told in one line with exit code 2: a full disk, too little memory
+        and a file that may not be read among it.
         """
         paths = self._arguments(argv)
         try:
@@ -94,9 +94,11 @@ class Stage(Generic[P]):
         except KeyboardInterrupt:
             return self._leave("interrupted", 128 + signal.SIGINT)
         except Exception as error:
-            if not disk_is_full(error):
-                raise
-            return self._leave(DISK_FULL, EXIT_USER_ERROR)
+            if disk_is_full(error):
+                return self._leave(DISK_FULL, EXIT_USER_ERROR)
+            if isinstance(error, OSError) and error.filename is not None:
+                return self._leave(refused(error), EXIT_USER_ERROR)
+            raise
 
     def key(self, params: P, paths: Paths, sources: Sequence[Path]) -> str:
         """Hash what a run computes from; its checkpoints are found by it.

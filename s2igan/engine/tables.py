@@ -17,28 +17,35 @@ def write_table(path: Path, table: pa.Table) -> None:
     pq.write_table(table.replace_schema_metadata(None), path, compression="zstd")
 
 
-def read_table(path: Path, needed: Sequence[str], *, only: bool = False) -> pd.DataFrame:
+def read_table(
+    path: Path, needed: Sequence[str] | pa.Schema, *, only: bool = False
+) -> pd.DataFrame:
     """Read a Parquet file.
 
     Args:
         path: the file.
-        needed: columns that it has, perhaps beside others.
+        needed: columns that it has, perhaps beside others; to the types of a schema they are cast.
         only: whether the others are left out.
 
     Raises:
-        UserError: if the file is missing, damaged, or lacks a column.
+        UserError: if the file is missing, damaged, or lacks a column or has other values in it.
     """
     what = f"table {str(path)!r}"
+    types = needed if isinstance(needed, pa.Schema) else pa.schema([])
+    names = types.names or needed
     if not path.is_file():
         raise unreadable_output(what, "no such file")
     try:
-        columns = list(needed) if only else None
-        frame: pd.DataFrame = pq.read_table(path, columns=columns).to_pandas()
+        table = pq.read_table(path, columns=[*names] if only else None)
+        if missing := [name for name in names if name not in table.column_names]:
+            raise unreadable_output(what, f"no column {missing[0]!r}")
+        for field in types:
+            place = table.column_names.index(field.name)
+            table = table.set_column(place, field, table.column(place).cast(field.type))
+        # Whatever wrote it, a column stays one, and rows are numbered.
+        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     except (OSError, pa.ArrowException) as error:
         raise unreadable_output(what, error) from error
-    for name in needed:
-        if name not in frame:
-            raise unreadable_output(what, f"no column {name!r}")
     return frame
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors.torch import save
-from torch import Tensor
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+_SHOWN = 200
 
 
 def write_weights(
@@ -22,3 +24,21 @@ def write_weights(
     """
     own = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     path.write_bytes(save(own, dict(header) if header else None))
+
+
+def read_weights(path: Path, module: nn.Module) -> None:
+    """Load what :func:`write_weights` wrote of a module, or of its like.
+
+    Raises:
+        OSError: if the file cannot be read.
+        SafetensorError: if it is damaged.
+        ValueError: if it holds other tensors than the module has, or a value that is not finite.
+    """
+    tensors = load_file(path)
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:  # its first line names the class of the module alone
+        raise ValueError(" ".join(str(error).split("\n")[1:]).strip()[:_SHOWN]) from error
+    for name, value in tensors.items():
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            raise ValueError(f"a value in {name} that is not finite")

@@ -1,46 +1,52 @@
 """How the pictures were drawn, and by which model, as ``samples.json`` tells it beside them."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
+from pydantic import Field, ValidationError
+
+from s2igan.engine.section import Section, wanted
 from s2igan.errors import UserError
 
+MEND = "run `dvc repro sample`, or write another model's as docs/python.md shows"
+"""What to do about samples that cannot be judged, whoever drew them."""
 
-@dataclass(frozen=True, kw_only=True)
-class Drawing:
-    """What protocols quote of pictures that any model drew.
 
-    Args:
-        split: whose captions were drawn, ``test`` or ``val``; the set of their samples has its
-            name.
-        captions_per_picture: of each real picture, at most.
-        by: the model, as sentences name it.
-    """
+class Drawing(Section):
+    """What protocols quote of pictures that any model drew."""
 
-    split: str
-    captions_per_picture: int
-    by: str
+    split: Literal["test", "val"] = Field(
+        description="whose captions were drawn; the set of their samples has its name"
+    )
+    captions_per_picture: int = Field(ge=1, description="of each real picture, at most")
+    by: str = Field(min_length=1, description="the model, as sentences name it")
 
     @staticmethod
     def read(samples: Path) -> "Drawing":
         """Read ``samples.json``; without ``by`` it is the stage ``sample``'s own.
 
         Raises:
-            UserError: if it is missing or broken.
+            UserError: if it is missing or broken, or says something else.
         """
         path = samples / "samples.json"
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
-            return Drawing(**told) if "by" in told else OwnDrawing(**told)
-        except (OSError, ValueError, TypeError) as error:
-            raise UserError(
-                f"{str(path)!r}",
-                got=str(error),
-                expected="what the stage sample says of its pictures, or split, "
-                "captions_per_picture and by for another model's",
-                fix="run `dvc repro sample`",
-            ) from error
+            another = isinstance(told, dict) and "by" in told
+            return (Drawing if another else OwnDrawing).model_validate(told)
+        except ValidationError as error:
+            got = " and ".join(_problem(dict(each)) for each in error.errors(include_url=False))
+        except OSError as error:
+            got = error.strerror or str(error)
+        except ValueError as error:
+            got = str(error)
+        raise UserError(
+            f"{str(path)!r}",
+            got=got,
+            expected="what the stage sample says of its pictures, or split, captions_per_picture "
+            "and by for another model's",
+            fix=MEND,
+        )
 
     def sentence(self, count: int) -> str:
         """Say how ``count`` pictures were drawn."""
@@ -51,21 +57,17 @@ class Drawing:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
 class OwnDrawing(Drawing):
-    """The settings that the stage ``sample`` drew by.
-
-    Args:
-        noise: ``per_picture``, where the captions of a picture share one vector, or
-            ``per_utterance``.
-        ca_noise: whether F_ca was sampled; else it is its mean.
-        truncation: standard deviations beyond which noise was drawn again; None = never.
-    """
+    """The settings that the stage ``sample`` drew by."""
 
     by: str = "the averaged generator at the last step"
-    noise: str
-    ca_noise: bool
-    truncation: float | None
+    noise: Literal["per_picture", "per_utterance"] = Field(
+        description="whether the captions of a picture share one vector"
+    )
+    ca_noise: bool = Field(description="whether F_ca was sampled; else it is its mean")
+    truncation: float | None = Field(
+        description="standard deviations beyond which noise was drawn again; None = never"
+    )
 
     def sentence(self, count: int) -> str:
         """Say how ``count`` pictures were drawn."""
@@ -80,3 +82,13 @@ class OwnDrawing(Drawing):
             else f"truncated at {self.truncation:g} standard deviations"
         )
         return f"{super().sentence(count)}, {noise}, F_ca {condition}, noise {truncated}"
+
+
+def _problem(problem: dict[str, Any]) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "missing":
+        return f"no {key}"
+    if problem["type"] == "extra_forbidden":
+        return f"{key}, which has no meaning there"
+    value = repr(problem["input"])[:60]
+    return f"{key} {value}, not {wanted(str(problem['msg']))}" if key else value

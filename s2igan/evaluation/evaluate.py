@@ -9,7 +9,6 @@ from s2igan.engine.pictures import save_png
 from s2igan.engine.session import Session
 from s2igan.engine.showcase import values_of
 from s2igan.engine.tables import write_json
-from s2igan.errors import UserError
 from s2igan.evaluation.class_table import class_names, write_class_table
 from s2igan.evaluation.config import EvaluateConfig
 from s2igan.evaluation.consistency import consistency_figures
@@ -70,14 +69,11 @@ def evaluate(
         training_pictures=config.training_pictures,
         seed=config.seed,
     )
-    speech, seen = (open_array(embeddings / name) for name in ("speech.npy", "image.npy"))
+    speech = open_array(embeddings / "speech.npy", ndim=2, finite=True)
+    seen = open_array(embeddings / "image.npy", ndim=3, finite=True)
     material.corpus.check_rows(
         pictures={"image.npy": len(seen)}, utterances={"speech.npy": len(speech)}
     )
-    if not len(material.drawn_captions):
-        raise UserError(
-            f"samples of the set {material.drawn_set!r}", got=0, expected="at least one"
-        )
     judge = _network(config.backbone, "judge", config, weights, session)
     fidelity = None
     other = config.fidelity_backbone

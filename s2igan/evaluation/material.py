@@ -1,5 +1,7 @@
 """What is judged: the pictures that were drawn, and the real ones at the same size."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +15,8 @@ from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import open_array
 from s2igan.engine.pictures import Picture
 from s2igan.engine.tables import read_table
-from s2igan.errors import UserError, unreadable_output
-from s2igan.evaluation.drawing import Drawing
+from s2igan.errors import UserError
+from s2igan.evaluation.drawing import MEND, Drawing
 from s2igan.evaluation.judge import Judge, Rows, Seen, SeenRows
 from s2igan.vision.pixels import PackedPixels
 
@@ -48,11 +50,12 @@ class Material:
         seed: int = 0,
     ) -> None:
         self.corpus = Corpus(corpus)
-        self.samples = read_table(samples / "samples.parquet", ["set", "utterance", "target"])
         self.drawing = Drawing.read(samples)
+        with _samples_told():
+            self.samples = read_table(samples / "samples.parquet", ["set", "utterance", "target"])
+            self._drawn = _open_pictures(samples / "images.npy")
         self.crop = crop
         self._pixels = PackedPixels(features)
-        self._drawn = _open_pictures(samples / "images.npy")
         self.size: int = self._drawn.shape[1]
         images = self.corpus.images
         self.image_classes: Rows = images["class_id"].to_numpy(np.int64)
@@ -61,18 +64,30 @@ class Material:
         mixed = np.random.default_rng(seed).permutation(self.image_rows("train"))
         self.training: Rows = np.sort(mixed[:training_pictures])
         self.corpus.check_rows(pictures={"pixels.npy": len(self._pixels)})
-        _expect("drawn pictures", len(self._drawn), len(self.samples))
-        if not self._samples_fit():
-            raise unreadable_output(
-                f"samples {str(samples)!r}",
-                "drawings of other captions than the corpus has",
-                "sample",
-            )
+        if problem := self._problem():
+            raise UserError(f"samples {str(samples)!r}", got=problem, fix=MEND)
 
-    def _samples_fit(self) -> bool:
-        drawn = self.samples[["utterance", "target"]]
-        known = drawn.isin(range(len(self.described))).to_numpy().all()
-        return bool(known and np.isin(self.targets(self.drawn_captions), self.captions()).all())
+    def _problem(self) -> str | None:
+        """Say what keeps the samples from being judged by this corpus, if anything does."""
+        if len(self._drawn) != len(self.samples):
+            return f"{len(self._drawn)} pictures for the {len(self.samples)} rows of their table"
+        drawn, utterances = self.samples[["utterance", "target"]], len(self.described)
+        for row, column in np.argwhere(~drawn.isin(range(utterances)).to_numpy())[:1]:
+            value = drawn.iloc[:, column].tolist()[row]
+            return (
+                f"{drawn.columns[column]} {value!r} in row {row} of their table, not a whole "
+                f"number from 0 to {utterances - 1} as the corpus numbers its descriptions"
+            )
+        rows = self.drawn_captions
+        if not len(rows):
+            sets = ", ".join(map(repr, self.samples["set"].astype(str).unique()))
+            return f"no picture of the set {self.drawn_set!r}, but of {sets or 'none'}"
+        for row in rows[~np.isin(self.targets(rows), self.captions())][:1]:
+            return (
+                f"target {self.targets(row)} in row {row} of their table, which is no caption of a "
+                f"{self.drawn_set} picture of this corpus"
+            )
+        return None
 
     @property
     def protocol(self) -> list[str]:
@@ -300,15 +315,19 @@ def value_numbers(attribute: str, values: "npt.ArrayLike") -> Values:
 
 def _open_pictures(path: Path) -> npt.NDArray[np.uint8]:
     drawn = np.asarray(open_array(path))
-    if drawn.dtype != np.uint8 or drawn.ndim != 4 or drawn.shape[1:] != (*drawn.shape[1:2] * 2, 3):
+    square = drawn.ndim == 4 and drawn.shape[1:] == (*drawn.shape[1:2] * 2, 3) and drawn.shape[1]
+    if drawn.dtype != np.uint8 or not square:
         raise UserError(
             f"drawn pictures {str(path)!r}",
-            got=f"{drawn.shape} {drawn.dtype}",
-            expected="(n, S, S, 3) uint8",
+            got=f"an array {drawn.shape} of {drawn.dtype}, not (n, S, S, 3) of uint8",
         )
     return drawn
 
 
-def _expect(what: str, got: int, expected: int) -> None:
-    if got != expected:
-        raise UserError(what, got=got, expected=f"{expected}, as in their table", fix="dvc repro")
+@contextmanager
+def _samples_told() -> Iterator[None]:
+    # Whoever wrote them: a stage, or the user for another model.
+    try:
+        yield
+    except UserError as error:
+        raise UserError(error.what, got=error.got, fix=MEND) from error

@@ -6,6 +6,7 @@ import numpy as np
 
 from s2igan.corpora.attributes import ATTRIBUTES
 from s2igan.errors import UserError
+from s2igan.evaluation.drawing import MEND
 from s2igan.evaluation.figures import Figure, Resampling, absent
 from s2igan.evaluation.judge import Rows
 from s2igan.evaluation.material import Attributes, Booleans, Judged, Material, Values, value_numbers
@@ -123,7 +124,7 @@ def swap_rows(material: Material) -> tuple[Rows, Rows]:
             "swapped sentences of the samples",
             got="pairs of sentences that do not belong together",
             expected="each changed sentence beside its original",
-            fix="run `dvc repro sample`",
+            fix=MEND,
         )
     return before, after
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from s2igan.engine.tables import write_json
-from s2igan.engine.weights import write_weights
+from s2igan.engine.weights import read_weights, write_weights
 from s2igan.errors import UserError
 from s2igan.rdg.generator import Generator
 from s2igan.sen.artifact import DESCRIPTION as SPEECH_DESCRIPTION
@@ -83,7 +82,7 @@ def load_generator(rdg: Path) -> Generator:
     try:
         description: dict[str, Any] = json.loads((rdg / DESCRIPTION).read_text("utf-8"))
         generator = Generator(**description["generator"])
-        generator.load_state_dict(load_file(rdg / WEIGHTS))
+        read_weights(rdg / WEIGHTS, generator)
     except (OSError, ValueError, LookupError, TypeError, SafetensorError, RuntimeError) as error:
         raise UserError(
             f"generator {str(rdg)!r}",

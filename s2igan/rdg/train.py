@@ -114,12 +114,13 @@ def check_inputs(
         UserError: if one was made of another corpus or by another encoder, or is missing or
             damaged.
     """
-    packed, seen = open_array(features / "shapes.npy"), open_array(embeddings / "image.npy")
+    packed = open_array(features / "shapes.npy", ndim=2)
+    seen = open_array(embeddings / "image.npy", ndim=3)
     corpus.check_rows(pictures={"shapes.npy": len(packed), "image.npy": len(seen)})
     widths = {"image.npy": seen.shape[2:]}
     if config.speech_encoder == "trained":
         encoder = load_speech_encoder(sen)
-        speech = open_array(embeddings / "speech.npy")
+        speech = open_array(embeddings / "speech.npy", ndim=2)
         corpus.check_rows(utterances={"speech.npy": len(speech)})
         widths["speech.npy"] = speech.shape[1:]
     else:

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
+from s2igan.engine.arrays import open_array
 from s2igan.engine.tables import read_json, write_json
-from s2igan.engine.weights import write_weights
+from s2igan.engine.weights import read_weights, write_weights
 from s2igan.errors import UserError, unreadable_output
 from s2igan.sen.build import build_encoder, build_seeded_encoder
 from s2igan.sen.encoder import DescriptionEncoder
@@ -125,9 +125,17 @@ def check_front_end(sen: Path, features: Path) -> None:
         UserError: if their front ends differ, or a file is missing or broken.
     """
     path = features / "mel.json"
-    if read_json(path, "features") != read_description(sen).get("mel"):
+    mel = read_json(path, "features", bands=int)
+    if mel != read_description(sen).get("mel"):
         raise unreadable_output(
             f"front end {str(path)!r}", f"another than that of {str(sen / DESCRIPTION)!r}"
+        )
+    frames = open_array(features / "mel.npy", ndim=2)
+    if frames.shape[1] != mel["bands"]:
+        raise unreadable_output(
+            f"packed array {str(features / 'mel.npy')!r}",
+            f"{frames.shape[1]} bands, not {mel['bands']} as mel.json says",
+            "features",
         )
 
 
@@ -150,8 +158,8 @@ def _build(sen: Path, build: Callable[[Mapping[str, Any]], Built]) -> Built:
 
 def _load_weights(path: Path, module: nn.Module) -> None:
     try:
-        module.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
+        read_weights(path, module)
+    except (OSError, SafetensorError, ValueError) as error:
         raise UserError(
             f"weights {str(path)!r}",
             got=str(error).splitlines()[0],

@@ -60,9 +60,9 @@ class SenData:
         self.corpus = Corpus(corpus)
         self.sequences = Ragged(features, reads)
         self.mel_description: dict[str, Any] = read_json(features / "mel.json", "features")
-        self.backbone: Array = open_array(features / "backbone.npy")  # (images, views, D)
+        self.backbone: Array = open_array(features / "backbone.npy", ndim=3)  # (images, views, D)
         self.backbone_description: dict[str, Any] = read_json(
-            features / "backbone.json", "features"
+            features / "backbone.json", "features", names=list, dimension=int
         )
         self.image_classes = self.corpus.images["class_id"].to_numpy(np.int64)
         self.corpus.check_rows(

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from s2igan.engine.threads import one_thread
+from s2igan.engine.weights import read_weights
 from s2igan.errors import UserError
 from s2igan.rdg.generator import Generator
 from s2igan.sen.build import build_encoder
@@ -54,8 +54,8 @@ def load_networks(folder: Path) -> Networks:
         with one_thread():
             encoder = build_encoder(description)
             generator = Generator(**drawn_by["generator"])
-        encoder.load_state_dict(load_file(folder / ENCODER_WEIGHTS))
-        generator.load_state_dict(load_file(folder / GENERATOR_WEIGHTS))
+        read_weights(folder / ENCODER_WEIGHTS, encoder)
+        read_weights(folder / GENERATOR_WEIGHTS, generator)
         if encoder.embedding_dim != generator.embedding_dim:
             raise ValueError(
                 f"embeddings of {encoder.embedding_dim} numbers for a generator that takes "

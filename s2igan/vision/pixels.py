@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from s2igan.engine.arrays import Ragged, RaggedWriter, open_array, write_array
 from s2igan.engine.pictures import Picture
-from s2igan.errors import UserError
+from s2igan.errors import UserError, unreadable_output
 
 
 class PixelWriter:
@@ -61,7 +61,7 @@ class PackedPixels:
         shapes: ``(pictures, 2)``, their heights and widths, px.
 
     Raises:
-        UserError: if a file is missing.
+        UserError: if a file is missing or damaged, or they do not fit each other.
     """
 
     def __init__(self, features: Path) -> None:
@@ -70,6 +70,12 @@ class PackedPixels:
         self.values: npt.NDArray[np.uint8] = np.asarray(packed.values)
         self._starts = packed.offsets.tolist()
         self.shapes: npt.NDArray[np.integer] = np.asarray(open_array(features / "shapes.npy"))
+        if not _fit(packed, self.shapes):
+            raise unreadable_output(
+                f"packed pictures in {str(features)!r}",
+                "shapes.npy that does not tell their heights and widths",
+                "features",
+            )
         self._sizes = self.shapes.tolist()
 
     def __len__(self) -> int:
@@ -140,3 +146,9 @@ class PackedPixels:
     def starts(self) -> npt.NDArray[np.int64]:
         """Where each picture begins in :attr:`values`, ``(pictures,)``."""
         return np.asarray(self._starts[: len(self)], np.int64)
+
+
+def _fit(packed: Ragged, shapes: npt.NDArray[np.generic]) -> bool:
+    if shapes.dtype.kind != "i" or shapes.ndim != 2 or packed.values.dtype != np.uint8:
+        return False
+    return np.array_equal(3 * shapes.prod(axis=1, dtype=np.int64), packed.lengths)

@@ -1,6 +1,8 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from s2igan.engine.arrays import ArrayWriter, Ragged, RaggedWriter, open_array, write_array
@@ -33,6 +35,31 @@ def test_rows_of_another_shape_are_refused(tmp_path: Path) -> None:
         ArrayWriter(tmp_path / "a.npy", np.float32, (3,)) as writer,
     ):
         writer.append(np.zeros((2, 4)))
+
+
+def test_a_picture_of_floats_is_not_taken_for_bytes(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match="rows are float64, expected uint8"),
+        ArrayWriter(tmp_path / "a.npy", np.uint8, (2,)) as writer,
+    ):
+        writer.append(np.array([[0.2, 0.9]]))
+
+
+@pytest.mark.parametrize(
+    ("values", "got"),
+    [
+        (np.ones((9, 4, 1), np.float32), r"an array \(9, 4, 1\), not one of 2 axes"),
+        (np.ones((9, 4), np.int64), "values that are not finite floats"),
+        (np.full((9, 4), np.nan, np.float32), "values that are not finite floats"),
+        (np.full((9, 4), np.inf, np.float16), "values that are not finite floats"),
+    ],
+)
+def test_an_array_of_another_kind_is_refused(
+    tmp_path: Path, values: npt.NDArray[Any], got: str
+) -> None:
+    write_array(tmp_path / "a.npy", values)
+    with pytest.raises(UserError, match=f"got {got}"):
+        open_array(tmp_path / "a.npy", ndim=2, finite=True)
 
 
 def test_ragged_items_keep_their_lengths_empty_ones_too(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What a stage does around its one function."""
 
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -90,6 +91,18 @@ def test_a_missing_input_is_told_before_anything_runs(
     told = capsys.readouterr().err
     assert "absent" in told
     assert told.count("\n") == 1
+
+
+def test_a_file_that_may_not_be_read_is_named_in_one_line(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(_params: Experiment, paths: Paths, _session: Session) -> None:
+        raise PermissionError(13, os.strerror(13), str(paths["corpus"] / "index.parquet"))
+
+    assert start(workplace, run) == 2
+    assert re.fullmatch(
+        r"train_sen: '.*corpus/index\.parquet'; got Permission denied\n", capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("number", [28, 122])

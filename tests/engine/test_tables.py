@@ -46,6 +46,16 @@ def test_a_table_without_a_column_is_refused(tmp_path: Path) -> None:
         read_table(path, ["class_id", "image"])
 
 
+def test_columns_come_as_a_schema_says_or_are_refused(tmp_path: Path) -> None:
+    path, wanted = tmp_path / "edited.parquet", pa.schema([("class_id", pa.int32())])
+    write_table(path, pa.table({"class_id": [0.0, 1.0]}))
+    assert read_table(path, wanted)["class_id"].dtype == "int32"
+    for values in (["red", "blue"], [0.5, 1.0], [[0], [1]]):
+        write_table(path, pa.table({"class_id": values}))
+        with pytest.raises(UserError, match=r"edited\.parquet'; got .*; run `dvc repro`"):
+            read_table(path, wanted)
+
+
 @pytest.mark.parametrize(
     ("text", "got"),
     [

@@ -43,6 +43,22 @@ def test_protocols_name_another_model_and_say_nothing_of_our_noise(tmp_path: Pat
 OTHERS = '{"split": "test", "captions_per_picture": 1, "by": "StackGAN", "ca_noise": true}'
 
 
+STRANGE = {
+    "by": '{"split": "test", "captions_per_picture": 1, "by": null}',
+    "captions_per_picture": '{"split": "test", "captions_per_picture": "10", "by": "StackGAN"}',
+    "split": '{"split": ["test"], "captions_per_picture": 10, "by": "StackGAN"}',
+    "noise": json.dumps(DRAWING | {"noise": "mine"}),
+    "truncation": json.dumps(DRAWING | {"truncation": "0.8"}),
+}
+
+
+@pytest.mark.parametrize("key", STRANGE)
+def test_what_means_nothing_is_named(key: str, tmp_path: Path) -> None:
+    (tmp_path / "samples.json").write_text(STRANGE[key])
+    with pytest.raises(UserError, match=rf"got {key} .*, not .*; expected"):
+        Drawing.read(tmp_path)
+
+
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"split": "test"}', '{"by": "x"}', OTHERS])
 def test_samples_that_do_not_say_it_are_refused(content: str | None, tmp_path: Path) -> None:
     if content is not None:

@@ -1,12 +1,14 @@
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -317,15 +319,51 @@ def test_real_pictures_are_centre_crops_averaged_to_the_drawn_size(tmp_path: Pat
     assert np.abs(whole - expected).max() < 0.501
 
 
-def test_samples_that_do_not_fit_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def fewer_pictures(samples: Path) -> None:
+    images = np.load(samples / "images.npy")
+    np.save(samples / "images.npy", images[:-1])
+
+
+def torn_pictures(samples: Path) -> None:
+    whole = (samples / "images.npy").read_bytes()
+    (samples / "images.npy").write_bytes(whole[:-9])
+
+
+def rows(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Path], None]:
+    def changed(samples: Path) -> None:
+        path = samples / "samples.parquet"
+        change(pd.read_parquet(path)).to_parquet(path)
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("damage", "got"),
+    [
+        (fewer_pictures, r"\d+ pictures for the \d+ rows of their table"),
+        (torn_pictures, r"packed array '.*images\.npy'; got \d+ bytes"),
+        (rows(lambda t: t.drop(columns="target")), "no column 'target'"),
+        (
+            rows(lambda t: t.assign(utterance=t["utterance"].astype(str))),
+            r"utterance '\d+' in row 0",
+        ),
+        (rows(lambda t: t.assign(target=10**6)), "target 1000000 in row 0"),
+        (rows(lambda t: t.assign(target=0)), "target 0 in row 0 of their table, which is no capt"),
+        (rows(lambda t: t.assign(set="Test")), "no picture of the set 'test', but of 'Test'"),
+    ],
+)
+def test_samples_that_do_not_fit_are_refused_in_words_for_whoever_drew_them(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: Callable[[Path], None],
+    got: str,
 ) -> None:
     world = full(tmp_path)
     world.write()
-    images = np.load(tmp_path / "samples" / "images.npy")
-    np.save(tmp_path / "samples" / "images.npy", images[:-1])
-    with pytest.raises(UserError, match="drawn pictures"):
+    damage(tmp_path / "samples")
+    with pytest.raises(UserError, match=r"got .*dvc repro sample.*docs/python\.md") as caught:
         evaluate(world, monkeypatch, tmp_path / "out")
+    assert re.search(got, str(caught.value))
     assert not (tmp_path / "out").exists()
 
 
@@ -350,7 +388,13 @@ def test_a_later_process_of_a_launch_looks_and_writes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("kind", "shape"), [(np.float32, (SIZE, SIZE, 3)), (np.uint8, (3, SIZE, SIZE)), (np.uint8, ())]
+    ("kind", "shape"),
+    [
+        (np.float32, (SIZE, SIZE, 3)),
+        (np.uint8, (3, SIZE, SIZE)),
+        (np.uint8, (0, 0, 3)),
+        (np.uint8, ()),
+    ],
 )
 def test_pictures_in_another_form_are_refused(
     kind: type, shape: tuple[int, ...], tmp_path: Path
@@ -358,5 +402,5 @@ def test_pictures_in_another_form_are_refused(
     world = full(tmp_path)
     world.write()
     write_array(tmp_path / "samples" / "images.npy", np.zeros((len(world.samples), *shape), kind))
-    with pytest.raises(UserError, match=r"images\.npy.*expected \(n, S, S, 3\) uint8"):
+    with pytest.raises(UserError, match=r"images\.npy.*not \(n, S, S, 3\) of uint8"):
         world.material()

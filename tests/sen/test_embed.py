@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -238,3 +239,43 @@ def test_missing_or_broken_weights_are_told_in_one_line(work: Path, tmp_path: Pa
     with pytest.raises(UserError, match=r"weights .*speech_encoder") as caught:
         load_speech_encoder(tmp_path / "sen")
     assert "\n" not in str(caught.value)
+
+
+def no_number(work: Path) -> None:
+    mel = np.load(work / "features" / "mel.npy")
+    mel[9:60] = np.nan
+    np.save(work / "features" / "mel.npy", mel)
+
+
+def fewer_bands(work: Path) -> None:
+    mel = np.load(work / "features" / "mel.npy")
+    np.save(work / "features" / "mel.npy", mel[:, 1:])
+
+
+def one_view(work: Path) -> None:
+    backbone = np.load(work / "features" / "backbone.npy")
+    np.save(work / "features" / "backbone.npy", backbone[:, 0])
+
+
+def no_names(work: Path) -> None:
+    write_json(work / "features" / "backbone.json", {"dimension": 12})
+
+
+@pytest.mark.parametrize(
+    ("damage", "got"),
+    [
+        (no_number, "features of the speech; got some without a finite embedding"),
+        (fewer_bands, r"mel\.npy'; got \d+ bands, not \d+ as mel\.json says"),
+        (one_view, r"backbone\.npy'; got an array .*, not one of 3 axes"),
+        (no_names, r"backbone\.json'; got no list 'names'"),
+    ],
+)
+def test_damaged_features_leave_earlier_embeddings_alone(
+    work: Path, tmp_path: Path, damage: Callable[[Path], None], got: str
+) -> None:
+    shutil.copytree(work, tmp_path / "work")
+    before = (tmp_path / "work" / "embeddings" / "speech.npy").read_bytes()
+    damage(tmp_path / "work")
+    with pytest.raises(UserError, match=got):
+        run(tmp_path / "work")
+    assert (tmp_path / "work" / "embeddings" / "speech.npy").read_bytes() == before
