@@ -54,7 +54,7 @@ class Outcome:
         totals: dict[str, dict[str, tuple[float, float]]] = {}
         if data is None:
             return {}
-        for row in csv.DictReader(io.StringIO(data.decode()), delimiter="\t"):
+        for row in csv.DictReader(io.StringIO(data.decode(errors="replace")), delimiter="\t"):
             try:
                 entry = float(row["sum"]), float(row["count"])
                 totals.setdefault(row["figure"], {})[row["class"]] = entry
@@ -101,7 +101,15 @@ class Outcome:
         data = self.read(path)
         if data is None:
             return {}
-        figures: dict[str, Any] = json.loads(data)
+        try:
+            figures: dict[str, Any] = dict(json.loads(data))
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                f"{path} of {self.variant.name}",
+                got=error,
+                expected="the figures of a stage",
+                fix="remove what holds it, and run the list again",
+            ) from error
         return figures
 
 

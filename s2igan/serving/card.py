@@ -33,8 +33,9 @@ def read_card(folder: Path) -> dict[str, Any]:
     """
     path = folder / CARD
     if not path.is_file():
-        root = pipeline_root(folder)
-        return pipeline_card(root) if root else {}
+        with card_told(folder):
+            root = pipeline_root(folder)
+            return pipeline_card(root) if root else {}
     try:
         card = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -21,7 +21,7 @@ from s2igan.engine.arrays import open_array
 from s2igan.engine.pictures import Picture
 from s2igan.engine.seeding import numpy_generator
 from s2igan.engine.weights import write_weights
-from s2igan.errors import UserError
+from s2igan.errors import UserError, unreadable_output
 from s2igan.serving.networks import ENCODER_WEIGHTS
 from s2igan.vision.pixels import PackedPixels
 
@@ -105,8 +105,14 @@ def find_gallery(folder: Path) -> Gallery | str:
             "This model hears with an encoder of its own, and no picture has been placed in "
             "what it hears."
         )
-    rows = _described(corpus)
-    views = open_array(embeddings / "image.npy")  # (all pictures, views, E)
+    rows, total = _described(corpus)
+    views = open_array(embeddings / "image.npy", ndim=3)  # (all pictures, views, E)
+    packed = open_array(features / "shapes.npy", ndim=2)
+    if not len(views) == len(packed) == total:
+        raise unreadable_output(
+            f"pictures of {str(folder.parent)!r}",
+            f"{len(views)} embedded and {len(packed)} packed, not {total} as in the corpus",
+        )
     return Gallery(PackedSquares(features, rows), np.array(views[rows, 0], np.float32))
 
 
@@ -135,13 +141,15 @@ def write_gallery(folder: Path, model: Path, *, side: int, count: int) -> None:
     )
 
 
-def _described(corpus: Path) -> npt.NDArray[np.integer]:
-    """Return the rows of the pictures that have descriptions, not of those kept for fidelity."""
+def _described(corpus: Path) -> tuple[npt.NDArray[np.integer], int]:
+    """Return the rows of the pictures that have descriptions, not of those kept for fidelity, and
+    how many there are with those.
+    """
     # A pipeline's folder is read where a pipeline's packages are; an exported model needs none.
     from s2igan.engine.tables import read_table
 
     split = read_table(corpus / "index.parquet", ["split"], only=True)["split"]
-    return np.flatnonzero(split.isin(["train", "val", "test"]))
+    return np.flatnonzero(split.isin(["train", "val", "test"])), len(split)
 
 
 def _spread(total: int, count: int) -> Sequence[int]:
@@ -165,7 +173,14 @@ def _read(path: Path) -> Gallery:
     try:
         tensors = load_file(path)
         pictures, embeddings = tensors["pictures"].numpy(), tensors["embeddings"].float().numpy()
-    except (OSError, KeyError, SafetensorError) as error:
+        square = pictures.shape[1:] == (*pictures.shape[1:2] * 2, 3) and pictures.dtype == np.uint8
+        fit = square and embeddings.ndim == 2 and 0 < len(pictures) == len(embeddings)
+        if not fit or not np.isfinite(embeddings).all():
+            raise ValueError(
+                f"pictures {pictures.shape} of {pictures.dtype} beside embeddings "
+                f"{embeddings.shape}, or some that are not finite"
+            )
+    except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise UserError(
             f"real pictures {str(path)!r}",
             got=str(error).splitlines()[0],

@@ -1,7 +1,6 @@
 """The model as MLflow serves it: MLflow runs this file, whose last line says what the model is."""
 
 import base64
-import binascii
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -85,7 +84,7 @@ def _recording(row: dict[Any, Any], name: str) -> Recording:
     if isinstance(file := row.get("recording"), str):
         try:
             content = base64.b64decode(file, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:  # binascii's, or of a character beyond ASCII
             raise UserError(
                 f"recording {name}", got=str(error), expected="an audio file in base64"
             ) from None

@@ -16,7 +16,7 @@ from s2igan.engine.runtime import state_folder
 from s2igan.engine.showcase import dotted, values_of
 from s2igan.engine.tracking import identify, metric_name, open_experiment, tracking_uri
 from s2igan.errors import UserError
-from s2igan.serving.card import CARD, read_card
+from s2igan.serving.card import CARD, card_told, read_card
 from s2igan.serving.champion import METRIC, Standing, standings, verdict
 from s2igan.serving.export import export_model
 from s2igan.serving.locate import find_model
@@ -47,7 +47,8 @@ def register(spec: str | None, *, metric: str = METRIC, anyway: bool = False) ->
     """
     folder = find_model(spec)
     card = read_card(folder)
-    found = standings(card, metric)
+    with card_told(folder):
+        found = standings(card, metric)
     with _mlflow() as (client, experiment):
         address, run_id = _log(folder, card, experiment)
         tags = {key: value for one in found.values() for key, value in one.tags().items()}

@@ -9,7 +9,7 @@ from s2igan.comparison.costs_section import Spendings, costs_section
 from s2igan.comparison.differences import compare
 from s2igan.comparison.figures import Entry
 from s2igan.comparison.markdown import duration, number
-from s2igan.comparison.outcome import Failure, Outcome
+from s2igan.comparison.outcome import CLASSES, GENERATION, Failure, Outcome
 from s2igan.comparison.page import Page
 from s2igan.comparison.picture import systems_picture
 from s2igan.comparison.published import gaps, published_section, read_published
@@ -17,6 +17,7 @@ from s2igan.comparison.variants import Row, TableList
 from s2igan.config import read_params
 from s2igan.engine.costs import Cost
 from s2igan.engine.pictures import decode_picture
+from s2igan.errors import UserError
 from tests.comparison.results import (
     ALL_PAIRS,
     DESCRIBED,
@@ -240,3 +241,21 @@ def test_numbers_are_short() -> None:
     assert [number(x) for x in (0.12345, -12.345, 1234.5)] == ["0.123", "−12.35", "1234.5"]
     assert number(0.5, signed=True) == "+0.500"
     assert [duration(x) for x in (12, 600, 9000)] == ["12 s", "10 min", "2.5 h"]
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        (GENERATION, b"<<<<<<< HEAD\n{}\n=======\n"),
+        (GENERATION, b"3"),
+        (GENERATION, b"\xff\xfe"),
+        (CLASSES, b"figure\tclass\tsum\tcount\nmAP\tbird\t\xff\t1\n"),
+    ],
+)
+def test_figures_that_cannot_be_read_are_told_by_their_experiment(
+    path: str, content: bytes
+) -> None:
+    whole = outcome([0.5, 0.25])
+    torn = Outcome(whole.variant, lambda name: content if name == path else whole.read(name))
+    with pytest.raises(UserError, match=rf"^{path} of s2igan-s1; got .*; expected"):
+        getattr(torn, "classes" if path == CLASSES else "generation")

@@ -1,12 +1,16 @@
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from safetensors.torch import load_file
+from torch import Tensor
 
 from s2igan.engine.arrays import write_array
 from s2igan.engine.tables import write_table
+from s2igan.engine.weights import write_weights
 from s2igan.errors import UserError
 from s2igan.serving.gallery import FILE, Gallery, find_gallery, write_gallery
 from s2igan.vision.pixels import PixelWriter
@@ -91,6 +95,32 @@ def test_an_encoder_of_the_generator_itself_has_no_pictures(
 
 def test_a_lone_model_has_no_pictures(tmp_path: Path) -> None:
     assert find_gallery(write_model(tmp_path / "lone")) == "This model came without real pictures."
+
+
+@pytest.mark.parametrize("name", ["embeddings/image.npy", "features/shapes.npy"])
+def test_outputs_of_another_corpus_are_told(artifacts: Path, name: str) -> None:
+    write_array(artifacts / name, np.load(artifacts / name)[:-1])
+    with pytest.raises(UserError, match=r"\d+ embedded and \d+ packed, not 31 as in the corpus"):
+        find_gallery(artifacts / "rdg")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda t: {**t, "pictures": t["pictures"].float()},
+        lambda t: {**t, "pictures": t["pictures"][:-1]},
+        lambda t: {**t, "pictures": t["pictures"][..., :2]},
+        lambda t: {**t, "embeddings": t["embeddings"] * float("nan")},
+        lambda t: {name: value[:0] for name, value in t.items()},
+    ],
+)
+def test_exported_pictures_of_another_form_are_told(
+    artifacts: Path, tmp_path: Path, damage: Callable[[dict[str, Tensor]], dict[str, Tensor]]
+) -> None:
+    write_gallery(tmp_path, artifacts / "rdg", side=8, count=9)
+    write_weights(tmp_path / FILE, damage(load_file(tmp_path / FILE)))
+    with pytest.raises(UserError, match=r"got pictures \(.*beside embeddings \("):
+        find_gallery(tmp_path)
 
 
 def test_a_broken_file_is_told(tmp_path: Path) -> None:

@@ -87,6 +87,15 @@ def test_a_broken_card_is_told(tmp_path: Path) -> None:
         read_card(folder)
 
 
+@pytest.mark.parametrize(
+    "record",
+    [{"stages": 3}, {"stages": {"embed": 3}}, {"stages": {"embed": {"outs": [3]}}}],
+)
+def test_a_record_of_another_form_is_told(tmp_path: Path, record: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"card of the model .*artifacts/rdg'; got what cannot be"):
+        card_of(tmp_path, record)
+
+
 def test_licences_of_what_the_corpus_holds_are_named(tmp_path: Path, repository: Path) -> None:
     root = write_pipeline(tmp_path)
     parameters = json.loads((root / "params.yaml").read_text())

@@ -97,6 +97,25 @@ def test_the_command_line_finds_the_champion(said: dict[str, Any], tmp_path: Pat
     assert out.is_file()
 
 
+@pytest.mark.parametrize("edited", [{"value": "good"}, {"value": 0.5}])
+def test_figures_that_were_edited_by_hand_register_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    edited: dict[str, object],
+) -> None:
+    root = write_pipeline(tmp_path / "repository")
+    monkeypatch.setenv("DVC_ROOT", str(root))
+    write_json(
+        root / "metrics" / "generation.json", {"consistency": {"all_pairs": {"mAP": edited}}}
+    )
+    assert main(["register"]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "got what cannot be told" in told
+    assert not (root / "mlflow.db").exists()
+
+
 SERVER = """
 import sys
 import mlflow
@@ -151,11 +170,12 @@ def test_a_server_answers_a_recording_with_the_models_own_picture(
             {"dataframe_records": [as_samples], "params": {"count": 3, "seed": 7}},
             {"dataframe_records": [{"recording": base64.b64encode(b"no sound").decode()}]},
             {"dataframe_records": [{"recording": "?"}]},
+            {"dataframe_records": [{"recording": "ë"}]},
             {"dataframe_records": [{"recording": clip}], "params": {"count": 1000}},
         ],
         tmp_path,
     )
-    assert [code for code, _ in answers] == [200, 200, 400, 400, 400]
+    assert [code for code, _ in answers] == [200, 200, 400, 400, 400, 400]
     model = SpeechToImage.load(find_model(str(said["root"])))
     embedding = model.embed([check_recording(sound, RATE, "clip")])
     assert_alike(answers[0][1], model.draw(embedding)[0, 0])
@@ -165,8 +185,8 @@ def test_a_server_answers_a_recording_with_the_models_own_picture(
     assert_alike(answers[1][1], model.draw(embedding, seed=7)[0, 0], (0, 0, side, side))
     words = [answer["message"] for _, answer in answers[2:]]
     assert "recording 'of row 0'; got 8 bytes that do not decode" in words[0]
-    assert "expected an audio file in base64" in words[1]
-    assert "count; got 1000; expected 1 to 64" in words[2]
+    assert all("expected an audio file in base64" in said for said in words[1:3])
+    assert "count; got 1000; expected 1 to 64" in words[3]
 
 
 def picture(answer: Any) -> Image.Image:
