@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from s2igan.comparison.score import score
 from s2igan.errors import UserError
-from s2igan.evaluation.score import score
 
 
 def test_outside_a_repository_it_says_where_to_go(
