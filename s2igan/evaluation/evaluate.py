@@ -9,11 +9,13 @@ from s2igan.engine.pictures import save_png
 from s2igan.engine.session import Session
 from s2igan.engine.showcase import values_of
 from s2igan.engine.tables import write_json
+from s2igan.errors import UserError
 from s2igan.evaluation.class_table import class_names, write_class_table
 from s2igan.evaluation.config import EvaluateConfig
 from s2igan.evaluation.consistency import consistency_figures
 from s2igan.evaluation.controls import control_figures
 from s2igan.evaluation.diversity import diversity_figures
+from s2igan.evaluation.drawing import MEND
 from s2igan.evaluation.fidelity import fidelity_figures
 from s2igan.evaluation.figures import Resampling, absent
 from s2igan.evaluation.fine_tuned import load_fine_tuned
@@ -74,6 +76,13 @@ def evaluate(
     material.corpus.check_rows(
         pictures={"image.npy": len(seen)}, utterances={"speech.npy": len(speech)}
     )
+    if not len(material.drawn_captions):
+        sets = ", ".join(map(repr, material.samples["set"].astype(str).unique()))
+        raise UserError(
+            f"samples {str(samples)!r}",
+            got=f"no picture of the set {material.drawn_set!r}, but of {sets or 'none'}",
+            fix=MEND,
+        )
     judge = _network(config.backbone, "judge", config, weights, session)
     fidelity = None
     other = config.fidelity_backbone

@@ -79,9 +79,6 @@ class Material:
                 f"number from 0 to {utterances - 1} as the corpus numbers its descriptions"
             )
         rows = self.drawn_captions
-        if not len(rows):
-            sets = ", ".join(map(repr, self.samples["set"].astype(str).unique()))
-            return f"no picture of the set {self.drawn_set!r}, but of {sets or 'none'}"
         for row in rows[~np.isin(self.targets(rows), self.captions())][:1]:
             return (
                 f"target {self.targets(row)} in row {row} of their table, which is no caption of a "
