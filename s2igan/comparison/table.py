@@ -34,7 +34,7 @@ def make_table(
 
     Args:
         path: the list.
-        runner: what runs them; by default DVC where it is installed and the repository is DVC's.
+        runner: what runs them; by default what :func:`default_runner` returns.
         out: the page; by default ``docs/results/<name of the list>-table.md``.
         rows: names of rows to take, on a page that ``out`` names; None takes all.
         only_write: run nothing, write what is there.
@@ -82,15 +82,19 @@ def _page_of_all(path: Path, root: Path, rows: Sequence[str] | None) -> Path:
 
 
 def default_runner(root: Path) -> RunnerName:
-    """Return ``dvc`` where it is installed and ``root`` is one of its repositories."""
-    usable = importlib.util.find_spec("dvc") is not None and (root / ".dvc").is_dir()
-    return "dvc" if usable else "plain"
+    """Return ``dvc`` where it is installed and can queue experiments of ``root``."""
+    # DVC writes the path of its cache into each experiment's configuration, in ASCII.
+    return "dvc" if _is_of_dvc(root) and str(root).isascii() else "plain"
+
+
+def _is_of_dvc(root: Path) -> bool:
+    return importlib.util.find_spec("dvc") is not None and (root / ".dvc").is_dir()
 
 
 def _runner(name: RunnerName, root: Path, jobs: int) -> Runner:
     if name == "plain":
         return PlainRunner(root, state_folder() / "tables", jobs)
-    if default_runner(root) != "dvc":
+    if not _is_of_dvc(root):
         raise UserError(
             "--with dvc",
             got=f"no DVC, or no repository of DVC in {str(root)!r}",

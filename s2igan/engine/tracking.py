@@ -14,7 +14,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -242,6 +242,7 @@ def _connect(identity: RunIdentity) -> MlflowTracker:
             ids["pipeline"] = client.create_run(
                 experiment, run_name=identity.variant, tags=_parent_tags(identity)
             ).info.run_id
+        _end_killed(ids.get(identity.stage), client)
         links = {f"run.{stage}": run_id for stage, run_id in ids.items() if stage != "pipeline"}
         run = client.create_run(
             experiment,
@@ -318,6 +319,15 @@ def _read_ids(path: Path, client: Any) -> dict[str, str]:
     except Exception:
         return {}  # Torn, or of another database than the one these runs were written to.
     return ids if stage == "active" else {}  # somebody may have deleted it in the pages
+
+
+def _end_killed(run_id: str | None, client: Any) -> None:
+    """End what this stage left under ``kill -9``, or it would be shown as running for good."""
+    if run_id is None:
+        return
+    with suppress(Exception):  # Somebody may have deleted it in the pages.
+        if client.get_run(run_id).info.status == "RUNNING":
+            client.set_terminated(run_id, "KILLED")
 
 
 def _write_ids(path: Path, ids: Mapping[str, str]) -> None:

@@ -104,6 +104,12 @@ def _open(root: Path) -> Iterator[tuple[Any, str]]:
                 raise _explained(address, error, told.errors) from error
     except DvcException as error:
         raise UserError(f"repository {str(root)!r}", got=one_line(error)) from error
+    except ImportError as error:  # such as "ssh is supported, but requires 'dvc-ssh' …"
+        raise UserError(
+            "remote of this repository",
+            got=one_line(error),
+            fix="install that package beside DVC, with pip or `uv pip`",
+        ) from error
     if told.errors:
         raise remote_trouble(address, told.errors[0], transferred=True)
     if told.missing:

@@ -40,6 +40,15 @@ def test_the_page_is_named_after_the_list(root: Path) -> None:
     assert "| w/o RS |" in Path(written[0]).read_text()
 
 
+@pytest.mark.parametrize(("folder", "runner"), [("Vogel", "dvc"), ("V\u00f6gel", "plain")])
+def test_a_folder_that_the_queue_cannot_name_is_left_to_plain(
+    folder: str, runner: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("dvc")
+    (tmp_path / folder / ".dvc").mkdir(parents=True)
+    assert default_runner(tmp_path / folder) == runner
+
+
 def test_rows_that_fail_are_told_and_the_others_are_written(root: Path) -> None:
     (root / "broken").touch()
     page = root / "page.md"

@@ -122,6 +122,17 @@ def test_a_run_ends_as_its_block_ends(client: Any, error: type[BaseException], s
     assert run_of(client, trackers[0]).info.status == status
 
 
+def test_a_run_that_a_kill_left_ends_as_its_stage_begins_again(client: Any) -> None:
+    with open_tracker(identity("train_rdg", "killed")) as killed:
+        pass
+    client.update_run(run_of(client, killed).info.run_id, "RUNNING")
+    with open_tracker(identity("sample", "killed")):
+        assert run_of(client, killed).info.status == "RUNNING"
+    with open_tracker(identity("train_rdg", "killed")) as tracker:
+        assert run_of(client, killed).info.status == "KILLED"
+    assert run_of(client, tracker).info.status == "FINISHED"
+
+
 def test_run_ids_are_kept_outside_of_outputs(client: Any, root: Path) -> None:
     with open_tracker(identity("sample", "odd/name")) as tracker:
         pass

@@ -249,3 +249,13 @@ def test_a_repository_without_a_remote_is_told_how_to_name_one(
 ) -> None:
     (one / ".dvc" / "config").write_text("")
     assert "make remote URL=" in refusal("push", one, "", capsys)
+
+
+def test_a_remote_whose_package_is_missing_names_it(
+    one: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("dvc")
+    (one / ".dvc" / "config").write_text(
+        "[core]\n remote = t\n['remote \"t\"']\n url = gdrive://t\n"
+    )
+    assert "requires 'dvc-gdrive' to be installed" in refusal("pull", one, "", capsys)
