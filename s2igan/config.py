@@ -4,13 +4,12 @@ together and tells everything that is wrong with a file at once.
 
 import json
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field, ValidationError
 
 from s2igan.corpora.config import CorpusConfig
 from s2igan.corpora.config import conflicts as corpus_conflicts
-from s2igan.engine.section import Section, wanted
+from s2igan.engine.section import Section, field_problems
 from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
 from s2igan.evaluation.config import EvaluateConfig, check_counts, fitted
@@ -89,11 +88,6 @@ def check_material(params: Params, corpus: Path) -> None:
     # Without fresh pictures the floor is one half of the real pictures against the other.
     smallest = min(images["train"], seen, drawn, *(fresh or [images[split] // 2]))
     check_counts(smallest, fitted(params.evaluate, split, smallest))
-
-
-def field_problems(error: ValidationError) -> list[str]:
-    """Return one line per wrong key: dotted key, what was got, what was expected."""
-    return [_problem(dict(problem)) for problem in error.errors(include_url=False)]
 
 
 def combination_problems(params: Params) -> list[str]:
@@ -195,18 +189,3 @@ def _material_checks(params: Params) -> tuple[tuple[bool, str], ...]:
 
 def _told(path: Path, problems: list[str]) -> str:
     return f"{str(path)!r}: {' | '.join(problems)}"
-
-
-def _problem(problem: dict[str, Any]) -> str:
-    key = ".".join(str(part) for part in problem["loc"]) or "the file"
-    if problem["type"] in ("extra_forbidden", "invalid_key"):
-        got = _shown(problem["input"])
-        return f"{key}: unknown key; got {got}; expected one that the files in presets/ have"
-    if problem["type"] == "missing":
-        return f"{key}: got nothing; expected a value, as the files in presets/ have"
-    return f"{key}: got {_shown(problem['input'])}; expected {wanted(str(problem['msg']))}"
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"

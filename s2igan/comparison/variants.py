@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from s2igan.config import Params, combination_problems, field_problems
-from s2igan.engine.section import Section
+from s2igan.config import Params, combination_problems
+from s2igan.engine.section import Section, field_problems
 from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
 

@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from s2igan.engine.section import Section, wanted
+from s2igan.engine.section import Section, field_problems
 from s2igan.errors import UserError
 
 MEND = "run `dvc repro sample`, or write another model's as docs/python.md shows"
@@ -35,18 +35,15 @@ class Drawing(Section):
             another = isinstance(told, dict) and "by" in told
             return (Drawing if another else OwnDrawing).model_validate(told)
         except ValidationError as error:
-            got = " and ".join(_problem(dict(each)) for each in error.errors(include_url=False))
-        except OSError as error:
-            got = error.strerror or str(error)
-        except ValueError as error:
-            got = str(error)
-        raise UserError(
-            f"{str(path)!r}",
-            got=got,
-            expected="what the stage sample says of its pictures, or split, captions_per_picture "
-            "and by for another model's",
-            fix=MEND,
-        )
+            problems = " | ".join(field_problems(error, "docs/python.md or the stage sample has"))
+            raise UserError(f"{str(path)!r}: {problems}", fix=MEND) from error
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{str(path)!r}",
+                got=getattr(error, "strerror", None) or str(error),
+                expected="what the stage sample says of its pictures",
+                fix=MEND,
+            ) from error
 
     def sentence(self, count: int) -> str:
         """Say how ``count`` pictures were drawn."""
@@ -82,13 +79,3 @@ class OwnDrawing(Drawing):
             else f"truncated at {self.truncation:g} standard deviations"
         )
         return f"{super().sentence(count)}, {noise}, F_ca {condition}, noise {truncated}"
-
-
-def _problem(problem: dict[str, Any]) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "missing":
-        return f"no {key}"
-    if problem["type"] == "extra_forbidden":
-        return f"{key}, which has no meaning there"
-    value = repr(problem["input"])[:60]
-    return f"{key} {value}, not {wanted(str(problem['msg']))}" if key else value

@@ -55,7 +55,7 @@ STRANGE = {
 @pytest.mark.parametrize("key", STRANGE)
 def test_what_means_nothing_is_named(key: str, tmp_path: Path) -> None:
     (tmp_path / "samples.json").write_text(STRANGE[key])
-    with pytest.raises(UserError, match=rf"got {key} .*, not .*; expected"):
+    with pytest.raises(UserError, match=rf"samples\.json': {key}: got .*; expected .*; run"):
         Drawing.read(tmp_path)
 
 
