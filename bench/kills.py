@@ -55,7 +55,7 @@ class Survival:
         stage: which.
         kills: times that it was killed.
         in_writes: those of them that left a half-written checkpoint behind.
-        starts: runs whose first step was the one behind a checkpoint.
+        starts: runs that went on behind a checkpoint, or found every step taken by then.
         anew: runs that found a checkpoint and took another step first.
         seconds: wall time of all its runs together.
         undisturbed_seconds: wall time of the run that was left alone.
@@ -145,7 +145,8 @@ def survive(
         found, before = last_kept(root), len(taken(root))
         since = time.time_ns()
         process = run.start(root)
-        if done % 2:
+        in_write = done % 2 == 1
+        if in_write:
             # One is whole before, so that there is one to go on from.
             _await_write(process, root, int(rng.integers(1, 4)))
         else:
@@ -153,14 +154,15 @@ def survive(
         if process.is_alive() and process.pid is not None:
             os.kill(process.pid, signal.SIGKILL)
             process.join()
-            done += 1
+            # One that has ended but for its exit has thrown its checkpoints away.
+            done += not in_write or last_kept(root) > 0
             in_writes += _writes(root, since)
         elif process.exitcode:
             raise SystemExit(f"{run.stage} ended with code {process.exitcode}")
-        behind += _went_on(found, taken(root)[before:])
+        behind += _went_on(found, taken(root)[before:], ended=process.exitcode == 0)
     found, before = last_kept(root), len(taken(root))
     run.finish(root)
-    behind += _went_on(found, taken(root)[before:])
+    behind += _went_on(found, taken(root)[before:], ended=True)
     took = time.monotonic() - began
     return Survival(
         run.stage,
@@ -174,9 +176,10 @@ def survive(
     )
 
 
-def _went_on(found: int, steps: Sequence[int]) -> list[bool]:
-    # A run that was killed before its first step has shown nothing.
-    return [steps[0] == found + 1] if found and steps else []
+def _went_on(found: int, steps: Sequence[int], ended: bool) -> list[bool]:
+    # A run that was killed before its first step has shown nothing; one that ended without any
+    # found a checkpoint of the last.
+    return [not steps or steps[0] == found + 1] if found and (steps or ended) else []
 
 
 def taken(root: Path) -> list[int]:

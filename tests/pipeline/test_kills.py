@@ -18,7 +18,7 @@ from tests.rdg.makers import rdg_config, write_inputs
 from tests.sen.synthetic import sen_config, write_synthetic
 
 STAGES = ("train_sen", "train_rdg")
-STEPS = 16
+STEPS = 40
 
 
 def sections() -> dict[str, Any]:
