@@ -1,1 +1,21 @@
-"""The stages of ``dvc.yaml``, one thin module each: paths, one config section, one function."""
+"""The stages of ``dvc.yaml``, one thin module each: paths, one config section, one function.
+
+DVC starts a stage by the first ``python`` on ``PATH``, which need not be the one that DVC runs in:
+one that lacks the packages is told in one line.
+"""
+
+import sys
+from importlib.util import find_spec
+
+from s2igan.errors import EXIT_USER_ERROR, UserError
+
+for _package in ("numpy", "pydantic", "torch", "tqdm", "yaml"):
+    if find_spec(_package) is None:
+        _error = UserError(
+            f"Python {sys.executable!r}",
+            got=f"no package {_package}",
+            expected="the environment that `make env` builds",
+            fix="run `source .venv/bin/activate`",
+        )
+        sys.stderr.write(f"{_error}\n")
+        raise SystemExit(EXIT_USER_ERROR)

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -225,3 +227,13 @@ def test_a_missing_argument_is_told_with_exit_code_2(
         stage.main([])
     assert caught.value.code == 2
     assert "required" in capsys.readouterr().err
+
+
+def test_a_python_without_the_packages_is_told_in_one_line() -> None:
+    # -S leaves out site-packages, as the Python of a system without the project's environment has.
+    command = [sys.executable, "-S", "-m", "stages.tts", "--help"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    (line,) = ran.stderr.splitlines()
+    assert "got no package" in line
+    assert "source .venv/bin/activate" in line
