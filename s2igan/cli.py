@@ -41,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code.
 
-    Bad input, and what the system refuses, is told in one line with code 2.
+    Bad input, a missing package, and what the system refuses, is told in one line with code 2.
     """
     # Where the terminal's encoding lacks a sign, the rest is still worth reading.
     if isinstance(sys.stdout, TextIOWrapper):
@@ -54,13 +54,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _leave("interrupted; the same command goes on from here", 128 + signal.SIGINT)
     except Exception as error:
-        if disk_is_full(error):
-            return _leave(DISK_FULL, EXIT_USER_ERROR)
-        if isinstance(error, OSError):
-            return _leave(refused(error), EXIT_USER_ERROR)
-        raise
+        if (told := _told(error)) is None:
+            raise
+        return _leave(told, EXIT_USER_ERROR)
     sys.stdout.write(text.rstrip("\n") + "\n")
     return 0
+
+
+def _told(error: Exception) -> str | None:
+    """Return the line of what is not the program's own fault."""
+    if disk_is_full(error):
+        return DISK_FULL
+    if isinstance(error, OSError):
+        return refused(error)
+    if isinstance(error, ModuleNotFoundError):
+        package = str(error.name).partition(".")[0]
+        if package != "s2igan":
+            return f"package {package}; got none; `make env`, or install `s2igan[pipeline]`"
+    return None
 
 
 def _leave(message: str, code: int) -> int:
@@ -109,12 +120,7 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
 
 
 def _table(arguments: argparse.Namespace) -> str:
-    try:
-        from s2igan.comparison.table import make_table
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"package {error.name}", got="none", fix="`make env`, or install `s2igan[pipeline]`"
-        ) from error
+    from s2igan.comparison.table import make_table
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt

@@ -80,14 +80,23 @@ def test_a_list_that_is_missing_is_told_in_one_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_table_without_the_extra_is_told_in_one_line() -> None:
+@pytest.mark.parametrize(
+    ("package", "command"),
+    [
+        ("yaml", ["table", "birds.yaml"]),
+        ("yaml", ["score", "samples", "-o", "scored"]),
+        ("mlflow", ["register"]),
+        ("dvc", ["push"]),
+    ],
+)
+def test_a_command_without_the_extra_is_told_in_one_line(package: str, command: list[str]) -> None:
     script = (
-        "import sys; sys.modules['yaml'] = None\n"
-        "from s2igan.cli import main; sys.exit(main(['table', 'birds.yaml']))"
+        f"import sys; sys.modules[{package!r}] = None\n"
+        f"from s2igan.cli import main; sys.exit(main({command!r}))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith(b"s2igan: package yaml; got none; ")
+    assert done.stderr.startswith(f"s2igan: package {package}; got none; ".encode())
     assert b"install `s2igan[pipeline]`" in done.stderr
     assert done.stderr.count(b"\n") == 1
 

@@ -43,7 +43,7 @@ def register(spec: str | None, *, metric: str = METRIC, anyway: bool = False) ->
         What was registered and whether the alias moved, a line each.
 
     Raises:
-        UserError: if there is no such model or figure, or MLflow is missing or not to be reached.
+        UserError: if there is no such model or figure, or MLflow is not to be reached.
     """
     folder = find_model(spec)
     card = read_card(folder)
@@ -87,10 +87,8 @@ def challenge(client: Any, standing: Standing, number: str, *, anyway: bool) -> 
 @contextmanager
 def _mlflow() -> Iterator[tuple[Any, str]]:
     """Yield client and experiment; what MLflow raises is told in one line, what it says is not."""
-    try:
-        from mlflow.exceptions import MlflowException
-    except ModuleNotFoundError as error:
-        raise UserError("package mlflow", got="none", fix="install `s2igan[pipeline]`") from error
+    from mlflow.exceptions import MlflowException
+
     before = logging.getLogger("mlflow").level
     try:
         with warnings.catch_warnings(action="ignore"):

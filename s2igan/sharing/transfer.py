@@ -88,12 +88,8 @@ def _exchange_runs(exchange: Callable[[None], list[tuple[str, str]]]) -> int:
 @contextmanager
 def _open(root: Path) -> Iterator[tuple[Any, str]]:
     """Yield DVC's repository and the remote's address; tell what fails inside in one line."""
-    try:
-        from dvc.exceptions import DvcException
-    except ModuleNotFoundError as error:
-        raise UserError(
-            "package dvc", got="none", fix="`make env`, or install `s2igan[pipeline]`"
-        ) from error
+    from dvc.exceptions import DvcException
+
     told = _Told()
     try:
         with _listening(told), _repository(root) as repo:
