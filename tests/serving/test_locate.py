@@ -55,7 +55,11 @@ def test_a_folder_without_a_model_is_told(root: Path) -> None:
 
 @pytest.mark.usefixtures("root")
 @pytest.mark.parametrize(
-    ("spec", "said"), [("a bird " * 40, "File name too long"), ("~unheard-of/x", "no model there")]
+    ("spec", "said"),
+    [
+        ("a bird " * 40, "(File name too long|no model there)"),  # the latter from Python 3.14 on
+        ("~unheard-of/x", "no model there"),
+    ],
 )
 def test_a_name_that_no_folder_can_have_is_told(spec: str, said: str) -> None:
     with pytest.raises(UserError, match=f"got {said}; expected an exported folder"):

@@ -73,7 +73,8 @@ def test_a_file_may_be_named_by_a_string(tmp_path: Path) -> None:
 
 
 def test_a_sentence_in_place_of_a_file_is_told() -> None:
-    with pytest.raises(UserError, match="got File name too long; expected a WAV"):
+    # From Python 3.14 on there is just no such file.
+    with pytest.raises(UserError, match=r"got (File name too long|no such file); expected a WAV"):
         read_recording(Path("a small red bird " * 20))
 
 
