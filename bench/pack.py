@@ -24,6 +24,7 @@ import pandas as pd
 from PIL import Image
 
 from bench.parts import MIB, split
+from s2igan.config import read_params
 from s2igan.engine.arrays import Ragged, RaggedWriter, open_array, write_array
 from s2igan.engine.pictures import Picture
 from s2igan.vision.pixels import PackedPixels, PixelWriter
@@ -63,7 +64,14 @@ def pack(
         limit: most bytes of a piece.
         wheels: folder of wheels to take along, or None.
         shape: of the pictures.
+
+    Raises:
+        SystemExit: if no crop of the training fits into pictures of that side.
     """
+    crop = read_params(params).rdg.crop
+    if shape.side is not None and shape.side < crop:
+        # Here, since the training would say so on a machine that is lent for minutes.
+        raise SystemExit(f"--side: got {shape.side}; expected at least {crop}, rdg.crop")
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

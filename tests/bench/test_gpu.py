@@ -26,6 +26,7 @@ from stages.train_rdg import INPUTS, STAGE
 
 ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "presets" / "smoke.yaml"
+SIDE = 64  # of its crops, px
 # Of the project's dependencies, those that neither lie on such a machine nor travel as wheels.
 LACKING = """
     boto3 cffi dvc espeakng_loader gdown gradio matplotlib mlflow num2words psutil pynvml requests
@@ -116,7 +117,7 @@ class Refusal:
         if name.partition(".")[0] in {LACKING.split()!r}:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Refusal())
-for name in ("parts", "pack", "results", "train", "worker", "reference"):
+for name in ("parts", "pack", "results", "train", "where", "worker", "reference"):
     importlib.import_module("bench." + name)
 importlib.import_module("stages.train_rdg")
 """
@@ -169,12 +170,19 @@ def brightness(picture: Any) -> Any:
 
 
 def test_pictures_are_made_smaller_on_request(artifacts: Path, tmp_path: Path) -> None:
-    shape = pack.Shape(quality=70, side=30)
+    shape = pack.Shape(quality=70, side=SIDE)
     pack.pack(artifacts, SMOKE, tmp_path, limit=MIB, wheels=None, shape=shape)
     parts.join(tmp_path, pack.NAME, tmp_path / "inputs.tar")
     shutil.unpack_archive(tmp_path / "inputs.tar", tmp_path, filter="data")
     pack.unpack(tmp_path / "packed")
-    assert min(PackedPixels(tmp_path / "packed" / "features").shapes[0][:2]) == 30
+    assert min(PackedPixels(tmp_path / "packed" / "features").shapes[0][:2]) == SIDE
+
+
+def test_pictures_too_small_for_the_training_do_not_travel(artifacts: Path, tmp_path: Path) -> None:
+    shape = pack.Shape(side=SIDE - 1)
+    with pytest.raises(SystemExit, match=rf"--side: got {SIDE - 1}; expected at least {SIDE}, "):
+        pack.pack(artifacts, SMOKE, tmp_path / "pieces", limit=MIB, wheels=None, shape=shape)
+    assert not (tmp_path / "pieces").exists()
 
 
 def test_a_damaged_part_is_told(pieces: Path, tmp_path: Path) -> None:
