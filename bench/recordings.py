@@ -1,14 +1,19 @@
 """How well recordings are understood that are not as the corpus was, with and without care.
 
     python -m bench.recordings [--artifacts artifacts] [--model artifacts/rdg] [--utterances 150]
+                               [--say 'flite -voice {voice} -t {text} -o {file}' --voices rms slt]
 
-Alters test utterances and asks, of the embeddings: how near to those of the unaltered ones, and
-whether the nearest real picture of the test species shows the right one.
+Alters test utterances, or has another program speak their sentences into a WAV file, and asks, of
+the embeddings: how near to those of the unaltered ones, and whether the nearest real picture of the
+test species shows the right one.
 """
 
 import argparse
+import shlex
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +25,7 @@ from s2igan.engine.arrays import open_array
 from s2igan.serving.hearing import Hearing
 from s2igan.serving.model import SpeechToImage
 from s2igan.serving.networks import load_networks
-from s2igan.serving.recording import Recording
+from s2igan.serving.recording import Recording, read_recording
 from s2igan.speech.audio import Samples, resample
 from s2igan.speech.config import RecordingsConfig
 from s2igan.speech.shards import SpeechShards
@@ -53,8 +58,25 @@ def alterations(rng: np.random.Generator) -> dict[str, Alter]:
     }
 
 
-def rows(artifacts: Path, folder: Path, utterances: int) -> Iterator[str]:
-    """Yield a line per alteration: R@1 and cosine, then both without care."""
+def spoken_by(say: str, voice: str, text: str) -> Recording:
+    """Have a program speak a sentence.
+
+    Args:
+        say: its command line, with ``{voice}``, ``{text}`` and ``{file}``.
+        voice: stands for the first.
+        text: stands for the second.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "said.wav"
+        words = [word.format(voice=voice, text=text, file=file) for word in shlex.split(say)]
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+        return read_recording(file)
+
+
+def rows(
+    artifacts: Path, folder: Path, utterances: int, say: str, voices: Sequence[str]
+) -> Iterator[str]:
+    """Yield a line per alteration and voice: R@1 and cosine, then both without care."""
     model = SpeechToImage.load(folder, torch.device("cpu"))
     careless = Hearing(load_networks(folder).encoder_description["mel"], AS_IT_IS)
     corpus, shards = Corpus(artifacts / "corpus"), SpeechShards(artifacts / "speech")
@@ -68,8 +90,13 @@ def rows(artifacts: Path, folder: Path, utterances: int) -> Iterator[str]:
     shown = corpus.images["class_id"].to_numpy()[pictures]
     said = table["class_id"].to_numpy()[chosen]
     unaltered = model.embed_frames([careless(Recording(*one)) for one in spoken])
-    for name, alter in alterations(rng).items():
-        recordings = [alter(*one) for one in spoken]
+    altered = alterations(rng)
+    texts = table["text"].to_numpy()[chosen]
+    for name in (*altered, *voices):
+        if name in altered:
+            recordings = [altered[name](*one) for one in spoken]
+        else:
+            recordings = [spoken_by(say, name, text) for text in texts]
         cells = []
         for hear in (model.log_mel, careless):
             embedded = model.embed_frames([hear(recording) for recording in recordings])
@@ -85,6 +112,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"))
     parser.add_argument("--model", type=Path, default=Path("artifacts/rdg"))
     parser.add_argument("--utterances", type=int, default=150)
+    parser.add_argument("--say", default="", help="with {voice}, {text} and {file}")
+    parser.add_argument("--voices", nargs="*", default=[], help="of that program")
     return parser
 
 
@@ -93,7 +122,7 @@ def main() -> None:
     args = build_parser().parse_args()
     torch.set_num_threads(1)
     sys.stdout.write(f"{'':40}{'R@1':>7}{'cosine':>8}   {'without care':>15}\n")
-    for row in rows(args.artifacts, args.model, args.utterances):
+    for row in rows(args.artifacts, args.model, args.utterances, args.say, args.voices):
         sys.stdout.write(row + "\n")
         sys.stdout.flush()
 

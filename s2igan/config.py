@@ -109,10 +109,11 @@ def _training_checks(params: Params) -> tuple[tuple[bool, str], ...]:
         ),
         (
             params.features.mel.normalise == "none"
-            and params.sen.time_masks + params.sen.band_masks > 0,
-            f"features.mel.normalise: got 'none' with sen.time_masks {params.sen.time_masks} and "
-            f"sen.band_masks {params.sen.band_masks}; expected 'per_band', or 0 masks, since "
-            "these put the mean of a band in",
+            and params.sen.time_masks + params.sen.band_masks + params.sen.frame_noise > 0,
+            f"features.mel.normalise: got 'none' with sen.time_masks {params.sen.time_masks}, "
+            f"sen.band_masks {params.sen.band_masks} and sen.frame_noise "
+            f"{params.sen.frame_noise}; expected 'per_band', or 0 of each, since masks put the "
+            "mean of a band in and noise is measured in its deviation",
         ),
         (
             not (params.sen.matching_loss or params.sen.distinctive_loss),

@@ -154,15 +154,19 @@ def test_a_crop_has_the_pixels_of_the_last_scale(tmp_path: Path, default: Values
     assert f"rdg.crop: got {sides['crop']}; expected at least {sides['crop'] + 1}" in told
 
 
-@pytest.mark.parametrize("masks", ["time_masks", "band_masks"])
-def test_masks_need_bands_whose_mean_is_0(tmp_path: Path, default: Values, masks: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "value"), [("time_masks", 1), ("band_masks", 1), ("frame_noise", 0.5)]
+)
+def test_masks_and_noise_need_normalised_bands(
+    tmp_path: Path, default: Values, key: str, value: float
+) -> None:
     default["features"]["mel"]["normalise"] = "none"
-    default["sen"] |= {"time_masks": 0, "band_masks": 0}
+    default["sen"] |= {"time_masks": 0, "band_masks": 0, "frame_noise": 0.0}
     assert combination_problems(Params.model_validate(default)) == []
-    default["sen"][masks] = 1
+    default["sen"][key] = value
+    told = problem(tmp_path, default)
     assert (
-        f"features.mel.normalise: got 'none' with sen.time_masks {int(masks == 'time_masks')}"
-        in (problem(tmp_path, default))
+        f"features.mel.normalise: got 'none' with sen.time_masks {int(key == 'time_masks')}" in told
     )
 
 

@@ -22,7 +22,7 @@ from s2igan.engine.device import sent
 Rows = npt.NDArray[np.int64]
 
 POOL_BATCHES = 16
-_PASS, _POOL, _AUGMENT = range(3)  # streams of random numbers, one per purpose
+_PASS, _POOL, _AUGMENT, _FRAMES = range(4)  # streams of random numbers, one per purpose
 _ALL = slice(None)
 
 
@@ -35,6 +35,7 @@ class Augmentation:
         time_mask_frames: longest such stretch, frames.
         band_masks: bands silenced per utterance.
         band_mask_bands: widest such band, mel bands.
+        frame_noise: largest standard deviation of Gaussian noise on normalised log-mel frames.
         feature_noise: standard deviation of Gaussian noise on standardised picture features.
         feature_dropout: share of picture features set to zero, the others scaled up.
     """
@@ -43,6 +44,7 @@ class Augmentation:
     time_mask_frames: int = 0
     band_masks: int = 0
     band_mask_bands: int = 0
+    frame_noise: float = 0.0
     feature_noise: float = 0.0
     feature_dropout: float = 0.0
 
@@ -163,6 +165,8 @@ class PairStream:
         features = self.backbone[pictures, views].astype(np.float32)  # (B, D)
         rng = np.random.default_rng((self.seed, _AUGMENT, step))
         if frames.ndim == 3:  # a text has neither stretches of silence nor bands
+            numbers = np.arange(len(whole))[self.rows]
+            roughen_frames(frames, lengths, self.augmentation, (self.seed, _FRAMES, step), numbers)
             every_length = self.sequences.lengths[self.utterances[whole]]
             masks = draw_masks(every_length, frames.shape[2], self.augmentation, rng)
             silence(frames, masks[self.rows])
@@ -242,6 +246,34 @@ def silence(frames: npt.NDArray[np.floating], masks: Sequence[Masks]) -> None:
             utterance[stretch] = 0.0
         for band in mask.bands:
             utterance[:, band] = 0.0
+
+
+def roughen_frames(
+    frames: npt.NDArray[np.floating],
+    lengths: Rows,
+    augmentation: Augmentation,
+    seed: tuple[int, ...],
+    numbers: Rows,
+) -> None:
+    """Drown the detail of every utterance in noise, in place, and normalise it again.
+
+    What is left tells less of who speaks, and by which synthesiser, than of what is said.
+
+    Args:
+        frames: (B, T, bands) log-mel, normalised per utterance and band, zero past the end.
+        lengths: (B,) real frames.
+        augmentation: how much.
+        seed: of the noise of the whole batch.
+        numbers: (B,) which utterances of the batch these are.
+    """
+    if not augmentation.frame_noise:
+        return
+    for utterance, length, number in zip(frames, lengths, numbers, strict=True):
+        rng = np.random.default_rng((*seed, int(number)))
+        loudness = np.float32(rng.uniform(0, augmentation.frame_noise))
+        heard = utterance[:length].astype(np.float32)
+        heard += loudness * rng.standard_normal(heard.shape, np.float32)
+        utterance[:length] = (heard - heard.mean(0)) / (heard.std(0) + np.float32(1e-5))
 
 
 def roughen_features(

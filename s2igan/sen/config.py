@@ -76,6 +76,11 @@ class SenConfig(Section):
     time_mask_frames: int = Field(ge=0, description="longest such stretch, 10 ms frames")
     band_masks: int = Field(ge=0, description="bands of mel silenced per utterance; paper 0")
     band_mask_bands: int = Field(ge=0, description="widest such band, of the 40 mel bands")
+    frame_noise: float = Field(
+        ge=0.0,
+        description="largest sd of noise on normalised log-mel frames, with which other speakers "
+        "are understood better; paper 0",
+    )
     feature_noise: float = Field(
         ge=0.0, description="sd of noise on standardised picture features; paper 0"
     )

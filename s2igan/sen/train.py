@@ -333,6 +333,7 @@ def _augmentation(config: SenConfig) -> Augmentation:
         time_mask_frames=config.time_mask_frames,
         band_masks=config.band_masks,
         band_mask_bands=config.band_mask_bands,
+        frame_noise=config.frame_noise,
         feature_noise=0.0 if teaches else config.feature_noise,
         feature_dropout=0.0 if teaches else config.feature_dropout,
     )

@@ -75,6 +75,7 @@ SEN_KINDS: dict[str, dict[str, Any]] = {
         "time_mask_frames": 9,
         "band_masks": 1,
         "band_mask_bands": 3,
+        "frame_noise": 0.3,
         "feature_noise": 0.1,
         "feature_dropout": 0.2,
     },

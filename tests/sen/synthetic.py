@@ -52,6 +52,7 @@ def sen_config(**changes: Any) -> SenConfig:
         "time_mask_frames": 0,
         "band_masks": 0,
         "band_mask_bands": 0,
+        "frame_noise": 0.0,
         "feature_noise": 0.0,
         "feature_dropout": 0.0,
         "keep": "last",

@@ -16,6 +16,7 @@ from s2igan.sen.batches import (
     draw_masks,
     release_pages,
     roughen_features,
+    roughen_frames,
     silence,
 )
 
@@ -160,6 +161,32 @@ def test_masks_lie_anywhere_and_are_as_wide_as_they_may() -> None:
         assert {one.stop - one.start for one in slices} == set(range(widest + 1))
         assert min(one.start for one in slices) == 0
         assert max(one.stop for one in slices if one.stop > one.start) == whole
+
+
+def test_frame_noise_leaves_normalised_bands_and_the_padding() -> None:
+    rng = np.random.default_rng(0)
+    lengths = np.array([400, 300] * 40)
+    frames = np.zeros((80, 400, 10), np.float32)
+    for utterance, length in zip(frames, lengths, strict=True):
+        utterance[:length] = rng.standard_normal((length, 10))
+    before = frames.copy()
+    noise = Augmentation(frame_noise=2.0)
+    roughen_frames(frames, lengths, noise, (7, 1), np.arange(80))
+    likeness = []
+    for old, new, length in zip(before, frames, lengths, strict=True):
+        assert not new[length:].any()
+        np.testing.assert_allclose(new[:length].mean(axis=0), 0, atol=1e-5)
+        np.testing.assert_allclose(new[:length].std(axis=0), 1, atol=1e-4)
+        likeness.append(np.corrcoef(old[:length].ravel(), new[:length].ravel())[0, 1])
+    # Beside noise of a deviation s, a band of deviation 1 has a correlation of 1 / sqrt(1 + s²).
+    assert max(likeness) > 0.98
+    assert min(likeness) == pytest.approx(1 / np.sqrt(5), abs=0.05)
+    # Each utterance has its own noise, whichever process draws it.
+    part = before[3:6].copy()
+    roughen_frames(part, lengths[3:6], noise, (7, 1), np.arange(3, 6))
+    np.testing.assert_array_equal(part, frames[3:6])
+    roughen_frames(part, lengths[3:6], Augmentation(), (7, 1), np.arange(3, 6))
+    np.testing.assert_array_equal(part, frames[3:6])
 
 
 def test_feature_noise_and_dropout_keep_the_mean() -> None:

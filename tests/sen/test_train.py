@@ -89,7 +89,7 @@ def test_two_runs_write_the_same_bytes(inputs: Path, tmp_path: Path) -> None:
 def test_a_resumed_run_equals_an_uninterrupted_one(
     inputs: Path, tmp_path: Path, taken: list[int], keep: str
 ) -> None:
-    rough = {"time_masks": 1, "time_mask_frames": 5, "feature_noise": 0.1}
+    rough = {"time_masks": 1, "time_mask_frames": 5, "frame_noise": 0.5, "feature_noise": 0.1}
     config = sen_config(keep=keep, val_every_steps=2, **rough)
     whole = train(config, inputs, tmp_path / "whole")
     store = MemoryStore(tmp_path / "state.pt", saves=2)  # stops at step 10 of 12
