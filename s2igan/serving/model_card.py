@@ -115,8 +115,8 @@ def _limits(card: Card) -> Iterator[str]:
         yield "It draws what its corpus shows and nothing else, whatever is said."
     if card.get("tts", {}).get("engine") in ("espeak", "tacotron2"):
         yield (
-            "It has heard synthetic voices alone; how well it understands a person is not among "
-            "the figures above."
+            "It has heard synthetic voices alone and understands people much worse than the "
+            "figures above say of those."
         )
 
 
