@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from s2igan.engine.launch import (
     EXIT_DESERTED,
     Rank,
     current_rank,
+    free_port,
     launched_rank,
     meeting_point,
     run_locally,
@@ -116,6 +118,14 @@ def test_processes_know_their_numbers(capfd: pytest.CaptureFixture[str]) -> None
     assert [line.rsplit(" ", 1)[0] for line in said] == [
         f"Rank(rank={n}, world=2, local={n}, local_world=2, cores=None)" for n in (0, 1)
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep no port for another")
+def test_nobody_else_is_given_the_port_at_which_processes_will_meet() -> None:
+    with free_port() as port:
+        with socket.socket() as somebody, pytest.raises(OSError, match="already in use"):
+            somebody.bind(("127.0.0.1", port))
+        socket.create_server(("127.0.0.1", port)).close()
 
 
 def test_who_fails_first_says_why(capfd: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import soundfile
 import torch
 from PIL import Image
 
+from s2igan.engine.launch import free_port
 from s2igan.engine.weights import write_weights
 from s2igan.serving.gallery import FILE
 from tests.rdg.makers import EMBEDDING_DIM
@@ -101,8 +101,10 @@ def servers(folder: Path) -> Iterator[Servers]:
     script = Path(__file__).with_name("two_pages.py")
     with (
         (home / "errors").open("w") as errors,
+        free_port() as plain,
+        free_port() as secure,
         subprocess.Popen(
-            [sys.executable, str(script), str(folder), *map(str, free_ports())],
+            [sys.executable, str(script), str(folder), str(plain), str(secure)],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -114,13 +116,6 @@ def servers(folder: Path) -> Iterator[Servers]:
             yield Servers(told, *addresses(told), home / "connections")
         finally:
             process.kill()
-
-
-def free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
 
 
 def introduction(process: "subprocess.Popen[str]") -> list[str]:
