@@ -140,6 +140,7 @@ def browser(folder: Path) -> Iterator["Browser"]:
     with playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(
             executable_path=CHROMIUM,
+            timeout=1000 * PATIENCE_S,
             args=[
                 "--no-sandbox",
                 "--use-fake-device-for-media-stream",
@@ -222,6 +223,7 @@ def visit(browser: "Browser", servers: Servers, request: pytest.FixtureRequest) 
 @pytest.mark.parametrize("visit", [("secure", PHONE)], indirect=True)
 def test_from_a_recording_to_pictures_on_a_phone(visit: Visit) -> None:
     visit.page.click("#microphone .record-button")
+    visit.page.wait_for_selector("#microphone .stop-button")  # until then nothing is recorded
     visit.page.wait_for_timeout(1500)
     visit.page.click("#microphone .stop-button")
     assert visit.pictures().shape == (6, 32, 32, 3)
