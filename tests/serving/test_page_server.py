@@ -74,7 +74,12 @@ def test_what_visitors_said_is_deleted_when_the_page_is_told_to_end(tmp_path: Pa
         free_port() as port,
         subprocess.Popen(
             [sys.executable, "-m", "s2igan.cli", "serve", "--model", model, "--port", str(port)],
-            env={**os.environ, "GRADIO_TEMP_DIR": str(uploads), "S2IGAN_DEVICE": "cpu"},
+            env={
+                **os.environ,
+                "GRADIO_TEMP_DIR": str(uploads),
+                "S2IGAN_DEVICE": "cpu",
+                "http_proxy": "http://127.0.0.1:9",  # which this machine's own page does not need
+            },
             stdout=subprocess.PIPE,
             text=True,
         ) as process,
