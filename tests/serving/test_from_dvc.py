@@ -23,6 +23,7 @@ def test_a_folder_of_a_larger_repository_gives_the_model_of_a_revision(
     (root / "params.yaml").write_text("rdg: {}")
     monkeypatch.chdir(root)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     with Repo(str(root)) as repo:
         repo.add("artifacts/rdg")

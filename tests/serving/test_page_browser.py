@@ -38,7 +38,7 @@ if CHROMIUM is None:
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = "elsewhere.test"
 FINGERPRINT = re.compile("([0-9A-F]{2}:){31}[0-9A-F]{2}")
-PATIENCE_S = 60
+PATIENCE_S = 180
 DESKTOP: "ViewportSize" = {"width": 1280, "height": 900}
 PHONE: "ViewportSize" = {"width": 390, "height": 844}
 

@@ -90,7 +90,7 @@ def test_what_visitors_said_is_deleted_when_the_page_is_told_to_end(tmp_path: Pa
             upload(address, b"a recording")
             assert [path.name for path in files(uploads)] == ["said.wav"]
             process.terminate()
-            assert process.wait(timeout=60) == 0
+            assert process.wait(timeout=300) == 0
             assert files(uploads) == []
         finally:
             process.kill()
