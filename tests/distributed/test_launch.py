@@ -130,7 +130,11 @@ def test_nobody_else_is_given_the_port_at_which_processes_will_meet() -> None:
         socket.create_server(("127.0.0.1", port)).close()
 
 
-def test_who_fails_first_says_why(capfd: pytest.CaptureFixture[str]) -> None:
+def test_who_fails_first_says_why(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The others, which never connect, may end before the one that fails has begun.
+    monkeypatch.setattr(launch, "_GRACE_S", PATIENCE_S)
     assert run_locally(child.__name__, ["refuse"], 3, Interrupts()) == 2
     assert capfd.readouterr().err == "train_sen: weights are missing\n"
 
