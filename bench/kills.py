@@ -17,7 +17,6 @@ import importlib
 import json
 import multiprocessing
 import os
-import signal
 import sys
 import tempfile
 import time
@@ -81,17 +80,19 @@ class Run:
     paths: Mapping[str, Path]
     outputs: Sequence[str]
 
-    def start(self, root: Path) -> ForkServerProcess:
+    def start(self, root: Path, told_by: int | None = None) -> ForkServerProcess:
         """Start it in a process that has imported it already.
 
-        ``root`` holds its checkpoints, and the number of every step that it takes.
+        Args:
+            root: holds its checkpoints, and the number of every step that it takes.
+            told_by: the step that it does not end before it has been told to; None is none.
         """
         argv = ["--params", str(self.params)]
         for name, path in self.paths.items():
             argv += [f"--{name}", str(path)]
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([f"stages.{stage}" for stage in (*BEFORE, "train_rdg")])
-        process = context.Process(target=_main, args=(self.stage, argv, str(root)))
+        process = context.Process(target=_main, args=(self.stage, argv, str(root), told_by))
         process.start()
         return process
 
@@ -151,8 +152,8 @@ def survive(
             _await_write(process, root, int(rng.integers(1, 4)))
         else:
             process.join(float(rng.uniform(0, seconds)))
-        if process.is_alive() and process.pid is not None:
-            os.kill(process.pid, signal.SIGKILL)
+        if process.is_alive():
+            process.kill()  # which minds no process that has just ended
             process.join()
             # One that has ended but for its exit has thrown its checkpoints away.
             done += not in_write or last_kept(root) > 0
@@ -193,22 +194,24 @@ def last_kept(root: Path) -> int:
     return max((int(path.name.split("-")[1]) for path in root.glob(CHECKPOINTS)), default=0)
 
 
-def _main(stage: str, argv: Sequence[str], root: str) -> None:
+def _main(stage: str, argv: Sequence[str], root: str, told_by: int | None) -> None:
     os.environ |= {"DVC_ROOT": root, "S2IGAN_TRACKING": "off", "S2IGAN_DEVICE": "cpu"}
     Path(root).mkdir(parents=True, exist_ok=True)
     with open(os.devnull, "w") as nowhere, open(Path(root) / TAKEN, "a") as steps:
         sys.stderr = nowhere
-        _note(steps)
+        _note(steps, told_by)
         code = importlib.import_module(f"stages.{stage}").STAGE.main(argv)
     sys.exit(code)
 
 
-def _note(steps: TextIO) -> None:
+def _note(steps: TextIO, told_by: int | None) -> None:
     after = Keeper.after
 
     def noted(keeper: Keeper, step: int) -> None:
         steps.write(f"{step}\n")
         steps.flush()
+        while step == told_by and not keeper._session.interrupts.stop_requested():
+            time.sleep(0.001)
         after(keeper, step)
 
     setattr(Keeper, "after", noted)  # noqa: B010 - a method cannot be assigned to, says mypy

@@ -1,6 +1,7 @@
 """What all tests share: no tracking, no machine settings of the person who runs them."""
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -14,7 +15,16 @@ if not any(Path("/dev").glob("nvidia[0-9]*")):
     # Read when Triton is loaded, by whomever: its kernels then run on a CPU, slowly.
     os.environ["TRITON_INTERPRET"] = "1"
 
-SETTINGS = ("DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV")
+KEPT = ("S2IGAN_REAL_DATA", "DVC_NO_ANALYTICS", "MLFLOW_DISABLE_TELEMETRY")
+SETTINGS = re.compile(
+    "(AWS|DVC|GRADIO|MLFLOW|S2IGAN|SLURM)_.*|GIT_(DIR|WORK_TREE|INDEX_FILE|PREFIX)"
+    "|(LOCAL_)?(RANK|WORLD_SIZE)|MASTER_(ADDR|PORT)|(HTTPS?|ALL|NO)_PROXY"
+)
+
+# Before the fixtures of modules and sessions, which see the environment as it is here.
+for name in os.environ.keys() - KEPT:
+    if SETTINGS.fullmatch(name.upper()):
+        del os.environ[name]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,9 +41,6 @@ def _listening() -> None:
 
 @pytest.fixture(autouse=True)
 def _own_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    for name in (*SETTINGS, *(name for name in os.environ if name.startswith("S2IGAN_"))):
-        if name != "S2IGAN_REAL_DATA":
-            monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("S2IGAN_TRACKING", "off")
     monkeypatch.setenv("S2IGAN_DEVICE", "cpu")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path_factory.getbasetemp()))

@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO, Final
@@ -132,7 +132,7 @@ def run_locally(
     # A signal that raised within poll() could leave a child's lock taken, and _end wait for it.
     with interrupts.deferred(), ExitStack() as stack:
         told = [stack.enter_context(TemporaryFile()) for _ in range(1, count)]
-        port = _free_port()
+        port = stack.enter_context(free_port())
         children: list[subprocess.Popen[bytes]] = []
         stack.callback(_end, children)
         for rank in range(count):
@@ -161,11 +161,17 @@ def _environment(rank: int, count: int, port: int) -> dict[str, str]:
     }
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+@contextmanager
+def free_port() -> Iterator[int]:
+    """Yield a port of this machine to listen on; Linux gives it to nobody else within the block."""
+    with socket.socket() as taken:
+        # There, who asks for it by its number may listen beside a socket that does not.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        if sys.platform != "linux":
+            taken.close()
+        yield port
 
 
 def _end_with_parent() -> None:

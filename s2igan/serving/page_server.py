@@ -120,6 +120,8 @@ def launch(page: "gr.Blocks", where: Where) -> str:
     port = choose_port(host, where.port)
     names = [local_address(), LOOPBACK, "localhost", socket.gethostname()]
     certificate = own_certificate(page_folder(), names) if where.lan else None
+    # Gradio asks the page whether it is up, which no proxy reaches; nothing else is asked for.
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = "*"
     page.queue(max_size=_WAITING, default_concurrency_limit=1)
     page.launch(
         server_name=host,

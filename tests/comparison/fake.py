@@ -78,7 +78,7 @@ if params["rdg"]["use_rs"] is False and (Path.cwd() / "broken").exists():
     sys.exit("stage says\\ntrain_rdg: the relation is broken")
 if (Path.cwd() / "slow").exists():
     print("at work", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 options["--rdg"].mkdir(parents=True)
 seed = (options["--corpus"] / "seed").read_text()
 (options["--rdg"] / "model").write_text(seed + str(params["rdg"]["seed"]))

@@ -216,7 +216,7 @@ def test_values_are_written_as_dvc_reads_them(value: object, text: str) -> None:
 
 LEAVES_A_WORKER = """
 import subprocess, sys
-worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(10); open('ended', 'w')"])
+worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(99); open('ended', 'w')"])
 print(worker.pid)
 sys.stderr.write("a queue\\n")
 """

@@ -181,7 +181,7 @@ def test_a_killed_run_goes_on_where_it_stopped(root: Path, number: int, jobs: in
     (root / "slow").touch()
     command = [sys.executable, "-c", SCRIPT.format(root=str(ROOT)), str(root), str(jobs)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not ran(root)["train_rdg"]:
             assert time.monotonic() < deadline
             time.sleep(0.05)

@@ -20,7 +20,7 @@ def main(what: str) -> int:
         return EXIT_DESERTED
     if what == "die" and rank.rank == 1:
         os.abort()
-    time.sleep(60)
+    time.sleep(600)
     return 0
 
 

@@ -13,11 +13,14 @@ from s2igan.engine.launch import current_rank
 
 
 def main(seconds: float) -> None:
-    """Be late by ``seconds``, which is longer than two processes may take to connect."""
+    """Be late by ``seconds``, two of them longer than processes that are there may connect for.
+
+    They need some hundredths, and half of a second where ten others want their core.
+    """
     rank = current_rank()
     torch.set_num_threads(1)
     time.sleep(seconds * rank.rank)
-    shorter = patch.object(meeting, "CONNECTING", timedelta(seconds=seconds / 2))
+    shorter = patch.object(meeting, "CONNECTING", timedelta(seconds=seconds - 2))
     with shorter, meeting.together(rank, torch.device("cpu")):
         time.sleep(seconds * rank.rank)
         barrier()

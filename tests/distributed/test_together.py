@@ -179,7 +179,7 @@ def test_machines_that_do_not_reach_each_other_are_told(monkeypatch: pytest.Monk
 
 
 def test_who_is_late_is_waited_for_longer_than_for_a_connection() -> None:
-    assert run_locally(late.__name__, ["4"], 2, Interrupts()) == 0
+    assert run_locally(late.__name__, ["7"], 2, Interrupts()) == 0
 
 
 def test_a_batch_that_cannot_be_shared_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,6 @@
 """Trainings that are killed or told to end, and started again, against untouched ones."""
 
-import os
 import secrets
-import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from bench.kills import CHECKPOINTS, Run, last_kept, survive, taken, undisturbed
+from bench.kills import CHECKPOINTS, PATIENCE_S, Run, last_kept, survive, taken, undisturbed
 from s2igan.engine.strict_yaml import read_yaml
 from tests.pipeline.conftest import ROOT
 from tests.rdg.makers import rdg_config, write_inputs
@@ -79,12 +77,11 @@ def test_a_training_that_is_told_to_end_keeps_its_last_step(
     alone: tuple[Run, str, float], tmp_path: Path
 ) -> None:
     run, expected, _ = alone
-    process = run.start(tmp_path)
+    process = run.start(tmp_path, told_by=STEPS - 1)
     while process.is_alive() and not list(tmp_path.glob(CHECKPOINTS)):
         time.sleep(0.001)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGTERM)
-    process.join(60)
+    process.terminate()
+    process.join(PATIENCE_S)
     assert process.exitcode == 143
     kept = last_kept(tmp_path)
     assert taken(tmp_path) == list(range(1, kept + 1))

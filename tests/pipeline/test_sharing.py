@@ -79,11 +79,14 @@ def test_make_says_which_python_will_not_do(
     script = f"import sys; sys.version_info = {version}; exec(sys.argv[1])"
     other.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{script}" "$2"\n')
     other.chmod(0o755)
-    without_uv = "/usr/bin:/bin"
+    without_uv = tmp_path / "programs"
+    without_uv.mkdir()
+    for name in ("make", "rm"):
+        (without_uv / name).symlink_to(str(shutil.which(name)))
     done = subprocess.run(
         ["make", "env", f"PYTHON={other}"],
         cwd=tmp_path,
-        env={"PATH": without_uv},
+        env={"PATH": str(without_uv)},
         capture_output=True,
         text=True,
         check=False,

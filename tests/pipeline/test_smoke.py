@@ -104,7 +104,7 @@ def test_a_queued_ablation_runs_the_queued_code_and_is_tracked_in_this_repositor
     finally:
         stage.write_text(before)
     fresh.run("dvc", "queue", "start", S2IGAN_TRACKING="mlflow")
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 1800
     while "Success" not in (status := fresh.run("dvc", "queue", "status")):
         assert "Failed" not in status, fresh.run("dvc", "queue", "logs", "no-rs", check=False)
         assert time.monotonic() < deadline, status

@@ -1,5 +1,6 @@
 """Models of a revision, out of DVC's cache."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -21,6 +22,8 @@ def test_a_folder_of_a_larger_repository_gives_the_model_of_a_revision(
     (root / "artifacts" / "rdg" / "rdg.json").write_text("{}")
     (root / "params.yaml").write_text("rdg: {}")
     monkeypatch.chdir(root)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     with Repo(str(root)) as repo:
         repo.add("artifacts/rdg")

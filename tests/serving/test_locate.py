@@ -1,5 +1,6 @@
 """Where a model lies: folders, DVC revisions, MLflow addresses, the nearest one."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,7 @@ def repository_with_history(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     for name in ("GIT_AUTHOR", "GIT_COMMITTER"):
         monkeypatch.setenv(f"{name}_NAME", "A")
         monkeypatch.setenv(f"{name}_EMAIL", "a@example.org")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("DVC_NO_ANALYTICS", "true")
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(root.parent / "site"))
     dvc = (sys.executable, "-m", "dvc")

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import soundfile
 import torch
 from PIL import Image
 
+from s2igan.engine.launch import free_port
 from s2igan.engine.weights import write_weights
 from s2igan.serving.gallery import FILE
 from tests.rdg.makers import EMBEDDING_DIM
@@ -38,7 +38,7 @@ if CHROMIUM is None:
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = "elsewhere.test"
 FINGERPRINT = re.compile("([0-9A-F]{2}:){31}[0-9A-F]{2}")
-PATIENCE_S = 60
+PATIENCE_S = 180
 DESKTOP: "ViewportSize" = {"width": 1280, "height": 900}
 PHONE: "ViewportSize" = {"width": 390, "height": 844}
 
@@ -101,8 +101,10 @@ def servers(folder: Path) -> Iterator[Servers]:
     script = Path(__file__).with_name("two_pages.py")
     with (
         (home / "errors").open("w") as errors,
+        free_port() as plain,
+        free_port() as secure,
         subprocess.Popen(
-            [sys.executable, str(script), str(folder), *map(str, free_ports())],
+            [sys.executable, str(script), str(folder), str(plain), str(secure)],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -114,13 +116,6 @@ def servers(folder: Path) -> Iterator[Servers]:
             yield Servers(told, *addresses(told), home / "connections")
         finally:
             process.kill()
-
-
-def free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
 
 
 def introduction(process: "subprocess.Popen[str]") -> list[str]:
@@ -145,6 +140,7 @@ def browser(folder: Path) -> Iterator["Browser"]:
     with playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(
             executable_path=CHROMIUM,
+            timeout=1000 * PATIENCE_S,
             args=[
                 "--no-sandbox",
                 "--use-fake-device-for-media-stream",
@@ -227,6 +223,7 @@ def visit(browser: "Browser", servers: Servers, request: pytest.FixtureRequest) 
 @pytest.mark.parametrize("visit", [("secure", PHONE)], indirect=True)
 def test_from_a_recording_to_pictures_on_a_phone(visit: Visit) -> None:
     visit.page.click("#microphone .record-button")
+    visit.page.wait_for_selector("#microphone .stop-button")  # until then nothing is recorded
     visit.page.wait_for_timeout(1500)
     visit.page.click("#microphone .stop-button")
     assert visit.pictures().shape == (6, 32, 32, 3)

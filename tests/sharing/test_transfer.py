@@ -37,8 +37,6 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def _environment(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
     for name, value in server.keys.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
@@ -47,7 +45,9 @@ def _environment(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 def run(*command: str, folder: Path) -> None:
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    own = {"GIT_CONFIG_GLOBAL": os.devnull, "DVC_SITE_CACHE_DIR": str(folder.parent / "dvc")}
+    environment = {**os.environ, **own, "DVC_NO_ANALYTICS": "true"}
+    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")

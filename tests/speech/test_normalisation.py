@@ -1,10 +1,12 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torchaudio.pipelines import TACOTRON2_WAVERNN_CHAR_LJSPEECH
 
 from s2igan.errors import UserError
 from s2igan.speech.normalisation import ALPHABET, normalise, speakable
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_the_alphabet_is_the_one_that_the_published_weights_read() -> None:
@@ -63,7 +65,7 @@ def test_a_number_beyond_all_names_is_read_digit_by_digit() -> None:
 @given(
     st.text(st.characters(exclude_categories=["Cs"])) | st.text("09 .,-/°½%st'w\"(Mr", max_size=12)
 )
-@settings(max_examples=300, deadline=None)
+@settings(UNHURRIED, max_examples=300)
 def test_only_the_alphabet_is_left_whatever_was_written(text: str) -> None:
     said = normalise(text)
     assert set(said) <= set(ALPHABET[1:])
@@ -73,6 +75,7 @@ def test_only_the_alphabet_is_left_whatever_was_written(text: str) -> None:
 
 
 @given(st.text("abcdefghijklmnop", min_size=1, max_size=12))
+@settings(UNHURRIED)
 def test_plain_words_stay_as_they_are(word: str) -> None:
     assert normalise(f"the {word}q.") == f"the {word}q."
 

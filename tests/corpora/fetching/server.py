@@ -7,6 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+PATIENCE_S = 50
+"""How long anybody waits for what a test is about; a client waits 60 s for the next byte."""
+
 
 @dataclass
 class Served:
@@ -131,9 +134,9 @@ def _send_body(handler: BaseHTTPRequestHandler, served: Served, start: int) -> N
     end = served.drops.pop(0) if served.drops else None
     body = body if end is None else body[:end]
     pause_at, go_on = served.pause or (len(body), None)
+    served.sent += len(body)  # before whoever asked can look at it
     with suppress(ConnectionError):
         handler.wfile.write(body[:pause_at])
         if go_on is not None:
-            go_on.wait(10)
+            go_on.wait(PATIENCE_S)
         handler.wfile.write(body[pause_at:])
-    served.sent += len(body)

@@ -1,5 +1,6 @@
 import shutil
 import threading
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from s2igan.corpora.fetching.space import SPARE_BYTES
 from s2igan.errors import UserError
 
 from .files import CONTENT, entry, names
-from .server import FileServer, Served
+from .server import PATIENCE_S, FileServer, Served
 
 BYTES = len(CONTENT)
 
@@ -60,11 +61,10 @@ def test_of_two_runs_one_fetches_and_the_other_waits(
     for run in runs:
         run.start()
     told = ""
-    for _ in range(500):
+    deadline = time.monotonic() + PATIENCE_S
+    while "waiting for another run" not in told and time.monotonic() < deadline:
         told += capfd.readouterr().err
-        if "waiting for another run" in told:
-            break
-        threading.Event().wait(0.01)
+        time.sleep(0.01)
     go_on.set()
     for run in runs:
         run.join()

@@ -16,7 +16,7 @@ from s2igan.corpora.fetching.partial import Partial, Remark
 from s2igan.corpora.fetching.patience import ATTEMPTS
 
 from .files import CONTENT, entry, names
-from .server import FileServer, Served
+from .server import PATIENCE_S, FileServer, Served
 
 BYTES = len(CONTENT)
 
@@ -86,11 +86,10 @@ fetch(PublishedFile.model_validate_json(sys.argv[1]), Path(sys.argv[2]))
 
 
 def wait_for(part: Path, size: int) -> None:
-    for _ in range(1000):
-        if part.is_file() and part.stat().st_size >= size:
-            return
+    deadline = time.monotonic() + PATIENCE_S
+    while not (part.is_file() and part.stat().st_size >= size):
+        assert time.monotonic() < deadline, f"{part} never had {size} bytes"
         time.sleep(0.01)
-    raise AssertionError(f"{part} never had {size} bytes")
 
 
 def test_a_killed_run_is_continued_by_the_next(
@@ -294,9 +293,9 @@ def test_proxies_are_not_asked_for_this_machine(
 
 
 def test_a_server_that_is_not_running_is_given_up(target: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    words = told(target, f"http://127.0.0.1:{port}/birds.tgz")
+    with socket.socket() as taken:  # by nobody who listens, so that nobody else gets it
+        taken.bind(("127.0.0.1", 0))
+        words = told(target, f"http://127.0.0.1:{taken.getsockname()[1]}/birds.tgz")
     assert "Connection refused" in words
     assert f"{ATTEMPTS} times in a row" in words
 
