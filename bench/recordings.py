@@ -22,6 +22,7 @@ import torch
 
 from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import open_array
+from s2igan.errors import UserError
 from s2igan.serving.hearing import Hearing
 from s2igan.serving.model import SpeechToImage
 from s2igan.serving.networks import load_networks
@@ -65,11 +66,17 @@ def spoken_by(say: str, voice: str, text: str) -> Recording:
         say: its command line, with ``{voice}``, ``{text}`` and ``{file}``.
         voice: stands for the first.
         text: stands for the second.
+
+    Raises:
+        UserError: if it fails or writes no recording.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "said.wav"
         words = [word.format(voice=voice, text=text, file=file) for word in shlex.split(say)]
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+        try:
+            subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise UserError(f"--say, voice {voice}", got=error, expected="a WAV file") from error
         return read_recording(file)
 
 
@@ -119,12 +126,18 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Run the measurement and print a table."""
-    args = build_parser().parse_args()
+    parser = build_parser()
+    args = parser.parse_args()
+    if args.voices and not args.say:
+        parser.error("--voices: expected the program that has them as --say")
     torch.set_num_threads(1)
     sys.stdout.write(f"{'':40}{'R@1':>7}{'cosine':>8}   {'without care':>15}\n")
-    for row in rows(args.artifacts, args.model, args.utterances, args.say, args.voices):
-        sys.stdout.write(row + "\n")
-        sys.stdout.flush()
+    try:
+        for row in rows(args.artifacts, args.model, args.utterances, args.say, args.voices):
+            sys.stdout.write(row + "\n")
+            sys.stdout.flush()
+    except UserError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":
