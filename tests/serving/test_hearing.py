@@ -7,9 +7,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
-import torchaudio
-from torch import Tensor
-from torchaudio.functional import resample as sinc_resample
 
 from s2igan.errors import UserError
 from s2igan.serving.hearing import SYNTHETIC_DBFS, Hearing
@@ -19,6 +16,7 @@ from s2igan.speech.config import RecordingsConfig
 from s2igan.speech.mel import LogMel
 from s2igan.speech.recordings import centred, take_recording
 from tests.serving.makers import MEL, RATE, babble
+from tests.sounds import noted_rates
 
 SPOKEN = from_pcm(to_pcm(babble(3)))
 
@@ -98,15 +96,7 @@ def test_the_rate_of_a_recording_does_not_matter(rate_hz: int) -> None:
 
 
 def test_an_odd_rate_takes_neither_long_nor_gigabytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    rates: list[int] = []
-
-    def noted(samples: Tensor, *both: int, **settings: Any) -> Tensor:
-        rates.extend(both)
-        resampled: Tensor = sinc_resample(samples, *both, **settings)
-        return resampled
-
-    # The window grows with the product of both, over what they have in common.
-    monkeypatch.setattr(torchaudio.functional, "resample", noted)
+    rates = noted_rates(monkeypatch)
     heard = hear(babble(5, rate_hz=44101), 44101)
     assert len(heard) == pytest.approx(151, abs=2)
     assert rates

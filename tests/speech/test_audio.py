@@ -1,16 +1,12 @@
 import io
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-import torchaudio
-from torch import Tensor
-from torchaudio.functional import resample as sinc_resample
 
 from s2igan.errors import UserError
 from s2igan.speech.audio import decode_audio, encode_flac, from_pcm, resample, to_pcm
-from tests.sounds import with_length
+from tests.sounds import noted_rates, with_length
 
 RATE = 16000
 
@@ -86,15 +82,7 @@ def test_resampling_removes_what_the_lower_rate_cannot_hold() -> None:
 def test_an_odd_rate_takes_neither_long_nor_gigabytes(
     rate: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rates: list[int] = []
-
-    def noted(samples: Tensor, *both: int, **settings: Any) -> Tensor:
-        rates.extend(both)
-        resampled: Tensor = sinc_resample(samples, *both, **settings)
-        return resampled
-
-    # The window grows with the product of both, over what they have in common.
-    monkeypatch.setattr(torchaudio.functional, "resample", noted)
+    rates = noted_rates(monkeypatch)
     resampled = resample(_tone(440, rate), rate, 22050)
     assert rates
     assert max(rates) <= 2560
