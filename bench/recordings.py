@@ -9,10 +9,7 @@ test species shows the right one.
 """
 
 import argparse
-import shlex
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -26,14 +23,17 @@ from s2igan.errors import UserError
 from s2igan.serving.hearing import Hearing
 from s2igan.serving.model import SpeechToImage
 from s2igan.serving.networks import load_networks
-from s2igan.serving.recording import Recording, read_recording
-from s2igan.speech.audio import Samples, resample
+from s2igan.serving.recording import Recording
+from s2igan.speech.audio import Samples, decode_audio, resample
 from s2igan.speech.config import RecordingsConfig
+from s2igan.speech.lines import Line
+from s2igan.speech.programs import say_with
 from s2igan.speech.shards import SpeechShards
 
 Floats = npt.NDArray[np.float32]
 Alter = Callable[[Samples, int], Recording]
 
+USUAL_WPM = 170
 AS_IT_IS = RecordingsConfig(trim_db=None, keep_ms=0.0, level_dbfs=None)
 
 
@@ -60,24 +60,13 @@ def alterations(rng: np.random.Generator) -> dict[str, Alter]:
 
 
 def spoken_by(say: str, voice: str, text: str) -> Recording:
-    """Have a program speak a sentence.
-
-    Args:
-        say: its command line, with ``{voice}``, ``{text}`` and ``{file}``.
-        voice: stands for the first.
-        text: stands for the second.
+    """Have a program speak a sentence at its own rate, see :func:`s2igan.speech.programs.say_with`.
 
     Raises:
         UserError: if it fails or writes no recording.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "said.wav"
-        words = [word.format(voice=voice, text=text, file=file) for word in shlex.split(say)]
-        try:
-            subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise UserError(f"--say, voice {voice}", got=error, expected="a WAV file") from error
-        return read_recording(file)
+    line = Line(f"--say/{voice}", USUAL_WPM, 50, text)
+    return Recording(*decode_audio(say_with(say, line, USUAL_WPM, repr(text)), repr(text)))
 
 
 def rows(

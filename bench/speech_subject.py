@@ -13,7 +13,8 @@ from torch import Tensor
 from s2igan.config import Params
 from s2igan.corpora.index import Corpus
 from s2igan.speech.audio import decode_audio, encode_flac
-from s2igan.speech.espeak import Line, draw_line, say
+from s2igan.speech.espeak import say
+from s2igan.speech.lines import Line, draw_line
 from s2igan.speech.mel import LogMel
 
 OURS, PLAIN = 64, 8  # sentences of a step

@@ -9,15 +9,15 @@ and utterances of the corpus; ``figures``, the content of ``metrics/retrieval.js
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from s2igan.errors import UserError
 from s2igan.serving.origin import SECTIONS, pipeline_card, pipeline_root
-from s2igan.speech.config import RecordingsConfig
-from s2igan.speech.espeak import Line
+from s2igan.speech.config import RecordingsConfig, split_voice
+from s2igan.speech.lines import Line
 
 CARD = "card.json"
 _OBJECTS = (*SECTIONS, "counts", "figures", "sources")
@@ -87,15 +87,25 @@ def is_minibirds(card: Mapping[str, Any]) -> bool:
 
 
 def own_voice(card: Mapping[str, Any], text: str) -> Line:
-    """Return ``text`` as the voice of the corpus would say it: its first, at mid rate and pitch."""
+    """Return ``text`` as the corpus says it: espeak-ng's first voice, at mid rate and pitch."""
     tts = card.get("tts", {})
     rate, pitch = (tts.get(key, _USUAL[key]) for key in ("rate_wpm", "pitch"))
     return Line(
-        voice=tts.get("voices", ["en-us"])[0],
+        voice=(_of_espeak(tts.get("voices", [])) or ["en-us"])[0],
         rate_wpm=(rate["low"] + rate["high"]) // 2,
         pitch=(pitch["low"] + pitch["high"]) // 2,
         text=text,
     )
+
+
+def heard_espeak(card: Mapping[str, Any]) -> bool:
+    """Tell whether the voice that speaks here, espeak-ng, is one that the model learnt from."""
+    tts = card.get("tts", {"engine": "espeak", "voices": ["en-us"]})
+    return tts["engine"] == "espeak" and bool(_of_espeak(tts["voices"]))
+
+
+def _of_espeak(voices: Iterable[str]) -> list[str]:
+    return [voice for voice in voices if split_voice(voice)[0] is None]
 
 
 def own_recordings(card: Mapping[str, Any]) -> RecordingsConfig | None:

@@ -1,12 +1,13 @@
 """What a model says of itself in words: the README of an exported one, and ``s2igan info``."""
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from s2igan.serving.card import is_minibirds
 from s2igan.serving.figures import Figure, headlines, number
 from s2igan.serving.networks import Networks
+from s2igan.speech.config import split_voice
 
 README = "README.md"
 _WIDTH = 100
@@ -96,12 +97,21 @@ def _voice(tts: Mapping[str, Any]) -> str:
         others = tts.get("test_voices")
         judged = f" The figures were taken with others, {', '.join(others)}." if others else ""
         return (
-            f"Its descriptions were spoken by espeak-ng in the voices {', '.join(tts['voices'])}, "
-            f"at {rate['low']} to {rate['high']} words per minute.{judged}"
+            f"Its descriptions were spoken by {_synthesisers(tts['voices'])}, at {rate['low']} to "
+            f"{rate['high']} words per minute.{judged}"
         )
     if tts["engine"] == "tacotron2":
         return f"Its descriptions were spoken by Tacotron2 with {tts['tacotron2']['vocoder']}."
     return "Its descriptions were recorded."
+
+
+def _synthesisers(voices: Iterable[str]) -> str:
+    by_program: dict[str, list[str]] = {}
+    for program, name in map(split_voice, voices):
+        by_program.setdefault(program or "espeak-ng", []).append(name)
+    return " and by ".join(
+        f"{program} in the voices {', '.join(names)}" for program, names in by_program.items()
+    )
 
 
 def _limits(card: Card) -> Iterator[str]:

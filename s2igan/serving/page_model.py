@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from s2igan.serving.card import is_minibirds, own_recordings
+from s2igan.serving.card import heard_espeak, is_minibirds
 from s2igan.serving.examples import find_examples
 from s2igan.serving.gallery import find_gallery
 from s2igan.serving.language import language_of
@@ -24,8 +24,8 @@ _ABOUT_BIRDS = (
 
 _NO_VOICE = "Typing needs a voice: install `s2igan[voice]`, which carries espeak-ng."
 _STRANGE_VOICE = (
-    "This model learnt from recordings. It has never heard the voice that speaks here, nor perhaps "
-    "its language: what it draws may mean nothing."
+    "This model has never heard the voice that speaks here, nor perhaps its language: what it "
+    "draws may mean nothing."
 )
 
 
@@ -58,7 +58,7 @@ def make_page(model: Model, folder: Path, device: str) -> gr.Blocks:
 def _of_typing(card: Mapping[str, Any], *, can_speak: bool) -> str:
     if not can_speak:
         return _NO_VOICE
-    return _STRANGE_VOICE if own_recordings(card) else ""
+    return "" if heard_espeak(card) else _STRANGE_VOICE
 
 
 def _footer(card: Mapping[str, Any], size: int, device: str) -> str:

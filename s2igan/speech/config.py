@@ -2,6 +2,8 @@
 
 import math
 import re
+import shlex
+import string
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -11,19 +13,46 @@ from s2igan.engine.section import Section
 # Other variants draw on what the process happens to hold in memory, so that two processes say the
 # same text in different bytes; tests/speech/test_espeak.py speaks every accepted variant twice.
 STEADY_VARIANTS = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f4")
+_NEEDED = {"text", "file"}
+_OFFERED = {"voice", "rate", "stretch"}
 _STEADY_VOICE = re.compile(rf"[a-z]{{2,3}}(-[a-z0-9]+)*(\+({'|'.join(STEADY_VARIANTS)}))?")
 
 
-def _steady(voice: str) -> str:
-    if not _STEADY_VOICE.fullmatch(voice):
+def split_voice(voice: str) -> tuple[str | None, str]:
+    """Return the program that speaks a voice, None for espeak-ng, and what that one calls it."""
+    program, slash, name = voice.partition("/")
+    return (program, name) if slash else (None, voice)
+
+
+def _voice(voice: str) -> str:
+    program, name = split_voice(voice)
+    if program is None and not _STEADY_VOICE.fullmatch(voice):
         raise ValueError(
             f"voice {voice!r} is not known to give the same audio twice; take a language such as "
             f"en-us, alone or with + and one of {', '.join(STEADY_VARIANTS)}"
         )
+    if not name:
+        raise ValueError(f"voice {voice!r} has no name after the slash")
     return voice
 
 
-Voice = Annotated[str, AfterValidator(_steady)]
+def _command(command: str) -> str:
+    try:
+        words = shlex.split(command)
+        fields = {name for word in words for _, name, _, _ in string.Formatter().parse(word)}
+    except ValueError as error:
+        raise ValueError(f"a command line: {error}") from error
+    fields.discard(None)
+    if not words or not fields >= _NEEDED or not fields <= _NEEDED | _OFFERED:
+        raise ValueError(
+            "a command line with {text} and {file}, and with none but {voice}, {rate} and "
+            "{stretch} besides"
+        )
+    return command
+
+
+Voice = Annotated[str, AfterValidator(_voice)]
+Command = Annotated[str, AfterValidator(_command)]
 
 
 class IntegerRange(Section):
@@ -87,7 +116,7 @@ class TtsConfig(Section):
     """How a description becomes audio.
 
     Voice, rate and pitch are drawn for every utterance by ``seed`` and belong to the engine
-    ``espeak``.
+    ``espeak``, as do ``programs``.
     """
 
     engine: Literal["espeak", "tacotron2", "recorded"] = Field(
@@ -96,15 +125,32 @@ class TtsConfig(Section):
     )
     seed: int = Field(ge=0, description="seed of voice, rate and pitch, and of Tacotron2's dropout")
     sample_rate_hz: int = Field(ge=8000, le=48000, description="rate of all audio, Hz; paper 22050")
-    voices: list[Voice] = Field(min_length=1, description="espeak-ng voices to draw from")
+    voices: list[Voice] = Field(
+        min_length=1,
+        description="voices to draw from: espeak-ng's, or a key of programs, a slash and a voice "
+        "of that program",
+    )
     test_voices: list[Voice] = Field(
-        description="espeak-ng voices of the descriptions of test classes, so that no voice is "
+        description="voices of the descriptions of test classes, so that no voice is "
         "heard both in training and in figures; empty = the same voices"
+    )
+    programs: dict[str, Command] = Field(
+        description="other programs that speak, by name: a command line with {voice}, {text} and "
+        "{file}, the recording it writes; {rate} is words per minute, {stretch} is 1 in the middle "
+        "of rate_wpm and more below"
     )
     rate_wpm: SpeakingRate = Field(description="speaking rate, words per minute")
     pitch: Pitch = Field(description="base pitch, 0 to 100")
     tacotron2: Tacotron2Config = Field(description="the engine tacotron2")
     recordings: RecordingsConfig = Field(description="the engine recorded")
+
+    @model_validator(mode="after")
+    def _spoken_by_known_programs(self) -> Self:
+        for voice in (*self.voices, *self.test_voices):
+            program, _ = split_voice(voice)
+            if program is not None and program not in self.programs:
+                raise ValueError(f"voice {voice!r} names {program!r}, which tts.programs lacks")
+        return self
 
 
 class MelConfig(Section):

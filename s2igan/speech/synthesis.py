@@ -9,9 +9,11 @@ from s2igan.engine.folders import fresh_folder
 from s2igan.engine.progress import bar
 from s2igan.engine.workers import parallel_map
 from s2igan.speech.audio import from_pcm, resample, to_pcm
-from s2igan.speech.config import TtsConfig
+from s2igan.speech.config import TtsConfig, split_voice
 from s2igan.speech.descriptions import Description, Descriptions
-from s2igan.speech.espeak import draw_line, say
+from s2igan.speech.espeak import say
+from s2igan.speech.lines import draw_line
+from s2igan.speech.programs import check_programs, speak_line
 from s2igan.speech.recordings import take_recording
 from s2igan.speech.shards import SHARD_SIZE, Spoken, check_shards, shard_path, write_shard
 
@@ -48,6 +50,8 @@ def speak_corpus(
         UserError: if a description lacks what the engine needs, weights are missing, a recording
             does not decode, a voice is refused, or a text yields no audio; the utterance is named.
     """
+    if config.engine == "espeak":
+        check_programs(config.programs, (*config.voices, *config.test_voices))
     descriptions = Descriptions(corpus, config.engine)
     if config.engine == "tacotron2":
         # Loading torch takes seconds, and the workers of the other engines need none of it.
@@ -79,12 +83,17 @@ def _spoken(config: TtsConfig, job: list[Description]) -> Iterator[Spoken]:
     lines = [draw_line(config, item.utterance, str(item.content), item.split) for item in job]
     # Loading a voice costs a tenth of a sentence: every voice says its lines in one go.
     order = sorted(range(len(job)), key=lambda row: lines[row].voice)
-    audio = say([lines[row] for row in order], [job[row].name for row in order])
-    for row, (pcm, rate_hz) in zip(order, audio, strict=True):
-        item, line = job[row], lines[row]
+    own = [row for row in order if split_voice(lines[row].voice)[0] is None]
+    audio = say([lines[row] for row in own], [job[row].name for row in own]) if own else ()
+    for row, (pcm, rate_hz) in zip(own, audio, strict=True):
         if rate_hz != config.sample_rate_hz:
             pcm = to_pcm(resample(from_pcm(pcm), rate_hz, config.sample_rate_hz))
+        item, line = job[row], lines[row]
         yield Spoken(item.utterance, line.voice, line.rate_wpm, line.pitch, pcm)
+    for item, line in zip(job, lines, strict=True):
+        if split_voice(line.voice)[0] is not None:
+            pcm = speak_line(config, line, item.name)
+            yield Spoken(item.utterance, line.voice, line.rate_wpm, None, pcm)
 
 
 def _recorded(config: TtsConfig, job: list[Description]) -> Iterator[Spoken]:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import soundfile
 
 from s2igan.speech.audio import from_pcm, resample
-from s2igan.speech.espeak import Line, say
+from s2igan.speech.espeak import say
+from s2igan.speech.lines import Line
 
 VOICES = ("de", "fr+m3", "sw+f1", "tr", "hi+m7")
 FORMATS = (("wav", 44100, 2), ("mp3", 32000, 2), ("flac", 48000, 1), ("ogg", 16000, 1))

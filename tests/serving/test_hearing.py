@@ -9,12 +9,13 @@ import pytest
 import soundfile
 
 from s2igan.errors import UserError
-from s2igan.serving.hearing import SYNTHETIC_DBFS, Hearing
+from s2igan.serving.hearing import Hearing
 from s2igan.serving.recording import Recording
 from s2igan.speech.audio import from_pcm, resample, to_pcm
 from s2igan.speech.config import RecordingsConfig
 from s2igan.speech.mel import LogMel
-from s2igan.speech.recordings import centred, take_recording
+from s2igan.speech.preparation import SYNTHETIC_DBFS, centred
+from s2igan.speech.recordings import take_recording
 from tests.serving.makers import MEL, RATE, babble
 from tests.sounds import noted_rates
 

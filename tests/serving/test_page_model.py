@@ -37,9 +37,18 @@ def test_the_page_speaks_the_language_that_the_model_knows(
     assert words.language.colours[0] == red
 
 
-@pytest.mark.parametrize(("engine", "told"), [("recorded", True), ("espeak", False)])
-def test_a_model_of_recordings_has_never_heard_the_voice_of_typed_sentences(
-    engine: str, told: bool, tmp_path: Path
+@pytest.mark.parametrize(
+    ("tts", "told"),
+    [
+        ({"engine": "recorded"}, True),
+        ({"engine": "tacotron2"}, True),
+        ({"engine": "espeak"}, False),
+        ({"engine": "espeak", "voices": ["flite/slt"]}, True),
+        ({"engine": "espeak", "voices": ["flite/slt", "en-us"]}, False),
+    ],
+)
+def test_a_model_of_other_voices_has_never_heard_that_of_typed_sentences(
+    tts: dict[str, object], told: bool, tmp_path: Path
 ) -> None:
-    card = {"corpus": {"kind": "recorded"}, "tts": {**TTS, "engine": engine}}
+    card = {"corpus": {"kind": "recorded"}, "tts": {**TTS, **tts}}
     assert ("has never heard the voice" in words_of(card, tmp_path).of_typing) == told

@@ -22,6 +22,7 @@ def tts() -> MakeTts:
             "sample_rate_hz": 22050,
             "voices": ["en-us", "en-us+m3"],
             "test_voices": [],
+            "programs": {},
             "rate_wpm": {"low": 150, "high": 190},
             "pitch": {"low": 40, "high": 60},
             "tacotron2": {

@@ -9,7 +9,8 @@ from s2igan.errors import UserError
 from s2igan.speech import speaker
 from s2igan.speech.audio import Pcm
 from s2igan.speech.config import STEADY_VARIANTS
-from s2igan.speech.espeak import Line, draw_line, say
+from s2igan.speech.espeak import say
+from s2igan.speech.lines import Line, draw_line
 from tests.speech.conftest import MakeTts
 
 TEXTS = (

@@ -9,8 +9,10 @@ import soundfile
 from s2igan.errors import UserError
 from s2igan.speech.audio import from_pcm, resample
 from s2igan.speech.config import RecordingsConfig
-from s2igan.speech.espeak import Line, say
-from s2igan.speech.recordings import FRAME_MS, level, take_recording, trim_silence
+from s2igan.speech.espeak import say
+from s2igan.speech.lines import Line
+from s2igan.speech.preparation import FRAME_MS, level, trim_silence
+from s2igan.speech.recordings import take_recording
 
 RATE = 16000
 FRAME = round(FRAME_MS / 1000 * RATE)

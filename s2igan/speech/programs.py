@@ -1,0 +1,125 @@
+"""Voices of other synthesisers: a program of the machine speaks a sentence into a file.
+
+espeak-ng's voices are one synthesiser with other formants and pitches. Who trains with voices that
+were made from recordings of several people is understood better by people that were not heard
+(docs/results/voices.md).
+"""
+
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from s2igan.errors import UserError
+from s2igan.speech.audio import Pcm, decode_audio
+from s2igan.speech.config import TtsConfig, split_voice
+from s2igan.speech.lines import Line
+from s2igan.speech.preparation import prepared
+
+_PATIENCE_S = 60.0
+
+
+def check_programs(programs: Mapping[str, str], voices: Iterable[str]) -> None:
+    """Look for the programs that ``voices`` need, before an hour of work asks for them.
+
+    Raises:
+        UserError: if one is not on this machine.
+    """
+    for name in dict.fromkeys(split_voice(voice)[0] for voice in voices):
+        if name is not None and not shutil.which(program := shlex.split(programs[name])[0]):
+            raise UserError(
+                f"tts.programs.{name}",
+                got=f"no program {program!r} on this machine",
+                expected="one that speaks",
+                fix="install it, or take its voices out of tts.voices and tts.test_voices",
+            )
+
+
+def speak_line(config: TtsConfig, line: Line, name: str) -> Pcm:
+    """Have the program of a line's voice speak it, as the engine ``espeak`` does.
+
+    What it says is prepared as a model of synthetic voices prepares any recording, so that all of
+    its voices are alike.
+
+    Args:
+        config: the section ``tts``, which has the program.
+        line: what is said, and how.
+        name: how an error names the utterance.
+
+    Returns:
+        ``(n,)`` int16 at ``config.sample_rate_hz``.
+
+    Raises:
+        UserError: if the program does not write a recording, or one without a sound.
+    """
+    program, _ = split_voice(line.voice)
+    assert program is not None
+    usual_wpm = (config.rate_wpm.low + config.rate_wpm.high) / 2
+    data = say_with(config.programs[program], line, usual_wpm, name)
+    samples, rate_hz = decode_audio(data, name)
+    pcm = prepared(samples, rate_hz, config.sample_rate_hz, None)
+    if pcm is None:
+        raise UserError(
+            f"voice {line.voice} at {name}",
+            got=f"{line.text!r}, of which it says nothing",
+            expected="words that can be spoken",
+            fix="mend the text or take the description out of the corpus",
+        )
+    return pcm
+
+
+def say_with(command: str, line: Line, usual_wpm: float, name: str) -> bytes:
+    """Have a program speak one line.
+
+    Args:
+        command: its command line, which no shell reads. ``{voice}`` stands for the voice of
+            ``line``, without the name of the program; ``{text}`` for the text; ``{file}`` for the
+            file to write; ``{rate}`` for words per minute; ``{stretch}`` for how much longer than
+            at ``usual_wpm`` that takes.
+        line: what is said, and how; its pitch is not heard.
+        usual_wpm: the rate at which the program speaks where ``{stretch}`` is 1.
+        name: how an error names the utterance.
+
+    Returns:
+        The bytes of the file.
+
+    Raises:
+        UserError: if the program is missing, fails, takes a minute, or writes no file.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "said.wav"
+        values = {
+            "voice": split_voice(line.voice)[1],
+            "text": line.text,
+            "file": str(file),
+            "rate": str(line.rate_wpm),
+            "stretch": f"{usual_wpm / line.rate_wpm:.3f}",
+        }
+        words = [word.format_map(values) for word in shlex.split(command)]
+        try:
+            subprocess.run(
+                words,
+                check=True,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_PATIENCE_S,
+            )
+            return file.read_bytes()
+        except (OSError, subprocess.SubprocessError) as error:
+            raise UserError(
+                f"voice {line.voice} at {name}",
+                got=_reason(error),
+                expected=f"a recording that `{command}` writes",
+                fix="try that command by hand",
+            ) from error
+
+
+def _reason(error: OSError | subprocess.SubprocessError) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        complaint = error.stderr.decode(errors="replace").strip().splitlines() or ["no word"]
+        return f"exit code {error.returncode}, {complaint[-1]}"
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"nothing within {error.timeout:g} s"
+    return str(error)

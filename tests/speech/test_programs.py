@@ -1,0 +1,161 @@
+"""Other programs speak: here a small one, whose recording tells what it was asked."""
+
+import io
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+import torch
+from pydantic import ValidationError
+
+from s2igan.errors import UserError
+from s2igan.speech import programs
+from s2igan.speech.config import TtsConfig
+from s2igan.speech.lines import Line, draw_line
+from s2igan.speech.programs import say_with, speak_line
+from s2igan.speech.shards import SpeechShards
+from s2igan.speech.synthesis import speak_corpus
+from tests.speech.conftest import MakeCorpus, MakeTts
+
+# A tone as long as the text has letters, in hundredths of a second times the stretch, at 8 kHz.
+PROGRAM = """
+import sys, numpy, soundfile
+hz, text, file, rate, stretch = sys.argv[1:]
+print(rate, "words per minute")
+seconds = len(text) / 100 * float(stretch)
+phase = 2 * numpy.pi * int(hz) * numpy.arange(round(seconds * 8000)) / 8000
+soundfile.write(file, 0.01 * numpy.sin(phase), 8000)
+"""
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> str:
+    (tmp_path / "speak.py").write_text(PROGRAM)
+    program = shlex.join([sys.executable, str(tmp_path / "speak.py")])
+    return f"{program} {{voice}} {{text}} {{file}} {{rate}} {{stretch}}"
+
+
+def _speak(config: TtsConfig, corpus: Path, out: Path) -> None:
+    device = torch.device("cpu")
+    speak_corpus(config, corpus=corpus, weights=out, out=out, device=device, workers=1, kept=out)
+
+
+def test_a_program_is_asked_for_text_voice_and_rate(command: str) -> None:
+    text = "a small 'red' bird; {blue} $HOME"
+    data = say_with(command, Line("tone/500", 100, 50, text), 150, "line 1")
+    samples, rate_hz = soundfile.read(io.BytesIO(data))
+    assert rate_hz == 8000
+    assert len(samples) == 80 * len(text) * 1.5
+    assert _loudest_hz(samples, rate_hz) == pytest.approx(500, abs=10)
+
+
+def test_both_synthesisers_speak_of_a_corpus(
+    tts: MakeTts, corpus: MakeCorpus, command: str, tmp_path: Path
+) -> None:
+    config = tts(voices=["en-us", "tone/500", "tone/900"], programs={"tone": command})
+    texts = [f"a bird with {count} red wings and a belly" for count in range(12)]
+    out = tmp_path / "speech"
+    _speak(config, corpus(texts), out)
+    lines = [draw_line(config, row, text) for row, text in enumerate(texts)]
+    assert {line.voice for line in lines} == {"en-us", "tone/500", "tone/900"}
+    for row, line in enumerate(lines):
+        samples, rate_hz = SpeechShards(out)[row]
+        assert rate_hz == 22050
+        if line.voice != "en-us":
+            assert _loudest_hz(samples, rate_hz) == pytest.approx(int(line.voice[5:]), abs=10)
+            # As loud as espeak-ng: the tone itself lies at -43 dB of full scale.
+            assert -24.1 < 10 * np.log10(np.square(samples).mean()) < -23.9
+            assert len(samples) / rate_hz == pytest.approx(
+                len(texts[row]) / 100 * 170 / line.rate_wpm, abs=0.01
+            )
+
+
+def _loudest_hz(samples: npt.NDArray[np.floating], rate_hz: int) -> float:
+    spectrum = np.abs(np.fft.rfft(samples))
+    return float(spectrum.argmax() * rate_hz / len(samples))
+
+
+@pytest.mark.parametrize(
+    ("say", "got"),
+    [
+        ("no-such-program {text} {file}", ".*No such file or directory: 'no-such-program'"),
+        ("true {text} {file}", ".*No such file or directory: .*said.wav'"),
+        (
+            f"{sys.executable} -c 'raise SystemExit(\"no voice\")' {{text}} {{file}}",
+            "exit code 1, no voice",
+        ),
+        ("false {text} {file}", "exit code 1, no word"),
+    ],
+)
+def test_one_that_says_nothing_is_told(say: str, got: str) -> None:
+    with pytest.raises(UserError, match=f"voice x/slt at line 7; got {got}; expected a recording"):
+        say_with(say, Line("x/slt", 170, 50, "a bird"), 170, "line 7")
+
+
+def test_one_that_never_ends_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "_PATIENCE_S", 0.2)
+    say = f"{sys.executable} -c 'import time; time.sleep(60)' {{text}} {{file}}"
+    with pytest.raises(UserError, match=r"got nothing within 0\.2 s"):
+        say_with(say, Line("x/slt", 170, 50, "a bird"), 170, "line 7")
+
+
+def test_silence_is_told(tts: MakeTts, command: str) -> None:
+    config = tts(voices=["tone/0"], programs={"tone": command})
+    with pytest.raises(UserError, match="'a bird', of which it says nothing"):
+        speak_line(config, Line("tone/0", 170, 50, "a bird"), "line 7")
+
+
+def test_a_missing_program_is_told_before_anything_is_said(
+    tts: MakeTts, corpus: MakeCorpus, tmp_path: Path
+) -> None:
+    config = tts(
+        voices=["en-us"], test_voices=["x/slt"], programs={"x": "no-such-program {text} {file}"}
+    )
+    out = tmp_path / "speech"
+    with pytest.raises(UserError, match=r"tts\.programs\.x; got no program 'no-such-program'"):
+        _speak(config, corpus(["a bird"]), out)
+    assert not out.exists()
+
+
+def test_one_that_no_voice_names_need_not_be_here(
+    tts: MakeTts, corpus: MakeCorpus, tmp_path: Path
+) -> None:
+    config = tts(programs={"x": "no-such-program {text} {file}"})
+    _speak(config, corpus(["a bird"]), tmp_path / "speech")
+    assert len(SpeechShards(tmp_path / "speech")) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "",
+        "flite -t {text}",
+        "flite -o {file}",
+        "flite {text} {file} {pitch}",
+        "flite {text} {file} {}",
+        "flite {text} {file.parent}",
+        "flite {text} {file} '",
+        "flite {text} {file} {",
+    ],
+)
+def test_a_command_that_cannot_speak_is_refused(tts: MakeTts, command: str) -> None:
+    with pytest.raises(ValidationError, match=r"programs\.x\n.*a command line"):
+        tts(programs={"x": command})
+
+
+@pytest.mark.parametrize(
+    ("voice", "told"),
+    [
+        ("y/slt", "voice 'y/slt' names 'y', which tts.programs lacks"),
+        ("x/", "voice 'x/' has no name after the slash"),
+        ("/slt", "voice '/slt' names '', which"),
+    ],
+)
+@pytest.mark.parametrize("key", ["voices", "test_voices"])
+def test_a_voice_of_no_program_is_refused(tts: MakeTts, key: str, voice: str, told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        tts(**{key: [voice], "programs": {"x": "flite {text} {file}"}})
