@@ -25,7 +25,8 @@ Values = dict[str, Any]
 def dotted(values: Values, prefix: str = "") -> Iterator[str]:
     for key, value in values.items():
         yield f"{prefix}{key}"
-        if isinstance(value, dict):
+        # Programs have the names that a file gives them.
+        if isinstance(value, dict) and key != "programs":
             yield from dotted(value, f"{prefix}{key}.")
 
 

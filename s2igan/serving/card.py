@@ -104,6 +104,14 @@ def heard_espeak(card: Mapping[str, Any]) -> bool:
     return tts["engine"] == "espeak" and bool(_of_espeak(tts["voices"]))
 
 
+def heard_one_synthesiser(card: Mapping[str, Any]) -> bool:
+    """Tell whether a single synthesiser spoke in training, whose listeners lose other speakers."""
+    tts = card.get("tts", {"engine": "recorded"})
+    if tts["engine"] == "espeak":
+        return len({split_voice(voice)[0] for voice in tts["voices"]}) == 1
+    return bool(tts["engine"] == "tacotron2")
+
+
 def _of_espeak(voices: Iterable[str]) -> list[str]:
     return [voice for voice in voices if split_voice(voice)[0] is None]
 

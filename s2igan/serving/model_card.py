@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from s2igan.serving.card import is_minibirds
+from s2igan.serving.card import heard_one_synthesiser, is_minibirds
 from s2igan.serving.figures import Figure, headlines, number
 from s2igan.serving.networks import Networks
 from s2igan.speech.config import split_voice
@@ -123,10 +123,15 @@ def _limits(card: Card) -> Iterator[str]:
         )
     else:
         yield "It draws what its corpus shows and nothing else, whatever is said."
-    if card.get("tts", {}).get("engine") in ("espeak", "tacotron2"):
+    if heard_one_synthesiser(card):
         yield (
-            "It has heard synthetic voices alone and understands people much worse than the "
-            "figures above say of those."
+            "It has heard one synthesiser alone and understands people much worse than the figures "
+            "above say of that."
+        )
+    elif card.get("tts", {}).get("engine") == "espeak":
+        yield (
+            "It has heard synthetic voices alone and may understand people worse than the figures "
+            "above say of those."
         )
 
 

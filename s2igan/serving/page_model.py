@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from s2igan.serving.card import heard_espeak, is_minibirds
+from s2igan.serving.card import heard_espeak, heard_one_synthesiser, is_minibirds
 from s2igan.serving.examples import find_examples
 from s2igan.serving.gallery import find_gallery
 from s2igan.serving.language import language_of
@@ -20,6 +20,11 @@ _ABOUT = "Describe a picture aloud. It is drawn from the sound alone, with no te
 _ABOUT_BIRDS = (
     "Describe a bird aloud, in {language}: its crown, back, belly, wings and tail, its size and "
     "bill. It is drawn from the sound alone, with no text in between."
+)
+
+_ONE_SYNTHESISER = (
+    " This model has heard one synthesiser alone and understands people much worse: type a "
+    "sentence to see what it can do."
 )
 
 _NO_VOICE = "Typing needs a voice: install `s2igan[voice]`, which carries espeak-ng."
@@ -44,7 +49,7 @@ def make_page(model: Model, folder: Path, device: str) -> gr.Blocks:
     language = language_of(card)
     gallery = find_gallery(folder)
     words = Words(
-        about=_ABOUT_BIRDS.format(language=language.name) if is_minibirds(card) else _ABOUT,
+        about=_about(card, language.name),
         footer=_footer(card, model.image_size, device),
         no_gallery=gallery if isinstance(gallery, str) else None,
         can_speak=can_speak,
@@ -53,6 +58,11 @@ def make_page(model: Model, folder: Path, device: str) -> gr.Blocks:
     )
     examples = find_examples(folder, card, can_speak=can_speak)
     return build_page(model, words, None if isinstance(gallery, str) else gallery, examples)
+
+
+def _about(card: Mapping[str, Any], language: str) -> str:
+    about = _ABOUT_BIRDS.format(language=language) if is_minibirds(card) else _ABOUT
+    return about + _ONE_SYNTHESISER if heard_one_synthesiser(card) else about
 
 
 def _of_typing(card: Mapping[str, Any], *, can_speak: bool) -> str:

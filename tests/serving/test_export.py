@@ -13,7 +13,7 @@ from s2igan.serving.export import export_model
 from s2igan.serving.model import SpeechToImage
 from s2igan.serving.recording import Recording
 from tests.corpora.makers import folder_bytes
-from tests.serving.makers import RATE, babble, write_model, write_pipeline
+from tests.serving.makers import RATE, TTS, babble, write_model, write_pipeline
 
 CPU = torch.device("cpu")
 
@@ -78,12 +78,24 @@ def test_card_and_readme_say_what_it_was_trained_on(tmp_path: Path) -> None:
         "| real pictures found by speech, mAP | 0.985 | 0.492 – 1.000 | 0.100 |",
         "| mentioned attributes seen in the drawn picture | 0.750 |",
         "by ear",
-        "en-us+m3, en-us",
+        "by espeak-ng in the voices en-us+m3, en-us, at 150",
+        "one synthesiser alone and understands people much worse",
         "2,200 steps of 24 pictures",
         "Apache-2.0",
         "32 × 32",
     ):
         assert said in readme.replace("\n", " ") or said in readme
+
+
+def test_the_readme_names_the_programs_that_spoke_and_their_voices(tmp_path: Path) -> None:
+    rdg = write_pipeline(tmp_path) / "artifacts" / "rdg"
+    voices = ["en-us", "flite/rms", "en-us+f1", "flite/awb"]
+    card = {**read_card(rdg), "tts": {**TTS, "voices": voices}}
+    export_model(rdg, card, tmp_path / "out")
+    readme = (tmp_path / "out" / "README.md").read_text(encoding="utf-8").replace("\n", " ")
+    spoken = "espeak-ng in the voices en-us, en-us+f1 and by flite in the voices rms, awb, at"
+    assert spoken in readme
+    assert "may understand people worse" in readme
 
 
 def test_an_exported_model_can_be_exported_again(tmp_path: Path) -> None:

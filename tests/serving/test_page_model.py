@@ -52,3 +52,24 @@ def test_a_model_of_other_voices_has_never_heard_that_of_typed_sentences(
 ) -> None:
     card = {"corpus": {"kind": "recorded"}, "tts": {**TTS, **tts}}
     assert ("has never heard the voice" in words_of(card, tmp_path).of_typing) == told
+
+
+@pytest.mark.parametrize(
+    ("tts", "told"),
+    [
+        ({"engine": "espeak", "voices": ["en-us", "en-us+f1"]}, True),
+        ({"engine": "espeak", "voices": ["flite/slt", "flite/rms"]}, True),
+        ({"engine": "tacotron2"}, True),
+        ({"engine": "espeak", "voices": ["en-us", "flite/rms"]}, False),
+        ({"engine": "recorded"}, False),
+    ],
+)
+def test_people_are_told_where_one_synthesiser_spoke_in_training(
+    tts: dict[str, object], told: bool, tmp_path: Path
+) -> None:
+    card = {"corpus": {"kind": "minibirds"}, "tts": {**TTS, **tts}}
+    assert ("understands people much worse" in words_of(card, tmp_path).about) == told
+
+
+def test_a_model_without_a_card_says_nothing_of_its_voices(tmp_path: Path) -> None:
+    assert "synthesiser" not in words_of({}, tmp_path).about
