@@ -15,7 +15,7 @@ from s2igan.errors import UserError
 from s2igan.evaluation.config import EvaluateConfig, check_counts, fitted
 from s2igan.rdg.config import RdgConfig, SampleConfig
 from s2igan.sen.config import EmbedConfig, SenConfig
-from s2igan.speech.config import MelConfig, TtsConfig, mel_conflicts
+from s2igan.speech.config import MelConfig, TtsConfig, mel_conflicts, voice_conflicts
 from s2igan.vision.config import VisionConfig
 
 
@@ -95,6 +95,7 @@ def combination_problems(params: Params) -> list[str]:
     checks = (*_training_checks(params), *_material_checks(params))
     return [
         *corpus_conflicts(params.corpus),
+        *voice_conflicts(params.tts),
         *mel_conflicts(params.features.mel, params.tts.sample_rate_hz),
         *(message for wrong, message in checks if wrong),
     ]

@@ -111,10 +111,12 @@ def test_all_combinations_are_told_together(tmp_path: Path, default: Values) -> 
     default["features"]["crop"] = default["features"]["shorter_side"] + 1
     default["sen"] |= {"matching_loss": False, "distinctive_loss": False}
     default["tts"]["engine"] = "recorded"
+    default["tts"]["voices"] = ["flite/slt"]
     default["features"]["mel"]["window_ms"] = 5.0
     told = problem(tmp_path, default)
     for key in ("corpus.edition", "features.crop", "sen.matching_loss", "tts.engine", "window_ms"):
         assert f"{key}: got" in told
+    assert "tts.voices: got 'flite/slt'" in told
 
 
 def test_speech_that_sen_never_aligned_cannot_match_pictures(

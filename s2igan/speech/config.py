@@ -144,13 +144,16 @@ class TtsConfig(Section):
     tacotron2: Tacotron2Config = Field(description="the engine tacotron2")
     recordings: RecordingsConfig = Field(description="the engine recorded")
 
-    @model_validator(mode="after")
-    def _spoken_by_known_programs(self) -> Self:
-        for voice in (*self.voices, *self.test_voices):
-            program, _ = split_voice(voice)
-            if program is not None and program not in self.programs:
-                raise ValueError(f"voice {voice!r} names {program!r}, which tts.programs lacks")
-        return self
+
+def voice_conflicts(config: TtsConfig) -> list[str]:
+    """Return the voices whose program is none of ``programs``, a line each."""
+    voices = [("voices", voice) for voice in config.voices]
+    voices += [("test_voices", voice) for voice in config.test_voices]
+    return [
+        f"tts.{key}: got {voice!r}; expected a voice of espeak-ng, or {program!r} in tts.programs"
+        for key, voice in voices
+        if (program := split_voice(voice)[0]) is not None and program not in config.programs
+    ]
 
 
 class MelConfig(Section):

@@ -58,7 +58,7 @@ def speak_line(config: TtsConfig, line: Line, name: str) -> Pcm:
     assert program is not None
     usual_wpm = (config.rate_wpm.low + config.rate_wpm.high) / 2
     data = say_with(config.programs[program], line, usual_wpm, name)
-    samples, rate_hz = decode_audio(data, name)
+    samples, rate_hz = decode_audio(data, f"voice {line.voice} at {name}")
     pcm = prepared(samples, rate_hz, config.sample_rate_hz, None)
     if pcm is None:
         raise UserError(

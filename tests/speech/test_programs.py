@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from s2igan.errors import UserError
 from s2igan.speech import programs
-from s2igan.speech.config import TtsConfig
+from s2igan.speech.config import TtsConfig, voice_conflicts
 from s2igan.speech.lines import Line, draw_line
 from s2igan.speech.programs import say_with, speak_line
 from s2igan.speech.shards import SpeechShards
@@ -147,15 +147,22 @@ def test_a_command_that_cannot_speak_is_refused(tts: MakeTts, command: str) -> N
         tts(programs={"x": command})
 
 
-@pytest.mark.parametrize(
-    ("voice", "told"),
-    [
-        ("y/slt", "voice 'y/slt' names 'y', which tts.programs lacks"),
-        ("x/", "voice 'x/' has no name after the slash"),
-        ("/slt", "voice '/slt' names '', which"),
-    ],
-)
-@pytest.mark.parametrize("key", ["voices", "test_voices"])
-def test_a_voice_of_no_program_is_refused(tts: MakeTts, key: str, voice: str, told: str) -> None:
-    with pytest.raises(ValidationError, match=told):
-        tts(**{key: [voice], "programs": {"x": "flite {text} {file}"}})
+@pytest.mark.parametrize("voice", ["x/", "/"])
+def test_a_voice_without_a_name_is_refused(tts: MakeTts, voice: str) -> None:
+    with pytest.raises(ValidationError, match="has no name after the slash"):
+        tts(voices=[voice], programs={"x": "flite {text} {file}"})
+
+
+def test_every_voice_of_an_unknown_program_is_told(tts: MakeTts) -> None:
+    known = {"x": "flite {text} {file}"}
+    config = tts(voices=["en-us", "x/slt", "y/slt"], test_voices=["x/rms", "/slt"], programs=known)
+    assert [line[: line.index(";")] for line in voice_conflicts(config)] == [
+        "tts.voices: got 'y/slt'",
+        "tts.test_voices: got '/slt'",
+    ]
+
+
+def test_a_file_that_is_no_recording_is_told(tts: MakeTts) -> None:
+    config = tts(voices=["x/slt"], programs={"x": "sh -c ': > $0' {file} {text}"})
+    with pytest.raises(UserError, match=r"voice x/slt at line 7; got 0 bytes that do not decode"):
+        speak_line(config, Line("x/slt", 170, 50, "a bird"), "line 7")
