@@ -100,16 +100,17 @@ def own_voice(card: Mapping[str, Any], text: str) -> Line:
 
 def heard_espeak(card: Mapping[str, Any]) -> bool:
     """Tell whether the voice that speaks here, espeak-ng, is one that the model learnt from."""
-    tts = card.get("tts", {"engine": "espeak", "voices": ["en-us"]})
-    return tts["engine"] == "espeak" and bool(_of_espeak(tts["voices"]))
+    tts = card.get("tts", {})
+    own = _of_espeak(tts.get("voices", ["en-us"]))
+    return tts.get("engine", "espeak") == "espeak" and bool(own)
 
 
 def heard_one_synthesiser(card: Mapping[str, Any]) -> bool:
     """Tell whether a single synthesiser spoke in training, whose listeners lose other speakers."""
-    tts = card.get("tts", {"engine": "recorded"})
-    if tts["engine"] == "espeak":
-        return len({split_voice(voice)[0] for voice in tts["voices"]}) == 1
-    return bool(tts["engine"] == "tacotron2")
+    tts = card.get("tts", {})
+    if tts.get("engine") == "espeak":
+        return len({split_voice(voice)[0] for voice in tts.get("voices", [])}) == 1
+    return bool(tts.get("engine") == "tacotron2")
 
 
 def _of_espeak(voices: Iterable[str]) -> list[str]:

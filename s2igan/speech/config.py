@@ -13,6 +13,8 @@ from s2igan.engine.section import Section
 # Other variants draw on what the process happens to hold in memory, so that two processes say the
 # same text in different bytes; tests/speech/test_espeak.py speaks every accepted variant twice.
 STEADY_VARIANTS = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f4")
+# A voice has one slash, and MLflow takes the name of a parameter.
+_PROGRAM = re.compile(r"[A-Za-z0-9_-]+")
 _NEEDED = {"text", "file"}
 _OFFERED = {"voice", "rate", "stretch"}
 _STEADY_VOICE = re.compile(rf"[a-z]{{2,3}}(-[a-z0-9]+)*(\+({'|'.join(STEADY_VARIANTS)}))?")
@@ -51,7 +53,14 @@ def _command(command: str) -> str:
     return command
 
 
+def _program(name: str) -> str:
+    if not _PROGRAM.fullmatch(name):
+        raise ValueError("a name of letters, digits, _ and -, before the slash of its voices")
+    return name
+
+
 Voice = Annotated[str, AfterValidator(_voice)]
+Program = Annotated[str, AfterValidator(_program)]
 Command = Annotated[str, AfterValidator(_command)]
 
 
@@ -134,7 +143,7 @@ class TtsConfig(Section):
         description="voices of the descriptions of test classes, so that no voice is "
         "heard both in training and in figures; empty = the same voices"
     )
-    programs: dict[str, Command] = Field(
+    programs: dict[Program, Command] = Field(
         description="other programs that speak, by name: a command line with {voice}, {text} and "
         "{file}, the recording it writes; {rate} is words per minute, {stretch} is 1 in the middle "
         "of rate_wpm and more below"

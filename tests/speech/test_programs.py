@@ -147,6 +147,12 @@ def test_a_command_that_cannot_speak_is_refused(tts: MakeTts, command: str) -> N
         tts(programs={"x": command})
 
 
+@pytest.mark.parametrize("name", ["", "a/b", "fl ite", "a.b", "flîte"])
+def test_a_program_has_a_plain_name(tts: MakeTts, name: str) -> None:
+    with pytest.raises(ValidationError, match="a name of letters, digits, _ and -"):
+        tts(programs={name: "flite {text} {file}"})
+
+
 @pytest.mark.parametrize("voice", ["x/", "/"])
 def test_a_voice_without_a_name_is_refused(tts: MakeTts, voice: str) -> None:
     with pytest.raises(ValidationError, match="has no name after the slash"):
