@@ -1,8 +1,8 @@
 """Speak every description, or pass its recording through.
 
 Reads ``artifacts/corpus`` and ``artifacts/weights``; writes ``artifacts/speech``: mono 16-bit FLAC
-in Parquet shards of 512 consecutive utterances. A GPU speeds the engine ``tacotron2`` up, whose
-finished shards outlive a kill.
+in Parquet shards of 512 consecutive utterances. A GPU speeds the engine ``tacotron2`` up. Its
+finished shards, and those of other programs than espeak-ng, outlive a kill.
 """
 
 from s2igan.config import Params, read_params

@@ -1,8 +1,9 @@
 """Shards that outlive a kill: kept outside the output until the output is whole.
 
-A corpus of a hundred thousand sentences takes Tacotron2 hours. A shard is kept under a name that
-its sentences decide, in a folder that everything else decides which it was made from, so that the
-next run takes exactly what it would make again: after a kill, and after a sentence was mended.
+A corpus of a hundred thousand sentences takes Tacotron2 hours, and other programs who knows how
+long. A shard is kept under a name that its sentences decide, in a folder that everything else
+decides which it was made from, so that the next run takes exactly what it would make again: after a
+kill, and after a sentence was mended.
 """
 
 import hashlib

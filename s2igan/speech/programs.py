@@ -9,7 +9,6 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from s2igan.errors import UserError
@@ -21,14 +20,21 @@ from s2igan.speech.preparation import prepared
 _PATIENCE_S = 60.0
 
 
-def check_programs(programs: Mapping[str, str], voices: Iterable[str]) -> None:
-    """Look for the programs that ``voices`` need, before an hour of work asks for them.
+def programs_of(config: TtsConfig) -> list[str]:
+    """Return the names of the programs that voices of ``config`` need."""
+    names = [split_voice(voice)[0] for voice in (*config.voices, *config.test_voices)]
+    return list(dict.fromkeys(name for name in names if name is not None))
+
+
+def check_programs(config: TtsConfig) -> None:
+    """Look for the programs that voices need, before an hour of work asks for them.
 
     Raises:
         UserError: if one is not on this machine.
     """
-    for name in dict.fromkeys(split_voice(voice)[0] for voice in voices):
-        if name is not None and not shutil.which(program := shlex.split(programs[name])[0]):
+    for name in programs_of(config):
+        program = shlex.split(config.programs[name])[0]
+        if not shutil.which(program):
             raise UserError(
                 f"tts.programs.{name}",
                 got=f"no program {program!r} on this machine",

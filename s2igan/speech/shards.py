@@ -47,12 +47,8 @@ def shard_path(folder: Path, shard: int) -> Path:
     return folder / f"speech-{shard:05d}.parquet"
 
 
-def write_shard(path: Path, spoken: Iterable[Spoken], rate_hz: int) -> int:
-    """Encode and write up to :data:`SHARD_SIZE` utterances, given in any order.
-
-    Returns:
-        How many there were.
-    """
+def write_shard(path: Path, spoken: Iterable[Spoken], rate_hz: int) -> None:
+    """Encode and write up to :data:`SHARD_SIZE` utterances, given in any order."""
     rows = sorted(
         (item.utterance, item.voice, item.rate_wpm, item.pitch, encode_flac(item.pcm, rate_hz))
         for item in spoken
@@ -70,7 +66,6 @@ def write_shard(path: Path, spoken: Iterable[Spoken], rate_hz: int) -> int:
         use_dictionary=["voice"],
         write_statistics=False,
     )
-    return len(rows)
 
 
 def check_shards(folder: Path, utterances: int) -> None:

@@ -1,6 +1,6 @@
 """The stage ``tts``: one utterance per description, spoken or recorded, in shards."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from s2igan.speech.config import TtsConfig, split_voice
 from s2igan.speech.descriptions import Description, Descriptions
 from s2igan.speech.espeak import say
 from s2igan.speech.lines import draw_line
-from s2igan.speech.programs import check_programs, speak_line
+from s2igan.speech.programs import check_programs, programs_of, speak_line
 from s2igan.speech.recordings import take_recording
 from s2igan.speech.shards import SHARD_SIZE, Spoken, check_shards, shard_path, write_shard
 
@@ -43,40 +43,80 @@ def speak_corpus(
         out: folder of shards to (re)place.
         device: where the engine ``tacotron2`` computes.
         workers: shards that the other engines make at the same time.
-        kept: folder under which the engine ``tacotron2`` keeps finished shards for the run after a
-            killed one.
+        kept: folder under which the engine ``tacotron2``, and ``espeak`` beside other programs,
+            keep finished shards for the run after a killed one.
 
     Raises:
         UserError: if a description lacks what the engine needs, weights are missing, a recording
             does not decode, a voice is refused, or a text yields no audio; the utterance is named.
     """
     if config.engine == "espeak":
-        check_programs(config.programs, (*config.voices, *config.test_voices))
+        check_programs(config)
     descriptions = Descriptions(corpus, config.engine)
     if config.engine == "tacotron2":
         # Loading torch takes seconds, and the workers of the other engines need none of it.
         from s2igan.speech.narration import narrate_corpus
 
         narrate_corpus(config, descriptions, weights=weights, out=out, device=device, kept=kept)
+    elif config.engine == "espeak" and programs_of(config):
+        _with_programs(config, descriptions, out, workers, kept)
     else:
         _in_processes(config, descriptions, out, workers)
 
 
 def _in_processes(config: TtsConfig, descriptions: Descriptions, out: Path, workers: int) -> None:
     with fresh_folder(out) as partial_out:
-        work = partial(_write, config, partial_out)
-        jobs = (descriptions.shard(shard) for shard in range(descriptions.shards))
-        progress = bar(len(descriptions), "speak", unit="utterances")
-        with progress:
-            for spoken in parallel_map(work, jobs, workers):
-                progress.update(spoken)
+        for _ in _each_shard(partial(_write, config, partial_out), descriptions, workers):
+            pass
         check_shards(partial_out, len(descriptions))
 
 
-def _write(config: TtsConfig, out: Path, job: list[Description]) -> int:
+def _with_programs(
+    config: TtsConfig, descriptions: Descriptions, out: Path, workers: int, kept: Path
+) -> None:
+    """Speak where other programs do, which may take hours: finished shards outlive a kill."""
+    from s2igan.engine.checkpoint import checkpoint_key
+    from s2igan.engine.closure import own_sources
+    from s2igan.speech.finished import kept_in, place
+
+    folder = kept / f"speech-{checkpoint_key(config.model_dump_json(), [], own_sources(__name__))}"
+    with kept_in(folder), fresh_folder(out) as partial_out:
+        made = _each_shard(partial(_keep, config, folder), descriptions, workers)
+        for shard, path in enumerate(made):
+            place(path, shard_path(partial_out, shard))
+        check_shards(partial_out, len(descriptions))
+
+
+def _each_shard(
+    make: Callable[[list[Description]], Path], descriptions: Descriptions, workers: int
+) -> Iterator[Path]:
+    """Yield what ``make`` returns of every shard, in order, and show how far it is."""
+    jobs = (descriptions.shard(shard) for shard in range(descriptions.shards))
+    progress = bar(len(descriptions), "speak", unit="utterances")
+    with progress:
+        for shard, path in enumerate(parallel_map(make, jobs, workers)):
+            yield path
+            progress.update(min(SHARD_SIZE, len(descriptions) - shard * SHARD_SIZE))
+
+
+def _write(config: TtsConfig, out: Path, job: list[Description]) -> Path:
     make = _spoken if config.engine == "espeak" else _recorded
-    shard = job[0].utterance // SHARD_SIZE
-    return write_shard(shard_path(out, shard), make(config, job), config.sample_rate_hz)
+    path = shard_path(out, _number(job))
+    write_shard(path, make(config, job), config.sample_rate_hz)
+    return path
+
+
+def _keep(config: TtsConfig, folder: Path, job: list[Description]) -> Path:
+    from s2igan.speech.finished import keep, kept_path
+
+    path = kept_path(folder, _number(job), [f"{item.split} {item.content!s}" for item in job])
+    if not path.is_file():
+        keep(path, _spoken(config, job), config.sample_rate_hz)
+    return path
+
+
+def _number(job: list[Description]) -> int:
+    return job[0].utterance // SHARD_SIZE
 
 
 def _spoken(config: TtsConfig, job: list[Description]) -> Iterator[Spoken]:

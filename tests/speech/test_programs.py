@@ -3,6 +3,7 @@
 import io
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from s2igan.speech.lines import Line, draw_line
 from s2igan.speech.programs import say_with, speak_line
 from s2igan.speech.shards import SpeechShards
 from s2igan.speech.synthesis import speak_corpus
+from tests.corpora.makers import folder_bytes
 from tests.speech.conftest import MakeCorpus, MakeTts
 
 # A tone as long as the text has letters, in hundredths of a second times the stretch, at 8 kHz.
@@ -39,9 +41,9 @@ def command(tmp_path: Path) -> str:
     return f"{program} {{voice}} {{text}} {{file}} {{rate}} {{stretch}}"
 
 
-def _speak(config: TtsConfig, corpus: Path, out: Path) -> None:
+def _speak(config: TtsConfig, corpus: Path, out: Path, kept: Path) -> None:
     device = torch.device("cpu")
-    speak_corpus(config, corpus=corpus, weights=out, out=out, device=device, workers=1, kept=out)
+    speak_corpus(config, corpus=corpus, weights=out, out=out, device=device, workers=1, kept=kept)
 
 
 def test_a_program_is_asked_for_text_voice_and_rate(command: str) -> None:
@@ -59,7 +61,7 @@ def test_both_synthesisers_speak_of_a_corpus(
     config = tts(voices=["en-us", "tone/500", "tone/900"], programs={"tone": command})
     texts = [f"a bird with {count} red wings and a belly" for count in range(12)]
     out = tmp_path / "speech"
-    _speak(config, corpus(texts), out)
+    _speak(config, corpus(texts), out, tmp_path)
     lines = [draw_line(config, row, text) for row, text in enumerate(texts)]
     assert {line.voice for line in lines} == {"en-us", "tone/500", "tone/900"}
     for row, line in enumerate(lines):
@@ -117,15 +119,45 @@ def test_a_missing_program_is_told_before_anything_is_said(
     )
     out = tmp_path / "speech"
     with pytest.raises(UserError, match=r"tts\.programs\.x; got no program 'no-such-program'"):
-        _speak(config, corpus(["a bird"]), out)
+        _speak(config, corpus(["a bird"]), out, tmp_path)
     assert not out.exists()
+
+
+def test_a_mended_or_killed_run_speaks_no_finished_shard_again(
+    tts: MakeTts, corpus: MakeCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("descriptions", "shards", "synthesis"):
+        monkeypatch.setattr(f"s2igan.speech.{module}.SHARD_SIZE", 4)
+    soundfile.write(tmp_path / "tone.wav", np.resize([0.5, -0.5], 4000), 8000)
+    (tmp_path / "hoarse").touch()
+    (tmp_path / "speak.sh").write_text(
+        'cd "$(dirname "$0")" && echo "$1" >> said && cp tone.wav "$2"\n'
+        'case "$1" in *9) ! test -e hoarse;; esac\n'
+    )
+    command = f"sh {tmp_path / 'speak.sh'} {{text}} {{file}}"
+    config, texts = tts(voices=["x/y"], programs={"x": command}), [f"bird {n}" for n in range(10)]
+    source, out, kept = corpus(texts), tmp_path / "speech", tmp_path / "kept"
+    speak = partial(_speak, config, source, out, kept)
+    with pytest.raises(UserError, match=r"voice x/y at utterance 9"):
+        speak()
+    assert not out.exists()
+    assert (tmp_path / "said").read_text().splitlines() == texts
+    (tmp_path / "hoarse").unlink()
+    speak()
+    assert (tmp_path / "said").read_text().splitlines() == [*texts, "bird 8", "bird 9"]
+    assert len(SpeechShards(out)) == 10
+    assert not [path for path in kept.iterdir() if path.is_dir()]
+    resumed = folder_bytes(out)
+    speak()
+    assert folder_bytes(out) == resumed
+    assert len((tmp_path / "said").read_text().splitlines()) == 22
 
 
 def test_one_that_no_voice_names_need_not_be_here(
     tts: MakeTts, corpus: MakeCorpus, tmp_path: Path
 ) -> None:
     config = tts(programs={"x": "no-such-program {text} {file}"})
-    _speak(config, corpus(["a bird"]), tmp_path / "speech")
+    _speak(config, corpus(["a bird"]), tmp_path / "speech", tmp_path)
     assert len(SpeechShards(tmp_path / "speech")) == 1
 
 

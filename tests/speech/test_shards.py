@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for shard, stop in enumerate((SHARD_SIZE, SHARD_SIZE + 37)):
         rows = range(shard * SHARD_SIZE, stop)
         spoken = (Spoken(row, "en-us", 170, None, _pcm(row)) for row in reversed(rows))
-        assert write_shard(shard_path(written, shard), spoken, RATE) == len(rows)
+        write_shard(shard_path(written, shard), spoken, RATE)
     return written
 
 
