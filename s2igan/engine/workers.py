@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -28,9 +29,7 @@ def parallel_map(fn: Callable[[T], R], items: Iterable[T], workers: int) -> Iter
     if workers == 1:
         yield from map(fn, items)
         return
-    with ProcessPoolExecutor(
-        workers, mp_context=_context(fn), initializer=_single_threaded
-    ) as pool:
+    with ProcessPoolExecutor(workers, mp_context=_context(fn), initializer=_start_worker) as pool:
         yield from _in_order(pool, fn, items, workers)
 
 
@@ -44,11 +43,20 @@ def _context(fn: Callable[..., object]) -> multiprocessing.context.ForkServerCon
     return context
 
 
-def _single_threaded() -> None:
+def _start_worker() -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # One thread a worker: the processes already fill the cores.
     os.environ["OMP_NUM_THREADS"] = "1"
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
+
+
+def _end_with_parent() -> None:
+    # Who is killed cannot end its workers, and they would wait for work for ever.
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _in_order(

@@ -1,9 +1,13 @@
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from s2igan.engine.workers import parallel_map
 from s2igan.errors import UserError
@@ -22,6 +26,18 @@ def refuse(item: int) -> int:
 
 def die(_: int) -> None:
     os._exit(7)
+
+
+HELD: list[FileLock] = []
+
+
+def hold(path: str) -> None:
+    """Lock a file for as long as this process lives, and be at work as long where it says so."""
+    HELD.append(FileLock(path))
+    HELD[-1].acquire()
+    Path(path).with_suffix(".held").touch()
+    if path.endswith("busy"):
+        time.sleep(600)
 
 
 def test_results_keep_the_order_of_the_items() -> None:
@@ -59,3 +75,19 @@ def test_items_are_read_only_a_little_ahead() -> None:
     next(results)
     assert len(read) <= 6
     results.close()  # type: ignore[attr-defined]
+
+
+def test_no_worker_outlives_a_process_that_was_killed(tmp_path: Path) -> None:
+    idle, busy = str(tmp_path / "idle"), str(tmp_path / "busy")
+    program = (
+        "from s2igan.engine.workers import parallel_map\n"
+        "from tests.engine.test_workers import hold\n"
+        f"list(parallel_map(hold, {[idle, busy]}, 2))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program]) as process:
+        while not all(Path(path).with_suffix(".held").exists() for path in (idle, busy)):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+    for path in (idle, busy):
+        FileLock(path).acquire(timeout=60)
