@@ -34,6 +34,8 @@ Floats = npt.NDArray[np.float32]
 Alter = Callable[[Samples, int], Recording]
 
 USUAL_WPM = 170
+# An export's float16 moves it by less than 1e-4.
+_SAME_COSINE = 0.99
 AS_IT_IS = RecordingsConfig(trim_db=None, keep_ms=0.0, level_dbfs=None)
 
 
@@ -69,6 +71,26 @@ def spoken_by(say: str, voice: str, text: str) -> Recording:
     return Recording(*decode_audio(say_with(say, line, USUAL_WPM, repr(text)), repr(text)))
 
 
+def check_same_sen(own: Floats, heard: Floats) -> None:
+    """Refuse a model that is strange to the pictures among which its speech would be looked up.
+
+    Args:
+        own: ``(N, E)`` of unit length, embeddings of utterances among the artifacts.
+        heard: ``(N, E)`` of unit length, those of the same utterances by the model.
+
+    Raises:
+        UserError: if they differ by more than rounding.
+    """
+    cosine = float((own * heard).sum(axis=1).mean()) if own.shape == heard.shape else 0.0
+    if cosine < _SAME_COSINE:
+        raise UserError(
+            "--model",
+            got=f"another SEN than that of the artifacts (mean cosine {cosine:.2f})",
+            expected="the model of these artifacts, or an export of it",
+            fix="name the artifacts that the model comes from as --artifacts",
+        )
+
+
 def rows(
     artifacts: Path, folder: Path, utterances: int, say: str, voices: Sequence[str]
 ) -> Iterator[str]:
@@ -86,6 +108,8 @@ def rows(
     shown = corpus.images["class_id"].to_numpy()[pictures]
     said = table["class_id"].to_numpy()[chosen]
     unaltered = model.embed_frames([careless(Recording(*one)) for one in spoken])
+    own = np.asarray(open_array(artifacts / "embeddings" / "speech.npy")[chosen], np.float32)
+    check_same_sen(own, unaltered)
     altered = alterations(rng)
     texts = table["text"].to_numpy()[chosen]
     for name in (*altered, *voices):
