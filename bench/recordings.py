@@ -5,7 +5,8 @@
 
 Alters test utterances, or has another program speak their sentences into a WAV file, and asks, of
 the embeddings: how near to those of the unaltered ones, and whether the nearest real picture of the
-test species shows the right one.
+test species shows the right one. Of pictures drawn of them, four each: how many of the colours that
+a sentence mentions the judge of MiniBirds sees.
 """
 
 import argparse
@@ -17,9 +18,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from s2igan.corpora.attributes import ATTRIBUTES, COLOUR_PARTS
 from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import open_array
+from s2igan.engine.pictures import Picture
 from s2igan.errors import UserError
+from s2igan.evaluation.material import Attributes
 from s2igan.serving.hearing import Hearing
 from s2igan.serving.model import SpeechToImage
 from s2igan.serving.networks import load_networks
@@ -29,11 +33,13 @@ from s2igan.speech.config import RecordingsConfig
 from s2igan.speech.lines import Line
 from s2igan.speech.programs import say_with
 from s2igan.speech.shards import SpeechShards
+from s2igan.vision.backbones import load_backbone
 
 Floats = npt.NDArray[np.float32]
 Alter = Callable[[Samples, int], Recording]
 
 USUAL_WPM = 170
+_DRAWS = 4
 # An export's float16 moves it by less than 1e-4.
 _SAME_COSINE = 0.99
 AS_IT_IS = RecordingsConfig(trim_db=None, keep_ms=0.0, level_dbfs=None)
@@ -71,6 +77,35 @@ def spoken_by(say: str, voice: str, text: str) -> Recording:
     return Recording(*decode_audio(say_with(say, line, USUAL_WPM, repr(text)), repr(text)))
 
 
+class ColourJudge:
+    """Reads drawn birds against what was said of them, as keyword accuracy of colours does.
+
+    Args:
+        corpus: MiniBirds.
+        utterances: ``(N,)``, rows of the descriptions that the birds are drawn of.
+    """
+
+    def __init__(self, corpus: Corpus, utterances: npt.NDArray[np.int64]) -> None:
+        attributes = Attributes.of(corpus)
+        columns = [ATTRIBUTES.index(part) for part in COLOUR_PARTS]
+        pictures = corpus.descriptions["image"].to_numpy()[utterances]
+        self._truth = attributes.truth[pictures][:, None, columns]  # (N, 1, parts)
+        self._mentions = attributes.mentions[utterances][:, None, columns]  # (N, 1, parts)
+        self._reader = load_backbone("reader", Path())
+
+    @torch.inference_mode()
+    def __call__(self, drawn: Picture) -> float:
+        """Return the share of mentioned colours seen in ``(N, count, S, S, 3)`` uint8."""
+        images = (
+            torch.from_numpy(drawn).flatten(0, 1).permute(0, 3, 1, 2) / 255
+        )  # (N·count, 3, S, S)
+        logits = self._reader(images).logits
+        assert logits is not None
+        values = np.stack([logits[part].argmax(dim=1).numpy() for part in COLOUR_PARTS], axis=1)
+        right = values.reshape(*drawn.shape[:2], -1) == self._truth  # (N, count, parts)
+        return float(right[np.broadcast_to(self._mentions, right.shape)].mean())
+
+
 def check_same_sen(own: Floats, heard: Floats) -> None:
     """Refuse a model that is strange to the pictures among which its speech would be looked up.
 
@@ -94,7 +129,7 @@ def check_same_sen(own: Floats, heard: Floats) -> None:
 def rows(
     artifacts: Path, folder: Path, utterances: int, say: str, voices: Sequence[str]
 ) -> Iterator[str]:
-    """Yield a line per alteration and voice: R@1 and cosine, then both without care."""
+    """Yield a line per alteration and voice: R@1, cosine, both without care, and colours drawn."""
     model = SpeechToImage.load(folder, torch.device("cpu"))
     careless = Hearing(load_networks(folder).encoder_description["mel"], AS_IT_IS)
     corpus, shards = Corpus(artifacts / "corpus"), SpeechShards(artifacts / "speech")
@@ -110,6 +145,7 @@ def rows(
     unaltered = model.embed_frames([careless(Recording(*one)) for one in spoken])
     own = np.asarray(open_array(artifacts / "embeddings" / "speech.npy")[chosen], np.float32)
     check_same_sen(own, unaltered)
+    judge = ColourJudge(corpus, chosen)
     altered = alterations(rng)
     texts = table["text"].to_numpy()[chosen]
     for name in (*altered, *voices):
@@ -118,12 +154,13 @@ def rows(
         else:
             recordings = [spoken_by(say, name, text) for text in texts]
         cells = []
+        colours = judge(model.draw(model.embed(recordings), count=_DRAWS))
         for hear in (model.log_mel, careless):
             embedded = model.embed_frames([hear(recording) for recording in recordings])
             found = shown[(embedded @ seen.T).argmax(axis=1)]
             cosine = float((embedded * unaltered).sum(axis=1).mean())
             cells.append(f"{np.mean(found == said):7.3f}{cosine:8.3f}")
-        yield f"{name:40}{'   '.join(cells)}"
+        yield f"{name:40}{'   '.join(cells)}{colours:11.3f}"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -144,7 +181,7 @@ def main() -> None:
     if args.voices and not args.say:
         parser.error("--voices: expected the program that has them as --say")
     torch.set_num_threads(1)
-    sys.stdout.write(f"{'':40}{'R@1':>7}{'cosine':>8}   {'without care':>15}\n")
+    sys.stdout.write(f"{'':40}{'R@1':>7}{'cosine':>8}   {'without care':>15}{'colours':>11}\n")
     try:
         for row in rows(args.artifacts, args.model, args.utterances, args.say, args.voices):
             sys.stdout.write(row + "\n")

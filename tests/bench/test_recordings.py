@@ -3,11 +3,16 @@
 import shlex
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from bench.recordings import check_same_sen, spoken_by
+from bench.recordings import ColourJudge, check_same_sen, spoken_by
+from s2igan.corpora.attributes import ATTRIBUTES, COLOUR_PARTS, VALUES
+from s2igan.corpora.minibirds.painter import draw
 from s2igan.errors import UserError
 
 # Half a second of a square wave at 8 kHz.
@@ -38,3 +43,29 @@ def test_a_model_of_other_artifacts_is_refused() -> None:
     for other in (np.roll(own, 1, axis=0), np.ones((8, 4), np.float32)):
         with pytest.raises(UserError, match=r"--model; got another SEN .*cosine 0\.00"):
             check_same_sen(own, other)
+
+
+def test_the_colours_that_a_sentence_mentions_are_counted() -> None:
+    rng = np.random.default_rng(0)
+    birds = [{name: str(rng.choice(VALUES[name])) for name in ATTRIBUTES} for _ in range(12)]
+    other = {"belly": "red" if birds[0]["belly"] == "blue" else "blue"}
+    corpus: Any = SimpleNamespace(
+        images=pd.DataFrame(birds),
+        descriptions=pd.DataFrame(
+            {"image": range(12), "mentions": [COLOUR_PARTS] * 11 + [("size",)]}
+        ),
+    )
+
+    def painted(changed: dict[int, dict[str, str]]) -> np.ndarray:
+        return np.stack(
+            [
+                [draw({**bird, **changed.get(row, {})}, rng, 64) for _ in range(3)]
+                for row, bird in enumerate(birds)
+            ]
+        )
+
+    judge = ColourJudge(corpus, np.arange(12))
+    assert judge(painted({})) == 1
+    assert judge(painted({0: other})) == pytest.approx(1 - 1 / 55)
+    # Nothing was said of the colours of the last bird.
+    assert judge(painted({11: dict.fromkeys(COLOUR_PARTS, "red")})) == 1
