@@ -18,11 +18,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from s2igan.corpora.attributes import ATTRIBUTES, COLOUR_PARTS
 from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import open_array
 from s2igan.engine.pictures import Picture
 from s2igan.errors import UserError
+from s2igan.evaluation.figures import Resampling
+from s2igan.evaluation.judge import Judge
+from s2igan.evaluation.keywords import Reading
 from s2igan.evaluation.material import Attributes
 from s2igan.serving.hearing import Hearing
 from s2igan.serving.model import SpeechToImage
@@ -40,6 +42,7 @@ Alter = Callable[[Samples, int], Recording]
 
 USUAL_WPM = 170
 _DRAWS = 4
+_VALUE_ALONE = Resampling(seed=0, permutations=1, draws=1)
 # An export's float16 moves it by less than 1e-4.
 _SAME_COSINE = 0.99
 AS_IT_IS = RecordingsConfig(trim_db=None, keep_ms=0.0, level_dbfs=None)
@@ -87,23 +90,20 @@ class ColourJudge:
 
     def __init__(self, corpus: Corpus, utterances: npt.NDArray[np.int64]) -> None:
         attributes = Attributes.of(corpus)
-        columns = [ATTRIBUTES.index(part) for part in COLOUR_PARTS]
         pictures = corpus.descriptions["image"].to_numpy()[utterances]
-        self._truth = attributes.truth[pictures][:, None, columns]  # (N, 1, parts)
-        self._mentions = attributes.mentions[utterances][:, None, columns]  # (N, 1, parts)
-        self._reader = load_backbone("reader", Path())
+        self._truth, self._mentions = attributes.truth[pictures], attributes.mentions[utterances]
+        self._judge = Judge(load_backbone("reader", Path()), torch.device("cpu"))
 
-    @torch.inference_mode()
     def __call__(self, drawn: Picture) -> float:
         """Return the share of mentioned colours seen in ``(N, count, S, S, 3)`` uint8."""
-        images = (
-            torch.from_numpy(drawn).flatten(0, 1).permute(0, 3, 1, 2) / 255
-        )  # (N·count, 3, S, S)
-        logits = self._reader(images).logits
-        assert logits is not None
-        values = np.stack([logits[part].argmax(dim=1).numpy() for part in COLOUR_PARTS], axis=1)
-        right = values.reshape(*drawn.shape[:2], -1) == self._truth  # (N, count, parts)
-        return float(right[np.broadcast_to(self._mentions, right.shape)].mean())
+        pictures = drawn.reshape(-1, *drawn.shape[2:])  # (N·count, S, S, 3)
+        rows = np.arange(len(pictures))
+        seen = self._judge.see(lambda some: pictures[some], rows, "drawn pictures").readings()
+        of = rows // drawn.shape[1]
+        reading = Reading(seen, self._truth[of], self._mentions[of], classes=of)
+        value = reading.figure("colours", _VALUE_ALONE, [])["value"]
+        assert isinstance(value, float)
+        return value
 
 
 def check_same_sen(own: Floats, heard: Floats) -> None:
@@ -154,12 +154,15 @@ def rows(
         else:
             recordings = [spoken_by(say, name, text) for text in texts]
         cells = []
-        colours = judge(model.draw(model.embed(recordings), count=_DRAWS))
-        for hear in (model.log_mel, careless):
-            embedded = model.embed_frames([hear(recording) for recording in recordings])
+        prepared, unprepared = (
+            model.embed_frames([hear(recording) for recording in recordings])
+            for hear in (model.log_mel, careless)
+        )
+        for embedded in (prepared, unprepared):
             found = shown[(embedded @ seen.T).argmax(axis=1)]
             cosine = float((embedded * unaltered).sum(axis=1).mean())
             cells.append(f"{np.mean(found == said):7.3f}{cosine:8.3f}")
+        colours = judge(model.draw(prepared, count=_DRAWS))
         yield f"{name:40}{'   '.join(cells)}{colours:11.3f}"
 
 

@@ -13,11 +13,11 @@ from s2igan.engine.section import Section
 # Other variants draw on what the process happens to hold in memory, so that two processes say the
 # same text in different bytes; tests/speech/test_espeak.py speaks every accepted variant twice.
 STEADY_VARIANTS = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f4")
+_STEADY_VOICE = re.compile(rf"[a-z]{{2,3}}(-[a-z0-9]+)*(\+({'|'.join(STEADY_VARIANTS)}))?")
 # A voice has one slash, and MLflow takes the name of a parameter.
 _PROGRAM = re.compile(r"[A-Za-z0-9_-]+")
 _NEEDED = {"text", "file"}
 _OFFERED = {"voice", "rate", "stretch"}
-_STEADY_VOICE = re.compile(rf"[a-z]{{2,3}}(-[a-z0-9]+)*(\+({'|'.join(STEADY_VARIANTS)}))?")
 
 
 def split_voice(voice: str) -> tuple[str | None, str]:
