@@ -96,7 +96,7 @@ class PlainRunner:
         for stage in read_pipeline(self.root / "dvc.yaml"):
             folder = self.store / f"{stage.name}-{self._key(stage, variant, places)}"
             try:
-                if not (folder / _RECORD).is_file():
+                if not _recorded(folder, stage.outs):
                     if not start:
                         return Failure(variant, f"{stage.name} has not run")
                     self._run_stage(stage, variant, places, folder)
@@ -124,8 +124,7 @@ class PlainRunner:
     def _input_hash(self, path: str, places: dict[str, Path]) -> str:
         """Hash what lies at ``path``: recorded for a whole output, else its bytes."""
         if (folder := places.get(path)) is not None:
-            record: dict[str, str] = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-            return record[path]
+            return _recorded(folder, (path,))[path]
         place = _place(path, places, self.root)
         if place not in self._hashes:
             self._hashes[place] = hash_tree(place)
@@ -135,7 +134,7 @@ class PlainRunner:
         self, stage: PipelineStage, variant: Variant, places: dict[str, Path], folder: Path
     ) -> None:
         with _locked(folder.with_name(f"{folder.name}.lock"), self._stopping) as lock:
-            if (folder / _RECORD).is_file():  # Another row or process has run it in the meantime.
+            if _recorded(folder, stage.outs):  # Another row or process has run it in the meantime.
                 return
             if folder.name in self._failed:
                 raise StageError(self._failed[folder.name])
@@ -197,6 +196,18 @@ class PlainRunner:
         hashes = {out: hash_tree(partial / out) for out in stage.outs}
         text = json.dumps(hashes, indent=2) + "\n"
         (partial / _RECORD).write_text(text, encoding="utf-8")
+
+
+def _recorded(folder: Path, outs: Sequence[str]) -> dict[str, str]:
+    """Return the hashes of a finished stage's outputs; of one that has to run, none.
+
+    A record that cannot be read, such as an empty one after a power failure, is none.
+    """
+    try:
+        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+        return {out: str(record[out]) for out in outs}
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return {}
 
 
 def hash_tree(path: Path) -> str:
