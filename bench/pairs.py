@@ -11,7 +11,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from bench.subjects import Setting
+from s2igan.engine.device import usable_precision
 
 ROOT = Path(__file__).parents[1]
 
@@ -58,7 +61,8 @@ class Variant:
             return "float32"
         params = self.setting.read()
         section = {"sen_live": "sen", "tts": "features"}.get(self.setting.kind, self.setting.kind)
-        return str(getattr(params, section).precision)
+        asked = getattr(params, section).precision
+        return usable_precision(torch.device(self.setting.device), asked)
 
 
 class _Worker:

@@ -26,6 +26,7 @@ from bench.subjects import Kind, Setting
 from bench.synthetic import write_artifacts
 from s2igan.config import read_params
 from s2igan.engine.costs import machine
+from s2igan.engine.device import usable_precision
 
 PAPER = "presets/cub.yaml"
 TRAININGS = ("rdg", "sen", "sen_live")
@@ -43,7 +44,8 @@ def variants_of(base: Setting, reference: str | None, batches: list[int]) -> lis
     if base.params != PAPER:
         return found
     if base.kind in TRAININGS:
-        found.insert(1, Variant("ours in bfloat16", replace(base, precision="bfloat16")))
+        if usable_precision(torch.device(base.device), "bfloat16") == "bfloat16":
+            found.insert(1, Variant("ours in bfloat16", replace(base, precision="bfloat16")))
         if reference:
             found.append(Variant("reference", base, reference))
     if base.kind == "rdg" and base.device != "cpu":

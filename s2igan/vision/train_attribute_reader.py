@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from s2igan.corpora.attributes import ATTRIBUTES, VALUES
 from s2igan.corpora.minibirds.species import read_species
+from s2igan.engine.device import autocast
 from s2igan.engine.progress import bar
 from s2igan.engine.seeding import numpy_generator
 from s2igan.engine.weights import write_weights
@@ -99,7 +100,7 @@ def fit(network: Network, drawings: Drawings, labels: Labels, *, epochs: int, se
     rows = np.concatenate([_shuffled_batches(len(drawings), rng) for _ in range(epochs)])
     for batch in bar(rows, "train", total=steps):
         images = degrade(random_crops(drawings, batch, network.input_size, rng), rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(torch.device("cpu"), "bfloat16"):
             _, logits = network(images * 2 - 1)
         loss = attribute_loss(logits.float(), targets[batch])
         optimiser.zero_grad()

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from bench import train
+from bench.matmul import matmul_rates
 from bench.pairs import Variant, take_turns
 from bench.reference import open_reference
 from bench.speech_subject import PlainLogMel, Speech
@@ -15,6 +16,7 @@ from bench.subjects import Setting
 from bench.synthetic import write_tables
 from bench.worker import warm_up
 from s2igan.config import read_params
+from s2igan.engine import device
 from s2igan.speech.mel import LogMel
 
 SMOKE = "presets/smoke.yaml"
@@ -61,6 +63,20 @@ def test_a_variant_that_fails_says_so_in_one_line() -> None:
     assert variant.problem is not None
     assert "\n" not in variant.problem
     assert "nowhere" in variant.problem
+
+
+def test_a_processor_without_bfloat16_is_measured_in_float32(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(device, "_computes_bfloat16", lambda _: False)
+    setting = Setting(train.PAPER, "", "rdg", precision="bfloat16")
+    assert "ours in bfloat16" not in [v.name for v in train.variants_of(setting, None, [])]
+    rates = matmul_rates(torch.device("cpu"), repeats=0)
+    assert list(rates) == ["float32"]
+    turn = {"seconds": 2.0, "cpu_seconds": 2.0, "peak_bytes": 0.0}
+    row = Variant("ours", setting, images=4, flops_per_image=1e9, rounds=[turn]).row("rdg", rates)
+    assert row["precision"] == "float32"
+    assert row["share_of_matmul"] == pytest.approx(2e9 / rates["float32"])
 
 
 def test_the_reference_says_what_is_missing(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 import warnings
+from collections.abc import Iterator
 
 import pytest
 import torch
 
 from s2igan.engine import device
-from s2igan.engine.device import autocast, choose_device
+from s2igan.engine.device import Precision, autocast, choose_device
 from s2igan.errors import UserError
 
 
@@ -61,12 +62,41 @@ def test_a_chip_without_kernels_is_unusable(monkeypatch: pytest.MonkeyPatch) -> 
     assert device.cuda_problem(torch.device("cuda:0")) == "CUDA error: no kernel image is available"
 
 
-def test_precision_is_that_of_the_products() -> None:
+@pytest.fixture
+def asked_anew() -> Iterator[None]:
+    device._computes_bfloat16.cache_clear()
+    yield
+    device._computes_bfloat16.cache_clear()
+
+
+def product(precision: Precision) -> torch.dtype:
     x = torch.ones(2, 2)
-    with autocast(torch.device("cpu"), "bfloat16"):
-        assert (x @ x).dtype == torch.bfloat16
-    with autocast(torch.device("cpu"), "float32"):
-        assert (x @ x).dtype == torch.float32
+    with autocast(torch.device("cpu"), precision):
+        return (x @ x).dtype
+
+
+@pytest.mark.usefixtures("asked_anew")
+def test_precision_is_that_of_the_products(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    assert product("bfloat16") == torch.bfloat16
+    assert product("float32") == torch.float32
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("asked_anew")
+@pytest.mark.parametrize("onednn", [True, False])
+def test_a_processor_without_bfloat16_computes_in_float32_and_says_so_once(
+    onednn: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: onednn)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    assert product("float32") == torch.float32
+    assert capsys.readouterr().err == ""
+    assert [product("bfloat16") for _ in range(2)] == [torch.float32] * 2
+    told = capsys.readouterr().err
+    assert told == "precision: float32, since this cpu only emulates bfloat16\n"
 
 
 @pytest.mark.gpu
