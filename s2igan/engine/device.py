@@ -55,10 +55,11 @@ def choose_device(rank: Rank | None = None) -> torch.device:
 
 
 def usable_precision(device: torch.device, precision: Precision) -> Precision:
-    """Return ``precision``, or float32 where ``device`` only emulates it; once that is said.
+    """Return ``precision``, or float32 where bfloat16 does not pay, and say so once.
 
-    Note: PyTorch computes in bfloat16 everywhere, on a CPU without AVX-512 eleven times slower than
-    in float32 (a step of RDG; a product of matrices 200 times).
+    Note: PyTorch computes in bfloat16 everywhere, but on a CPU with AVX2 alone a step of RDG takes
+    eleven times as long as in float32, a product of matrices 200 times (bench/README.md). On
+    AVX-512 without bfloat16 it is slower, too (pytorch/pytorch#86550).
     """
     return precision if precision == "float32" or _computes_bfloat16(device.type) else "float32"
 
@@ -112,11 +113,10 @@ def _computes_bfloat16(kind: str) -> bool:
     if kind == "cuda":
         able = bool(torch.cuda.is_bf16_supported(including_emulation=False))
     else:
-        # What convolutions and products ask oneDNN before they leave bfloat16 to it.
-        onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        able = onednn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        # Other processors with such instructions (ARM, Apple silicon) have not been measured.
+        able = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
     if not able:
-        sys.stderr.write(f"precision: float32, since this {kind} only emulates bfloat16\n")
+        sys.stderr.write(f"precision: float32, since bfloat16 does not pay on this {kind}\n")
     return able
 
 

@@ -79,24 +79,25 @@ def product(precision: Precision) -> torch.dtype:
 def test_precision_is_that_of_the_products(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
     assert product("bfloat16") == torch.bfloat16
     assert product("float32") == torch.float32
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.usefixtures("asked_anew")
-@pytest.mark.parametrize("onednn", [True, False])
+@pytest.mark.parametrize(
+    "found", [{"avx2": True, "avx512_bf16": False}, {"neon": True, "bf16": True}]
+)
 def test_a_processor_without_bfloat16_computes_in_float32_and_says_so_once(
-    onednn: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    found: dict[str, bool], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: onednn)
-    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
     assert product("float32") == torch.float32
     assert capsys.readouterr().err == ""
     assert [product("bfloat16") for _ in range(2)] == [torch.float32] * 2
     told = capsys.readouterr().err
-    assert told == "precision: float32, since this cpu only emulates bfloat16\n"
+    assert told == "precision: float32, since bfloat16 does not pay on this cpu\n"
 
 
 @pytest.mark.gpu
