@@ -87,7 +87,7 @@ def metered(
             round(time.monotonic() - start, 1),
             resident_mib(),
             _gpu_mib(device) if on_gpu else None,
-            _gpu_name(device) if on_gpu else "cpu",
+            device_name(device),
             machine(),
             datetime.now(UTC).date().isoformat(),
         )
@@ -124,6 +124,15 @@ def machine() -> str:
     return f"{name}, {cores} {'core' if cores == 1 else 'cores'}"
 
 
+def device_name(device: "torch.device") -> str:
+    """Return the name of the GPU, or ``cpu``."""
+    if device.type != "cuda":
+        return "cpu"
+    import torch
+
+    return str(torch.cuda.get_device_name(device))
+
+
 def resident_mib() -> int:
     """Return the largest resident set that this process has had, MiB."""
     # The kernel's own peak of this program; getrusage would count the parent's from before exec.
@@ -154,9 +163,3 @@ def _gpu_mib(device: "torch.device") -> int:
     import torch
 
     return round(torch.cuda.max_memory_allocated(device) / 2**20)
-
-
-def _gpu_name(device: "torch.device") -> str:
-    import torch
-
-    return str(torch.cuda.get_device_name(device))

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from s2igan.engine.checkpoint import CheckpointStore, checkpoint_key, open_store
 from s2igan.engine.closure import own_sources
-from s2igan.engine.costs import hash_sources, metered
+from s2igan.engine.costs import device_name, hash_sources, machine, metered
 from s2igan.engine.interrupts import Interrupts
 from s2igan.engine.launch import (
     EXIT_DESERTED,
@@ -179,7 +179,7 @@ class Stage(Generic[P]):
                 folder = state_folder() / "checkpoints" / f"{self.name}-{key}"
                 store = locks.enter_context(open_store(folder, readonly=not first))
             tracked = first and runtime.tracking == "mlflow"
-            identity = identify(self.name, key)
+            identity = identify(self.name, key, machine=machine(), device=device_name(device))
             tracker = stack.enter_context(
                 open_tracker(identity, enabled=tracked, watched=self.resumes)
             )

@@ -160,7 +160,7 @@ class RunIdentity:
     Attributes:
         stage: name of the stage.
         variant: the experiment's name, or ``workspace@<commit>`` outside experiments.
-        tags: where it comes from: DVC's names, the Git commit, the key of its inputs.
+        tags: where it comes from: DVC's names, the Git commit, the key of its inputs, the machine.
     """
 
     stage: str
@@ -168,8 +168,15 @@ class RunIdentity:
     tags: Mapping[str, str]
 
 
-def identify(stage: str, key: str) -> RunIdentity:
-    """Return the identity of this process's run; ``key`` is the hash of the stage's inputs."""
+def identify(stage: str, key: str, *, machine: str = "", device: str = "") -> RunIdentity:
+    """Return the identity of this process's run.
+
+    Args:
+        stage: name of the stage.
+        key: hash of its inputs.
+        machine: processor and cores; empty where the work was not done here.
+        device: name of the GPU, or ``cpu``; likewise.
+    """
     commit = _git("rev-parse", "HEAD")
     name = os.environ.get("DVC_EXP_NAME", "")
     tags = {
@@ -178,6 +185,8 @@ def identify(stage: str, key: str) -> RunIdentity:
         "dvc.baseline_rev": os.environ.get("DVC_EXP_BASELINE_REV", ""),
         "git.dirty": "true" if _git("status", "--porcelain", "--untracked-files=no") else "false",
         "s2igan.inputs": key,
+        "s2igan.machine": machine,
+        "s2igan.device": device,
         "mlflow.source.git.commit": commit,
         "mlflow.source.name": f"stages.{stage}",
         "mlflow.source.type": "LOCAL",
@@ -337,8 +346,12 @@ def _write_ids(path: Path, ids: Mapping[str, str]) -> None:
 
 
 def _parent_tags(identity: RunIdentity) -> dict[str, str]:
-    own = ("dvc.stage", "s2igan.inputs", "mlflow.source.name")
-    return {tag: value for tag, value in identity.tags.items() if tag not in own}
+    own = ("dvc.stage", "mlflow.source.name")
+    return {
+        tag: value
+        for tag, value in identity.tags.items()
+        if tag not in own and not tag.startswith("s2igan.")
+    }
 
 
 def metric_name(key: str) -> str:

@@ -106,6 +106,17 @@ def test_stages_of_one_variant_share_a_parent(client: Any) -> None:
     assert client.get_run(parents["a", "evaluate"]).info.run_name == "a"
 
 
+def test_a_run_names_its_machine_and_the_parent_none(client: Any) -> None:
+    found = identify("train_rdg", "key", machine="AMD EPYC, 2 cores", device="NVIDIA H200")
+    with open_tracker(found) as tracker:
+        tags = run_of(client, tracker).data.tags
+    assert tags["s2igan.machine"] == "AMD EPYC, 2 cores"
+    assert tags["s2igan.device"] == "NVIDIA H200"
+    parent = client.get_run(tags["mlflow.parentRunId"]).data.tags
+    assert not [tag for tag in parent if tag.startswith("s2igan.")]
+    assert "s2igan.machine" not in identify("register", "").tags
+
+
 @pytest.mark.parametrize(
     ("error", "status"), [(ValueError, "FAILED"), (SystemExit, "KILLED"), (OSError, "FAILED")]
 )

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from s2igan.corpora.index import Corpus
+from s2igan.engine.costs import machine
 from tests.pipeline.conftest import SMALL, Clone, clone_into
 from tests.pipeline.field_recordings import record, write_index
 
@@ -117,6 +118,8 @@ def test_a_queued_ablation_runs_the_queued_code_and_is_tracked_in_this_repositor
     assert "queued" not in (fresh.folder / "metrics" / "generation.json").read_text()
     evaluated = evaluate_run(fresh.folder)
     assert evaluated["status"] == "FINISHED"
+    assert evaluated["tags"]["s2igan.device"] == "cpu"
+    assert evaluated["tags"]["s2igan.machine"] == machine()
     assert evaluated["params"]["rdg.use_rs"] == "false"
     assert evaluated["params"]["corpus.kind"] == "minibirds"
     assert {"retrieval", "fidelity"} <= {name.split("/")[0] for name in evaluated["metrics"]}
@@ -134,6 +137,7 @@ def evaluate_run(folder: Path) -> dict[str, Any]:
     run = runs[0]
     return {
         "status": run.info.status,
+        "tags": run.data.tags,
         "params": run.data.params,
         "metrics": run.data.metrics,
         "place": run.info.artifact_uri,
