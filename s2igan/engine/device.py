@@ -58,7 +58,7 @@ def usable_precision(device: torch.device, precision: Precision) -> Precision:
     """Return ``precision``, or float32 where bfloat16 does not pay, and say so once.
 
     Note: PyTorch computes in bfloat16 everywhere, but on a CPU with AVX2 alone a step of RDG takes
-    eleven times as long as in float32, a product of matrices 200 times (bench/README.md). On
+    eleven times as long as in float32, a product of matrices 300 times (bench/README.md). On
     AVX-512 without bfloat16 it is slower, too (pytorch/pytorch#86550).
     """
     return precision if precision == "float32" or _computes_bfloat16(device.type) else "float32"
