@@ -47,6 +47,12 @@ def _own_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture
+def emulated_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have bfloat16 computed where it is asked for, be it slowly, on any processor."""
+    monkeypatch.setattr("s2igan.engine.device._computes_bfloat16", lambda _: True)
+
+
+@pytest.fixture
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The steps that trainings of this process take, counted from 1.
 

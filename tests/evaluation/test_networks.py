@@ -60,6 +60,7 @@ def see(network: Backbone, pictures: Picture) -> Seen:
     return judge.see(source, np.arange(len(pictures)), "pictures")
 
 
+@pytest.mark.usefixtures("emulated_bfloat16")
 def test_features_and_logits_are_the_librarys_own(
     network: Backbone, weights: Path, pictures: tuple[Picture, Picture]
 ) -> None:

@@ -185,6 +185,7 @@ def test_accuracies_are_of_the_conditional_logits() -> None:
     }
 
 
+@pytest.mark.usefixtures("emulated_bfloat16")
 def test_bfloat16_keeps_losses_and_weights_in_float32() -> None:
     step = make(precision="bfloat16")
     terms = step(0, random_batch(step.config))

@@ -65,6 +65,7 @@ def test_file_names_are_those_that_torchaudio_publishes() -> None:
     assert FILES["wavernn/ljspeech"] == BUNDLE._wavernn_path
 
 
+@pytest.mark.usefixtures("emulated_bfloat16")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize(("vocoder", "samples"), [("griffinlim", 256 * 29), ("wavernn", 12 * 30)])
 def test_speaks_with_the_weights_of_a_folder(
