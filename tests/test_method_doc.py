@@ -3,6 +3,8 @@
 import re
 import shlex
 from collections.abc import Iterator
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +97,7 @@ def settings(command: str) -> dict[str, Any]:
 @pytest.mark.parametrize("command", commands())
 @pytest.mark.parametrize("base", ["params.yaml", "presets/cub.yaml"])
 def test_every_command_is_a_valid_experiment_of_its_own(command: str, base: str) -> None:
-    values = read_yaml(ROOT / base)
+    values = deepcopy(parameters(base))
     assert isinstance(values, dict)
     changes = settings(command)
     assert changes
@@ -143,8 +145,14 @@ def told(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
+@cache
+def parameters(path: str) -> object:
+    """The values of a file of this repository, which many tests ask for."""
+    return read_yaml(ROOT / path)
+
+
 def value_of(path: str, dotted: str) -> Any:
-    value = read_yaml(ROOT / path)
+    value = parameters(path)
     for key in dotted.split("."):
         assert isinstance(value, dict)
         value = value[key]
