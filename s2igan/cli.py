@@ -1,6 +1,7 @@
 """The command ``s2igan``."""
 
 import argparse
+import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         text: str = arguments.run(arguments)
+        gc.freeze()  # leave without going through all that PyTorch has loaded once more
     except UserError as error:
         return _leave(str(error), EXIT_USER_ERROR)
     except KeyboardInterrupt:
