@@ -19,7 +19,7 @@ def run(params: Params, paths: Paths, session: Session) -> None:
         corpus=paths["corpus"],
         weights=paths["weights"],
         out=paths["speech"],
-        device=session.device,
+        device=session.chosen,
         workers=session.workers,
         kept=state_folder() / "checkpoints",
     )

@@ -69,7 +69,7 @@ def hash_sources(files: Iterable[Path]) -> str:
 
 @contextmanager
 def metered(
-    stage: str, key: str, sources: str, params: Mapping[str, Any], device: "torch.device"
+    stage: str, key: str, sources: str, params: Mapping[str, Any], device: "torch.device | None"
 ) -> Iterator[None]:
     """Add a line to the ledger when the block ends, whether it succeeds or not."""
     start, finished = time.monotonic(), False
@@ -77,7 +77,6 @@ def metered(
         yield
         finished = True
     finally:
-        on_gpu = device.type == "cuda"
         cost = Cost(
             stage,
             key,
@@ -86,7 +85,7 @@ def metered(
             finished,
             round(time.monotonic() - start, 1),
             resident_mib(),
-            _gpu_mib(device) if on_gpu else None,
+            _gpu_mib(device) if device and device.type == "cuda" else None,
             device_name(device),
             machine(),
             datetime.now(UTC).date().isoformat(),
@@ -124,9 +123,9 @@ def machine() -> str:
     return f"{name}, {cores} {'core' if cores == 1 else 'cores'}"
 
 
-def device_name(device: "torch.device") -> str:
+def device_name(device: "torch.device | None") -> str:
     """Return the name of the GPU, or ``cpu``."""
-    if device.type != "cuda":
+    if device is None or device.type != "cuda":
         return "cpu"
     import torch
 

@@ -19,7 +19,7 @@ class Session:
     """The circumstances of a run; none of them changes a result beyond float rounding.
 
     Attributes:
-        device: where to compute.
+        chosen: the device to compute on; None where a stage computes on none.
         workers: processes or threads for host work.
         tracker: where losses, pictures and figures are shown.
         checkpoints: the state to resume from.
@@ -28,13 +28,20 @@ class Session:
         interrupts: who tells the stage to end.
     """
 
-    device: torch.device
+    chosen: torch.device | None
     workers: int
     tracker: Tracker
     checkpoints: CheckpointStore
     progress: bool
     checkpoint_seconds: float = math.inf
     interrupts: Interrupts = field(default_factory=Interrupts)
+
+    @property
+    def device(self) -> torch.device:
+        """Where to compute: the chosen device, else the CPU."""
+        import torch  # takes seconds, and who computes on no device needs none of it
+
+        return self.chosen or torch.device("cpu")
 
 
 def plain_session(device: str = "cpu") -> Session:

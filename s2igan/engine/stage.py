@@ -176,7 +176,7 @@ class Stage(Generic[P]):
         with ExitStack() as stack:
             if not first:  # What all of them would say is said once; errors come after this block.
                 stack.enter_context(redirect_stderr(stack.enter_context(open(os.devnull, "w"))))
-            device = _device(chosen=self._computes(params), rank=rank)
+            device = _device(rank) if self._computes(params) else None
             stack.enter_context(_together(rank, device, key))
             store = CheckpointStore(None)
             if self.resumes:
@@ -212,19 +212,15 @@ class Stage(Generic[P]):
         return code
 
 
-def _device(*, chosen: bool, rank: Rank) -> "torch.device":
-    import torch
-
-    if not chosen:
-        return torch.device("cpu")
+def _device(rank: Rank) -> "torch.device":
     from s2igan.engine.device import choose_device
 
     return choose_device(rank)
 
 
 @contextmanager
-def _together(rank: Rank, device: "torch.device", key: str) -> Iterator[None]:
-    if rank.world == 1:
+def _together(rank: Rank, device: "torch.device | None", key: str) -> Iterator[None]:
+    if rank.world == 1 or device is None:
         yield
         return
     from s2igan.engine.distributed import require_alike

@@ -27,7 +27,7 @@ def speak_corpus(
     corpus: Path,
     weights: Path,
     out: Path,
-    device: "torch.device",
+    device: "torch.device | None",
     workers: int,
     kept: Path,
 ) -> None:
@@ -41,7 +41,7 @@ def speak_corpus(
         corpus: the corpus folder.
         weights: the folder of verified weights; read by the engine ``tacotron2``.
         out: folder of shards to (re)place.
-        device: where the engine ``tacotron2`` computes.
+        device: where the engine ``tacotron2`` computes; None is the CPU.
         workers: shards that the other engines make at the same time.
         kept: folder under which the engine ``tacotron2``, and ``espeak`` beside other programs,
             keep finished shards for the run after a killed one.
@@ -54,9 +54,12 @@ def speak_corpus(
         check_programs(config)
     descriptions = Descriptions(corpus, config.engine)
     if config.engine == "tacotron2":
-        # Loading torch takes seconds, and the workers of the other engines need none of it.
+        # Loading torch takes seconds, and the other engines need none of it.
+        import torch
+
         from s2igan.speech.narration import narrate_corpus
 
+        device = device or torch.device("cpu")
         narrate_corpus(config, descriptions, weights=weights, out=out, device=device, kept=kept)
     elif config.engine == "espeak" and programs_of(config):
         _with_programs(config, descriptions, out, workers, kept)

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -238,6 +239,16 @@ def test_checkpoints_are_kept_only_where_a_stage_resumes(workplace: Path) -> Non
     assert stage.main(["--params", str(workplace / "params.yaml")]) == 0
     stores[0].save({"step": 1})
     assert stores[0].load() is None
+
+
+def test_a_stage_that_computes_on_no_device_loads_no_torch(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    chosen: list[object] = []
+    stage = Stage("tts", "sen", [], [], read, lambda *all_: chosen.append(all_[2].chosen))
+    assert stage.main(["--params", str(workplace / "params.yaml")]) == 0
+    assert chosen == [None]
 
 
 @pytest.mark.parametrize(("steps", "said"), [(5, True), (6, False)])

@@ -1,10 +1,10 @@
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 from s2igan.errors import UserError
 from s2igan.speech.config import TtsConfig
@@ -25,9 +25,8 @@ def _wav(hz: float) -> bytes:
 
 
 def _speak(config: TtsConfig, *, corpus: Path, out: Path, workers: int) -> None:
-    device = torch.device("cpu")
     speak_corpus(
-        config, corpus=corpus, weights=out, out=out, device=device, workers=workers, kept=out
+        config, corpus=corpus, weights=out, out=out, device=None, workers=workers, kept=out
     )
 
 
@@ -53,6 +52,14 @@ def test_a_shard_does_not_depend_on_those_before_it(
     first, second = folder_bytes(tmp_path / "a"), folder_bytes(tmp_path / "b")
     assert first["speech-00000.parquet"] != second["speech-00000.parquet"]
     assert first["speech-00001.parquet"] == second["speech-00001.parquet"]
+
+
+def test_it_speaks_without_loading_torch(
+    corpus: MakeCorpus, tts: MakeTts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    _speak(tts(), corpus=corpus(["a small red bird"]), out=tmp_path / "out", workers=1)
+    assert len(SpeechShards(tmp_path / "out")) == 1
 
 
 def test_speaks_at_another_rate(corpus: MakeCorpus, tts: MakeTts, tmp_path: Path) -> None:
