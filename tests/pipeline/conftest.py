@@ -83,7 +83,7 @@ def environment(home: Path) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "S2IGAN_DEVICE": "cpu",
         "S2IGAN_TRACKING": "off",
-        "S2IGAN_WORKERS": "2",
+        "S2IGAN_WORKERS": "1",
     }
 
 

@@ -12,15 +12,14 @@ from PIL import Image
 from s2igan.cli import main
 from s2igan.config import Params, combination_problems
 from s2igan.corpora.index import Corpus
-from s2igan.engine.session import plain_session
 from s2igan.engine.tables import read_table
 from s2igan.serving.locate import find_model
 from s2igan.serving.model import SpeechToImage
 from s2igan.serving.recording import read_recording
-from stages import download, embed, evaluate, features, sample, train_rdg, train_sen, tts
+from tests.pipeline.conftest import ROOT
 from tests.pipeline.field_recordings import record, write_index
+from tests.pipeline.in_process import run_stages
 
-ROOT = Path(__file__).parents[2]
 PICTURES = 40
 
 
@@ -54,18 +53,6 @@ def prepare(folder: Path) -> None:
     )
 
 
-def run_all(params: Params, root: Path) -> None:
-    """Run every stage in this process."""
-    outputs = ("corpus", "weights", "speech", "features", "sen", "embeddings", "rdg", "samples")
-    paths = {name: root / "artifacts" / name for name in outputs}
-    paths |= {"manifests": ROOT / "data", "plots": root / "plots", "grid": root / "grid.png"}
-    paths["classes"] = root / "classes.tsv"
-    for stage in (download, tts, features, train_sen, embed, train_rdg, sample, evaluate):
-        name = stage.__name__.removeprefix("stages.")
-        files = {"metrics": root / f"{name}.json", "curves": root / f"{name}.tsv"}
-        stage.run(params, paths | files, plain_session())
-
-
 @pytest.fixture(scope="module")
 def river(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which everything has run on recordings alone."""
@@ -74,7 +61,7 @@ def river(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("S2IGAN_ARCHIVES", str(root / "archives"))
         patch.setenv("DVC_ROOT", str(root))
-        run_all(own_params(), root)
+        run_stages(own_params(), root)
     return root
 
 
