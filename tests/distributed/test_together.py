@@ -178,6 +178,7 @@ def test_machines_that_do_not_reach_each_other_are_told(monkeypatch: pytest.Monk
         pass
 
 
+@pytest.mark.long
 def test_who_is_late_is_waited_for_longer_than_for_a_connection() -> None:
     assert run_locally(late.__name__, ["7"], 2, Interrupts()) == 0
 

@@ -21,6 +21,8 @@ from s2igan.sen.data import SenData
 from s2igan.sen.train import SenTraining
 from tests.pipeline.conftest import Clone
 
+pytestmark = pytest.mark.long
+
 APART = 0.05
 """One process and two end 2e-5 (RDG) and 4e-3 (SEN) apart; one on other pictures 0.2 and 1.3."""
 

@@ -40,6 +40,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
+@pytest.mark.long
 def test_a_clone_with_an_empty_cache_pulls_what_another_pushed(
     fresh: Clone, server: Server, tmp_path: Path
 ) -> None:

@@ -81,6 +81,7 @@ def test_squeezenet_features_of_flowers_are_as_good_as_known(
     assert ridge_accuracy(features, LABELS) == pytest.approx(0.917, abs=0.02)
 
 
+@pytest.mark.long
 @pytest.mark.real_data
 def test_inception_features_of_flowers_are_as_good_as_known(
     real_data: Path, photographs: Callable[[Path], list[Image.Image]]
