@@ -26,6 +26,7 @@ def score(samples: Path, out: Path) -> str:
         The figures as ``s2igan report`` prints them.
 
     Raises:
+        OSError: if ``out`` cannot be written; before anything is computed.
         UserError: if one stands in no repository of the pipeline, or ``out`` is no folder of its
             own, or as :func:`s2igan.evaluation.evaluate.evaluate`.
     """
@@ -39,6 +40,7 @@ def score(samples: Path, out: Path) -> str:
         )
     inputs = {name: root / "artifacts" / name for name in _INPUTS}
     _check_out(out, root, [*inputs.values(), root / "artifacts" / "samples"])
+    (out / "plots").mkdir(parents=True, exist_ok=True)  # refused now, not after the figures
     evaluate(
         read_params(root / "params.yaml").evaluate,
         **inputs,

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from s2igan.cli import main
 from s2igan.comparison.score import score
-from s2igan.errors import UserError
+from s2igan.errors import EXIT_USER_ERROR, UserError
 
 
 def test_outside_a_repository_it_says_where_to_go(
@@ -24,6 +25,19 @@ def test_figures_of_another_model_never_take_the_place_of_ours(
     (tmp_path / "params.yaml").touch()
     with pytest.raises(UserError, match="got a folder that stages write to; expected a folder for"):
         score(tmp_path / "theirs", tmp_path / out)
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_pictures_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    (tmp_path / "params.yaml").touch()
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "out"
+    assert main(["score", str(tmp_path / "theirs"), "-o", str(out)]) == EXIT_USER_ERROR
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert str(tmp_path / "file") in told
 
 
 def test_a_file_in_place_of_the_folder_is_told_first(
