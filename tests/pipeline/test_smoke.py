@@ -13,10 +13,7 @@ from s2igan.corpora.index import Corpus
 from s2igan.engine.costs import machine
 from tests.pipeline.conftest import SMALL, Clone, clone_into
 from tests.pipeline.field_recordings import record, write_index
-from tests.pipeline.in_process import run_stages
-
-FOLDERS = ("corpus", "weights", "speech", "features", "sen", "embeddings", "rdg", "samples")
-
+from tests.pipeline.in_process import ARTIFACTS, run_stages
 
 EVERY_STAGE = """
 import importlib, yaml
@@ -31,7 +28,7 @@ def stages_that_ran(output: str) -> list[str]:
 
 
 def test_a_fresh_clone_gets_every_output_and_stays_clean(fresh: Clone) -> None:
-    for name in FOLDERS:
+    for name in ARTIFACTS:
         assert any((fresh.folder / "artifacts" / name).iterdir())
     assert fresh.changed() <= {"dvc.lock", *SMALL}
     assert all((fresh.folder / path).stat().st_size for path in SMALL)
@@ -42,7 +39,7 @@ def test_a_fresh_clone_gets_every_output_and_stays_clean(fresh: Clone) -> None:
 def test_a_second_run_gives_the_same_bytes_whatever_the_workers(fresh: Clone) -> None:
     begun = time.time()
     fresh.run("python", "-c", EVERY_STAGE, S2IGAN_WORKERS="2")
-    assert all((fresh.folder / "artifacts" / name).stat().st_mtime > begun for name in FOLDERS)
+    assert all((fresh.folder / "artifacts" / name).stat().st_mtime > begun for name in ARTIFACTS)
     assert all((fresh.folder / path).stat().st_mtime > begun for path in SMALL)
     assert "up to date" in fresh.run("dvc", "status")
 
