@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -183,7 +183,13 @@ class Stage(Generic[P]):
                 folder = state_folder() / "checkpoints" / f"{self.name}-{key}"
                 store = locks.enter_context(open_store(folder, readonly=not first))
             tracked = first and runtime.tracking == "mlflow"
-            identity = identify(self.name, key, machine=machine(), device=device_name(device))
+            identity = identify(
+                self.name,
+                key,
+                machine=machine(),
+                device=device_name(device),
+                precision=_precision(device, values[self.section]),
+            )
             tracker = stack.enter_context(
                 open_tracker(identity, enabled=tracked, watched=self.resumes)
             )
@@ -216,6 +222,14 @@ def _device(rank: Rank) -> "torch.device":
     from s2igan.engine.device import choose_device
 
     return choose_device(rank)
+
+
+def _precision(device: "torch.device | None", section: Mapping[str, Any]) -> str:
+    if device is None or "precision" not in section:
+        return ""
+    from s2igan.engine.device import usable_precision
+
+    return usable_precision(device, section["precision"])
 
 
 @contextmanager

@@ -168,7 +168,9 @@ class RunIdentity:
     tags: Mapping[str, str]
 
 
-def identify(stage: str, key: str, *, machine: str = "", device: str = "") -> RunIdentity:
+def identify(
+    stage: str, key: str, *, machine: str = "", device: str = "", precision: str = ""
+) -> RunIdentity:
     """Return the identity of this process's run.
 
     Args:
@@ -176,6 +178,8 @@ def identify(stage: str, key: str, *, machine: str = "", device: str = "") -> Ru
         key: hash of its inputs.
         machine: processor and cores; empty where the work was not done here.
         device: name of the GPU, or ``cpu``; likewise.
+        precision: of products and convolutions, which may be another one than the parameters ask
+            for; empty where a stage has none.
     """
     commit = _git("rev-parse", "HEAD")
     name = os.environ.get("DVC_EXP_NAME", "")
@@ -187,6 +191,7 @@ def identify(stage: str, key: str, *, machine: str = "", device: str = "") -> Ru
         "s2igan.inputs": key,
         "s2igan.machine": machine,
         "s2igan.device": device,
+        "s2igan.precision": precision,
         "mlflow.source.git.commit": commit,
         "mlflow.source.name": f"stages.{stage}",
         "mlflow.source.type": "LOCAL",

@@ -18,12 +18,13 @@ from s2igan.engine.section import Section
 from s2igan.engine.session import Session
 from s2igan.engine.stage import MEMORY_KNOBS, Paths, Stage
 from s2igan.engine.strict_yaml import read_yaml
-from s2igan.engine.tracking import Tracker
+from s2igan.engine.tracking import RunIdentity, Tracker
 from s2igan.errors import UserError
 
 
 class Sen(Section):
     steps: int = 3
+    precision: str = "bfloat16"
 
 
 class Experiment(Section):
@@ -267,3 +268,23 @@ def test_a_device_is_chosen_where_the_parameters_need_one(
     )
     assert stage.main(["--params", str(workplace / "params.yaml")]) == 0
     assert ("device: cpu" in capsys.readouterr().err) == said
+
+
+@pytest.mark.parametrize(
+    ("on_device", "usable", "named"),
+    [(True, True, "bfloat16"), (True, False, "float32"), (False, True, "")],
+)
+def test_a_run_names_the_precision_that_it_was_computed_in(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, on_device: bool, usable: bool, named: str
+) -> None:
+    told: list[object] = []
+
+    def identified(*_: object, **own: object) -> RunIdentity:
+        told.append(own["precision"])
+        return RunIdentity("tts", "", {})
+
+    monkeypatch.setattr("s2igan.engine.stage.identify", identified)
+    monkeypatch.setattr("s2igan.engine.device._computes_bfloat16", lambda _: usable)
+    stage = Stage("tts", "sen", [], [], read, lambda *_: None, uses_device=on_device)
+    assert stage.main(["--params", str(workplace / "params.yaml")]) == 0
+    assert told == [named]

@@ -107,11 +107,11 @@ def test_stages_of_one_variant_share_a_parent(client: Any) -> None:
 
 
 def test_a_run_names_its_machine_and_the_parent_none(client: Any) -> None:
-    found = identify("train_rdg", "key", machine="AMD EPYC, 2 cores", device="NVIDIA H200")
+    told = {"machine": "AMD EPYC, 2 cores", "device": "NVIDIA H200", "precision": "bfloat16"}
+    found = identify("train_rdg", "key", **told)
     with open_tracker(found) as tracker:
         tags = run_of(client, tracker).data.tags
-    assert tags["s2igan.machine"] == "AMD EPYC, 2 cores"
-    assert tags["s2igan.device"] == "NVIDIA H200"
+    assert {name: tags[f"s2igan.{name}"] for name in told} == told
     parent = client.get_run(tags["mlflow.parentRunId"]).data.tags
     assert not [tag for tag in parent if tag.startswith("s2igan.")]
     assert "s2igan.machine" not in identify("register", "").tags
