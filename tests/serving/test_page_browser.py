@@ -29,11 +29,11 @@ from tests.serving.makers import RATE, TTS, babble, write_model
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ViewportSize
 
-pytest.importorskip("gradio", reason="the page needs the extra `demo`")
 playwright = pytest.importorskip("playwright.sync_api", reason="no playwright to drive a browser")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 if CHROMIUM is None:
     pytest.skip("no Chromium on this machine", allow_module_level=True)
+pytest.importorskip("gradio", reason="the page needs the extra `demo`")
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = "elsewhere.test"

@@ -1,38 +1,45 @@
 """What the page says of the model that it is for."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.serving.makers import TTS
 
-pytest.importorskip("gradio", reason="the page needs the extra `demo`")
+if TYPE_CHECKING:
+    from s2igan.serving.page_layout import Words
 
-from s2igan.serving import page_model
-from s2igan.serving.page_layout import Words
+WordsOf = Callable[[dict[str, Any]], "Words"]
 
 
-@pytest.fixture(autouse=True)
-def only_words(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def words_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WordsOf:
+    """What the page of a model with such a card says."""
+    # Loaded here, since it takes seconds, and every process collects this file.
+    pytest.importorskip("gradio", reason="the page needs the extra `demo`")
+    from s2igan.serving import page_layout, page_model
+
     monkeypatch.setattr(page_model, "voice_is_installed", lambda: True)
     monkeypatch.setattr(page_model, "build_page", lambda _, words, *__: words)
 
+    def told(card: dict[str, Any]) -> "Words":
+        model: Any = SimpleNamespace(card=card, image_size=64)
+        words: Any = page_model.make_page(model, tmp_path, "cpu")
+        assert isinstance(words, page_layout.Words)
+        return words
 
-def words_of(card: dict[str, Any], folder: Path) -> Words:
-    model: Any = SimpleNamespace(card=card, image_size=64)
-    words: Any = page_model.make_page(model, folder, "cpu")
-    assert isinstance(words, Words)
-    return words
+    return told
 
 
 @pytest.mark.parametrize(("language", "red"), [("english", "red"), ("indonesian", "merah")])
 def test_the_page_speaks_the_language_that_the_model_knows(
-    language: str, red: str, tmp_path: Path
+    language: str, red: str, words_of: WordsOf
 ) -> None:
     corpus = {"kind": "minibirds", "minibirds": {"language": language}}
-    words = words_of({"corpus": corpus, "tts": TTS}, tmp_path)
+    words = words_of({"corpus": corpus, "tts": TTS})
     assert f"in {language.capitalize()}" in words.about
     assert words.language.colours[0] == red
 
@@ -48,10 +55,10 @@ def test_the_page_speaks_the_language_that_the_model_knows(
     ],
 )
 def test_a_model_of_other_voices_has_never_heard_that_of_typed_sentences(
-    tts: dict[str, object], told: bool, tmp_path: Path
+    tts: dict[str, object], told: bool, words_of: WordsOf
 ) -> None:
     card = {"corpus": {"kind": "recorded"}, "tts": {**TTS, **tts}}
-    assert ("has never heard the voice" in words_of(card, tmp_path).of_typing) == told
+    assert ("has never heard the voice" in words_of(card).of_typing) == told
 
 
 @pytest.mark.parametrize(
@@ -65,11 +72,11 @@ def test_a_model_of_other_voices_has_never_heard_that_of_typed_sentences(
     ],
 )
 def test_people_are_told_where_one_synthesiser_spoke_in_training(
-    tts: dict[str, object], told: bool, tmp_path: Path
+    tts: dict[str, object], told: bool, words_of: WordsOf
 ) -> None:
     card = {"corpus": {"kind": "minibirds"}, "tts": {**TTS, **tts}}
-    assert ("understands people much worse" in words_of(card, tmp_path).about) == told
+    assert ("understands people much worse" in words_of(card).about) == told
 
 
-def test_a_model_without_a_card_says_nothing_of_its_voices(tmp_path: Path) -> None:
-    assert "synthesiser" not in words_of({}, tmp_path).about
+def test_a_model_without_a_card_says_nothing_of_its_voices(words_of: WordsOf) -> None:
+    assert "synthesiser" not in words_of({}).about
