@@ -111,6 +111,10 @@ def test_a_queued_ablation_runs_the_queued_code_and_is_tracked_in_this_repositor
     while not (listed := fresh.run(*found)):
         assert time.monotonic() < deadline, fresh.run("dvc", "queue", "logs", "no-rs", check=False)
         time.sleep(0.5)
+    while "Success" not in (status := fresh.run("dvc", "queue", "status")):
+        assert "Failed" not in status, fresh.run("dvc", "queue", "logs", "no-rs", check=False)
+        assert time.monotonic() < deadline, status
+        time.sleep(1)
     ran = stages_that_ran(fresh.run("dvc", "queue", "logs", "no-rs"))
     assert ran == ["train_rdg", "sample", "evaluate"]
     assert fresh.changed() == set()
