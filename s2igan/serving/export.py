@@ -27,7 +27,7 @@ from s2igan.serving.networks import (
 from s2igan.serving.voices import voice_is_installed
 
 _REAL_PICTURES = 192
-"""Laid beside drawn ones by the page; as many of 64 px take 2.5 MB."""
+"""Laid beside drawn ones by the page; as many drawings of 128 px take 2 MB."""
 
 _OF_FILE_MANAGERS = (".DS_Store", "Thumbs.db", "desktop.ini")
 

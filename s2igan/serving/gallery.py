@@ -5,6 +5,7 @@ the speech encoder understood of it, whatever the generator made of that.
 """
 
 import filecmp
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,6 +17,7 @@ import torch
 from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor
 
 from s2igan.engine.arrays import open_array
 from s2igan.engine.pictures import Picture
@@ -26,7 +28,10 @@ from s2igan.serving.networks import ENCODER_WEIGHTS
 from s2igan.vision.pixels import PackedPixels
 
 FILE = "gallery.safetensors"
-"""Beside an exported model: ``pictures`` and ``embeddings``."""
+"""Beside an exported model: ``pictures``, lossless WebP files one after another, ``ends``, the
+``(n,)`` places at which they end, and their ``(n, E)`` ``embeddings``."""
+
+_TENSORS = ("pictures", "ends", "embeddings")
 
 Embeddings = npt.NDArray[np.float32]
 
@@ -131,14 +136,13 @@ def write_gallery(folder: Path, model: Path, *, side: int, count: int) -> None:
     if isinstance(gallery, str):
         return
     chosen = _spread(len(gallery.embeddings), count)
-    pictures = np.stack([_resized(gallery.pictures[index], side) for index in chosen])
-    write_weights(
-        folder / FILE,
-        {
-            "pictures": torch.from_numpy(pictures),
-            "embeddings": torch.from_numpy(gallery.embeddings[chosen]).half(),
-        },
+    files = [_compressed(_resized(gallery.pictures[index], side)) for index in chosen]
+    tensors = (
+        torch.frombuffer(bytearray(b"".join(files)), dtype=torch.uint8),
+        torch.tensor([len(file) for file in files]).cumsum(0),
+        torch.from_numpy(gallery.embeddings[chosen]).half(),
     )
+    write_weights(folder / FILE, dict(zip(_TENSORS, tensors, strict=True)))
 
 
 def _described(corpus: Path) -> tuple[npt.NDArray[np.integer], int]:
@@ -164,6 +168,24 @@ def _resized(picture: Picture, side: int) -> Picture:
     return np.asarray(resized)
 
 
+def _compressed(picture: Picture) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "webp", lossless=True)
+    return file.getvalue()
+
+
+def _uncompressed(files: Tensor, ends: Tensor) -> Picture:
+    """Return ``(n, S, S, 3)`` uint8 of the pictures of an exported model."""
+    content = files.numpy().tobytes()
+    edges = [0, *ends.long().tolist()]
+    try:
+        return np.stack(
+            [np.asarray(Image.open(io.BytesIO(content[low:high]))) for low, high in pairwise(edges)]
+        )
+    except OSError as error:
+        raise ValueError("a picture in it that does not decode") from error
+
+
 def _same_encoder(rdg: Path, sen: Path) -> bool:
     own = rdg / ENCODER_WEIGHTS
     return own.is_file() and filecmp.cmp(own, sen / ENCODER_WEIGHTS, shallow=False)
@@ -172,15 +194,18 @@ def _same_encoder(rdg: Path, sen: Path) -> bool:
 def _read(path: Path) -> Gallery:
     try:
         tensors = load_file(path)
-        pictures, embeddings = tensors["pictures"].numpy(), tensors["embeddings"].float().numpy()
-        square = pictures.shape[1:] == (*pictures.shape[1:2] * 2, 3) and pictures.dtype == np.uint8
+        if missing := [name for name in _TENSORS if name not in tensors]:
+            raise ValueError(f"no {missing[0]!r} in it")
+        pictures = _uncompressed(tensors["pictures"], tensors["ends"])
+        embeddings = tensors["embeddings"].float().numpy()
+        square = pictures.shape[1:] == (*pictures.shape[1:2] * 2, 3)
         fit = square and embeddings.ndim == 2 and 0 < len(pictures) == len(embeddings)
         if not fit or not np.isfinite(embeddings).all():
             raise ValueError(
-                f"pictures {pictures.shape} of {pictures.dtype} beside embeddings "
-                f"{embeddings.shape}, or some that are not finite"
+                f"pictures {pictures.shape} beside embeddings {embeddings.shape}, or some that are "
+                "not finite"
             )
-    except (OSError, KeyError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise UserError(
             f"real pictures {str(path)!r}",
             got=str(error).splitlines()[0],
