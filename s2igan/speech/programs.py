@@ -8,8 +8,11 @@ were made from recordings of several people is understood better by people that 
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
+
+import numpy as np
 
 from s2igan.errors import UserError
 from s2igan.speech.audio import Pcm, decode_audio
@@ -18,6 +21,7 @@ from s2igan.speech.lines import Line
 from s2igan.speech.preparation import prepared
 
 _PATIENCE_S = 60.0
+_NO_VOICE = "no-such-voice"
 
 
 def programs_of(config: TtsConfig) -> list[str]:
@@ -41,6 +45,55 @@ def check_programs(config: TtsConfig) -> None:
                 expected="one that speaks",
                 fix="install it, or take its voices out of tts.voices and tts.test_voices",
             )
+
+
+def check_voices(config: TtsConfig, text: str, name: str) -> None:
+    """Have every voice of a program say one sentence, before an hour of work asks for more.
+
+    Some programs say in their usual voice what they were to say in one that they do not have, so
+    each is asked for one that does not exist, too. A single voice that sounds like that may be the
+    usual one, and is told on standard error.
+
+    Args:
+        config: the section ``tts``.
+        text: a sentence in the language of the voices.
+        name: how an error names it.
+
+    Raises:
+        UserError: if a voice does not say it, or several voices of a program sound like one that
+            does not exist.
+    """
+    for program in programs_of(config):
+        if "{voice}" not in config.programs[program]:
+            continue
+        alike = _sounding_usual(config, program, text, name)
+        if len(alike) > 1:
+            raise UserError(
+                f"tts.programs.{program}",
+                got=f"one sound for {', '.join(alike)} and a voice that does not exist",
+                expected="voices that it has",
+                fix="look up their names in what it lists",
+            )
+        if alike:
+            sys.stderr.write(
+                f"tts.programs.{program}: {alike[0]} sounds like a voice that does not exist, so "
+                "it is the program's usual one or missing\n"
+            )
+
+
+def _sounding_usual(config: TtsConfig, program: str, text: str, name: str) -> list[str]:
+    """Return the voices of ``program`` that sound like one that does not exist."""
+
+    def said(voice: str) -> Pcm:
+        return speak_line(config, Line(voice, config.rate_wpm.low, config.pitch.low, text), name)
+
+    chosen = dict.fromkeys((*config.voices, *config.test_voices))
+    sounds = {voice: said(voice) for voice in chosen if split_voice(voice)[0] == program}
+    try:
+        usual = said(f"{program}/{_NO_VOICE}")
+    except UserError:
+        return []  # it refuses voices that it does not have
+    return [voice for voice, sound in sounds.items() if np.array_equal(sound, usual)]
 
 
 def speak_line(config: TtsConfig, line: Line, name: str) -> Pcm:

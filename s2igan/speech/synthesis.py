@@ -13,7 +13,7 @@ from s2igan.speech.config import TtsConfig, split_voice
 from s2igan.speech.descriptions import Description, Descriptions
 from s2igan.speech.espeak import say
 from s2igan.speech.lines import draw_line
-from s2igan.speech.programs import check_programs, programs_of, speak_line
+from s2igan.speech.programs import check_programs, check_voices, programs_of, speak_line
 from s2igan.speech.recordings import take_recording
 from s2igan.speech.shards import SHARD_SIZE, Spoken, check_shards, shard_path, write_shard
 
@@ -62,6 +62,8 @@ def speak_corpus(
         device = device or torch.device("cpu")
         narrate_corpus(config, descriptions, weights=weights, out=out, device=device, kept=kept)
     elif config.engine == "espeak" and programs_of(config):
+        first = descriptions.shard(0)[0]
+        check_voices(config, str(first.content), first.name)
         _with_programs(config, descriptions, out, workers, kept)
     else:
         _in_processes(config, descriptions, out, workers)

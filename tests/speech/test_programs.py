@@ -17,7 +17,7 @@ from s2igan.errors import UserError
 from s2igan.speech import programs
 from s2igan.speech.config import TtsConfig, voice_conflicts
 from s2igan.speech.lines import Line, draw_line
-from s2igan.speech.programs import say_with, speak_line
+from s2igan.speech.programs import check_voices, say_with, speak_line
 from s2igan.speech.shards import SpeechShards
 from s2igan.speech.synthesis import speak_corpus
 from tests.corpora.makers import folder_bytes
@@ -121,6 +121,60 @@ def test_a_missing_program_is_told_before_anything_is_said(
     with pytest.raises(UserError, match=r"tts\.programs\.x; got no program 'no-such-program'"):
         _speak(config, corpus(["a bird"]), out, tmp_path)
     assert not out.exists()
+
+
+USUAL = 'import sys; sys.argv[1] = {"500": "500", "900": "900"}.get(sys.argv[1], "700")\n'
+
+
+@pytest.mark.parametrize(
+    ("voices", "refused"),
+    [
+        (["tone/500", "tone/900"], None),
+        (["tone/500", "tone/700"], None),
+        (["tone/500", "tone/9OO"], None),
+        (["tone/500", "tone/700", "tone/9OO"], "one sound for tone/700, tone/9OO and a voice"),
+    ],
+)
+def test_voices_that_a_program_lacks_are_told(
+    tts: MakeTts,
+    command: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    voices: list[str],
+    refused: str | None,
+) -> None:
+    (tmp_path / "speak.py").write_text(USUAL + PROGRAM)
+    config = tts(voices=["en-us"], test_voices=voices, programs={"tone": command})
+    if refused:
+        with pytest.raises(UserError, match=rf"tts\.programs\.tone; got {refused}"):
+            check_voices(config, "a red bird", "utterance 0")
+    else:
+        check_voices(config, "a red bird", "utterance 0")
+        odd = [voice for voice in voices if voice not in ("tone/500", "tone/900")]
+        assert capsys.readouterr().err == "".join(
+            f"tts.programs.tone: {voice} sounds like a voice that does not exist, so it is the "
+            "program's usual one or missing\n"
+            for voice in odd
+        )
+
+
+def test_a_program_that_refuses_voices_needs_no_such_care(
+    tts: MakeTts, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check_voices(tts(voices=["tone/500"], programs={"tone": command}), "a red bird", "utterance 0")
+    assert not capsys.readouterr().err
+    with pytest.raises(UserError, match="voice tone/bass at utterance 0; got exit code 1"):
+        check_voices(tts(voices=["tone/bass"], programs={"tone": command}), "a bird", "utterance 0")
+
+
+def test_voices_are_tried_before_anything_is_kept(
+    tts: MakeTts, corpus: MakeCorpus, command: str, tmp_path: Path
+) -> None:
+    config = tts(voices=["en-us", "tone/bass"], programs={"tone": command})
+    kept = tmp_path / "kept"
+    with pytest.raises(UserError, match="voice tone/bass at utterance 0"):
+        _speak(config, corpus(["a bird"]), tmp_path / "speech", kept)
+    assert not kept.exists()
 
 
 def test_a_mended_or_killed_run_speaks_no_finished_shard_again(
