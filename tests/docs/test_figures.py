@@ -144,6 +144,16 @@ def test_what_is_made_of_the_default() -> None:
         assert told in page
 
 
+def test_the_default_beside_other_weights_of_its_losses() -> None:
+    page = re.sub(r"\s+", " ", text("docs/results/minibirds.md"))
+    colours, follows, consistency = (value(path) for path in (COLOURS, FOLLOWS, ALL_PAIRS))
+    told = (
+        f"colours 0.795 instead of {colours}, swap 0.802 ({follows}), GAN mAP 0.761 "
+        f"({consistency}), R-precision 0.771 ({value(R_PRECISION)}), FID 19.9 ({value(FID, 1)})."
+    )
+    assert told in page
+
+
 def test_the_readme_quotes_the_model_that_ships() -> None:
     colours, swap = (value(path, figures=SHIPPED) for path in (COLOURS, FOLLOWS))
     assert f"(colours {colours}, swap {swap})" in re.sub(r"\s+", " ", text("README.md"))
