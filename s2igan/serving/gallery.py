@@ -177,13 +177,13 @@ def _compressed(picture: Picture) -> bytes:
 def _uncompressed(files: Tensor, ends: Tensor) -> Picture:
     """Return ``(n, S, S, 3)`` uint8 of the pictures of an exported model."""
     content = files.numpy().tobytes()
-    edges = [0, *ends.long().tolist()]
     try:
+        edges = [0, *ends.long().tolist()]
         return np.stack(
             [np.asarray(Image.open(io.BytesIO(content[low:high]))) for low, high in pairwise(edges)]
         )
-    except OSError as error:
-        raise ValueError("a picture in it that does not decode") from error
+    except (OSError, TypeError, ValueError) as error:
+        raise ValueError("no pictures of one size that decode") from error
 
 
 def _same_encoder(rdg: Path, sen: Path) -> bool:

@@ -1,3 +1,4 @@
+import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -5,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
+from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -104,24 +107,49 @@ def test_outputs_of_another_corpus_are_told(artifacts: Path, name: str) -> None:
         find_gallery(artifacts / "rdg")
 
 
+UNDECODABLE = "no pictures of one size that decode"
+UNFIT = r"pictures \(\d, 8, 8, 3\) beside embeddings \("
+
+
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "got"),
     [
-        lambda t: {"pictures": t["pictures"], "embeddings": t["embeddings"]},
-        lambda t: {**t, "pictures": t["pictures"][1:]},
-        lambda t: {**t, "ends": t["ends"][:-1]},
-        lambda t: {**t, "ends": t["ends"] + 1},
-        lambda t: {**t, "embeddings": t["embeddings"][0]},
-        lambda t: {**t, "embeddings": t["embeddings"] * float("nan")},
-        lambda t: {name: value[:0] for name, value in t.items()},
+        (lambda t: {name: t[name] for name in ("pictures", "embeddings")}, "no 'ends' in it"),
+        (lambda t: {**t, "pictures": t["pictures"].float()}, UNDECODABLE),
+        (lambda t: {**t, "pictures": t["pictures"][1:]}, UNDECODABLE),
+        (lambda t: {**t, "ends": t["ends"] + 1}, UNDECODABLE),
+        (lambda t: {**t, "ends": t["ends"][None]}, UNDECODABLE),
+        (lambda t: {name: value[:0] for name, value in t.items()}, UNDECODABLE),
+        (lambda t: {**t, "ends": t["ends"][:-1]}, UNFIT),
+        (lambda t: {**t, "embeddings": t["embeddings"][:-1]}, UNFIT),
+        (lambda t: {**t, "embeddings": t["embeddings"][0]}, UNFIT),
+        (lambda t: {**t, "embeddings": t["embeddings"] * float("nan")}, UNFIT),
     ],
 )
 def test_exported_pictures_of_another_form_are_told(
-    artifacts: Path, tmp_path: Path, damage: Callable[[dict[str, Tensor]], dict[str, Tensor]]
+    artifacts: Path,
+    tmp_path: Path,
+    damage: Callable[[dict[str, Tensor]], dict[str, Tensor]],
+    got: str,
 ) -> None:
     write_gallery(tmp_path, artifacts / "rdg", side=8, count=9)
     write_weights(tmp_path / FILE, damage(load_file(tmp_path / FILE)))
-    with pytest.raises(UserError, match=r"real pictures .*gallery\.safetensors'; got \w"):
+    with pytest.raises(UserError, match=f"got {got}"):
+        find_gallery(tmp_path)
+
+
+@pytest.mark.parametrize("shape", [(8, 6, 3), (8, 8, 4)])
+def test_exported_pictures_of_another_shape_are_told(
+    artifacts: Path, tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    write_gallery(tmp_path, artifacts / "rdg", side=8, count=1)
+    file = io.BytesIO()
+    Image.fromarray(np.zeros(shape, np.uint8)).save(file, "webp", lossless=True)
+    content = torch.frombuffer(bytearray(file.getvalue()), dtype=torch.uint8)
+    tensors = load_file(tmp_path / FILE)
+    other = {"pictures": content, "ends": torch.tensor([len(content)])}
+    write_weights(tmp_path / FILE, {**tensors, **other})
+    with pytest.raises(UserError, match=r"got pictures \(1, 8, .*beside embeddings \("):
         find_gallery(tmp_path)
 
 
