@@ -50,6 +50,14 @@ MEMORY_KNOBS: Mapping[str, str] = {
 }
 """By stage the parameter to lower where memory runs out on the device."""
 
+NETWORK_LISTS: Mapping[str, Sequence[str]] = {
+    "tts": ["tts"],
+    "features": ["features"],
+    "train_rdg": ["features"],
+    "evaluate": ["evaluate", "features"],
+}
+"""By stage the lists ``<name>.json`` in its input ``weights`` of the networks that it loads."""
+
 
 @dataclass(frozen=True)
 class Stage(Generic[P]):
@@ -113,11 +121,18 @@ class Stage(Generic[P]):
             sources: what :meth:`sources` returns.
         """
         section = json.dumps(params.model_dump(mode="json")[self.section])
-        return checkpoint_key(section, [paths[name] for name in self.inputs], sources)
+        return checkpoint_key(section, self._read(paths), sources)
 
     def sources(self) -> list[Path]:
         """Return the Python files that a run may load, its own module among them."""
         return own_sources(f"stages.{self.name}")
+
+    def _read(self, paths: Paths) -> Iterator[Path]:
+        for name in self.inputs:
+            if name == "weights":  # where other stages' networks lie, too
+                yield from (paths[name] / f"{list_}.json" for list_ in NETWORK_LISTS[self.name])
+            else:
+                yield paths[name]
 
     def _start(self, paths: Paths, argv: Sequence[str], interrupts: Interrupts) -> int:
         """Run here, or as several processes of this machine; return the exit code."""

@@ -234,6 +234,17 @@ def test_what_has_changed_starts_at_step_0(workplace: Path, change: str) -> None
     assert loaded == [None, None]
 
 
+def test_a_network_of_another_stage_leaves_the_key_as_it_is(tmp_path: Path) -> None:
+    lists, other = tmp_path / "weights" / "features.json", tmp_path / "weights" / "judge.pth"
+    stage = Stage("train_rdg", "sen", ["weights"], [], read, lambda *_: None)
+    other.parent.mkdir()
+    keys = []
+    for path, content in ((lists, "{}"), (other, "1"), (other, "2"), (lists, '{"net": 1}')):
+        path.write_text(content)
+        keys.append(stage.key(Experiment(), {"weights": path.parent}, []))
+    assert keys[0] == keys[1] == keys[2] != keys[3]
+
+
 def test_checkpoints_are_kept_only_where_a_stage_resumes(workplace: Path) -> None:
     stores: list[CheckpointStore] = []
     stage = Stage("tts", "sen", [], [], read, lambda *all_: stores.append(all_[2].checkpoints))

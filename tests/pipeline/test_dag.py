@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from s2igan.engine.stage import Stage
+from s2igan.engine.stage import NETWORK_LISTS, Stage
 from tests.pipeline.conftest import SMALL
 from tests.pipeline.dependencies import ROOT, expected_sources, rewritten
 
@@ -84,9 +84,10 @@ def test_the_command_names_what_the_stage_takes(name: str) -> None:
 def test_every_input_is_a_dep(name: str) -> None:
     data = {dep for dep in STAGES[name]["deps"] if not dep.startswith(("s2igan/", "stages/"))}
     given = {arguments(name)[option] for option in module(name).inputs}
-    listed = {"artifacts/weights" if dep.startswith("artifacts/weights/") else dep for dep in data}
-    assert listed == given
-    assert "artifacts/weights" not in data
+    lists = {dep for dep in data if dep.startswith("artifacts/weights/")}
+    assert lists == {f"artifacts/weights/{list_}.json" for list_ in NETWORK_LISTS.get(name, [])}
+    assert data - lists == given - {"artifacts/weights"}
+    assert ("artifacts/weights" in given) == bool(lists)
 
 
 @pytest.mark.parametrize("name", NAMES)
