@@ -216,11 +216,12 @@ def test_validation_searches_val_pictures_in_their_first_view(inputs: Path) -> N
 @pytest.mark.parametrize("objective", ["joint", "teacher_student"])
 def test_pairs_are_roughened_as_the_parameters_say(inputs: Path, objective: str) -> None:
     masks = {"time_masks": 1, "time_mask_frames": 5, "band_masks": 2, "band_mask_bands": 3}
+    speech = masks | {"frame_noise": 0.5}
     rough = {"feature_noise": 0.25, "feature_dropout": 0.125}
-    config = sen_config(objective=objective, **masks, **rough)
+    config = sen_config(objective=objective, **speech, **rough)
     training = SenTraining(config, SenData(inputs / "corpus", inputs / "features"), plain_session())
     kept = rough if objective == "joint" else {}  # a teacher's word stays as it is
-    assert training.stream.augmentation == Augmentation(**masks, **kept)  # type: ignore[arg-type]
+    assert training.stream.augmentation == Augmentation(**speech, **kept)  # type: ignore[arg-type]
 
 
 def test_what_is_written_is_what_was_trained(inputs: Path, tmp_path: Path) -> None:
