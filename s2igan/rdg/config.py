@@ -73,8 +73,8 @@ class RdgConfig(Section):
     )
     matching_weight: float = Field(
         ge=0,
-        description="weight of SEN's matching loss, eqs. (1) to (4), between generated pictures "
-        "and the speech they were drawn from (paper: 0)",
+        description="weight of SEN's matching loss, eqs. (1) to (4) with a beta of 10, between "
+        "generated pictures and the speech they were drawn from (paper: 0)",
     )
 
     class_aware_weight: float = Field(

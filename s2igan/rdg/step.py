@@ -39,7 +39,7 @@ from s2igan.rdg.supervision import ImageEmbedding, Supervision
 from s2igan.sen.encoder import DescriptionEncoder
 from s2igan.sen.losses import matching_loss
 
-BETA = 10.0  # scale of the cosine similarity in eq. (1)
+BETA = 10.0  # scale of the cosine similarity in eq. (1), the paper's, whatever `sen.beta` is
 
 _WEIGHTS, _AUGMENTATION = 2, 3  # keys of the random streams, beside those of the batches
 
