@@ -59,7 +59,7 @@ class OwnDrawing(Drawing):
 
     by: str = "the averaged generator at the last step"
     noise: Literal["per_picture", "per_utterance"] = Field(
-        description="whether the captions of a picture share one vector"
+        description="whether the captions of a picture share z"
     )
     ca_noise: bool = Field(description="whether F_ca was sampled; else it is its mean")
     truncation: float | None = Field(

@@ -78,6 +78,7 @@ def draw_all(
     embeddings: npt.NDArray[np.float32],
     utterances: Sequence[int],
     noise: Sequence[int],
+    condition_noise: Sequence[int],
     *,
     seed: int,
     batch_size: int,
@@ -86,7 +87,7 @@ def draw_all(
     ca_noise: bool = True,
     truncation: float | None = None,
 ) -> Iterator[Picture]:
-    """Yield batches ``(n, S, S, 3)`` uint8, one picture per pair of utterance and noise index.
+    """Yield batches ``(n, S, S, 3)`` uint8, one picture per utterance and its noise indices.
 
     Processes take turns; the first one gets all batches, the others none.
 
@@ -94,7 +95,8 @@ def draw_all(
         generator: in evaluation mode, on ``device``.
         embeddings: ``(all utterances, E)`` speech embeddings, perhaps a memory map.
         utterances: ``(N,)`` rows of ``embeddings``.
-        noise: ``(N,)`` noise indices.
+        noise: ``(N,)`` noise indices of z.
+        condition_noise: ``(N,)`` noise indices of F_ca.
         seed: of the noise.
         batch_size: pictures per forward pass.
         device: where to compute.
@@ -102,15 +104,20 @@ def draw_all(
         ca_noise: whether F_ca is sampled; else its mean is taken.
         truncation: see :func:`noise_vectors`.
     """
-    dimension = generator.noise_dim + generator.condition_dim
+    z_dim, dimension = generator.noise_dim, generator.noise_dim + generator.condition_dim
     starts = range(0, len(utterances), batch_size)
 
     def drawn(start: int) -> Picture:
         part = slice(start, start + batch_size)
+        # An index gives the same vector for either, so one index for both is one vector.
+        z, condition = (
+            noise_vectors(seed, indices[part], dimension, truncation)
+            for indices in (noise, condition_noise)
+        )
         return draw(
             generator,
             np.asarray(embeddings[np.asarray(utterances[part])], np.float32),
-            noise_vectors(seed, noise[part], dimension, truncation),
+            np.hstack([z[:, :z_dim], condition[:, z_dim:]]),
             device=device,
             precision=precision,
             ca_noise=ca_noise,

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from s2igan.engine.seeding import numpy_generator
@@ -11,7 +10,6 @@ from s2igan.errors import UserError
 from s2igan.rdg.config import SampleConfig
 
 _SENTENCES, _MISMATCHED = 0, 1  # keys of the random streams
-Integers = npt.NDArray[np.int64]
 
 
 def plan(descriptions: pd.DataFrame, config: SampleConfig) -> pd.DataFrame:
@@ -23,27 +21,26 @@ def plan(descriptions: pd.DataFrame, config: SampleConfig) -> pd.DataFrame:
         config: the section ``sample``.
 
     Returns:
-        Columns ``set``, ``utterance``, ``target`` and ``noise``, one row per picture:
-        ``test`` or ``val``, the first captions of every picture of that split; ``swap_original``
-        and ``swap_changed``, of split test alone, pairs in one order with one noise; ``draws``,
-        several noises for each of some of those captions, consecutively; ``mismatched``, the noise
-        of one of them under the speech of another class.
+        Columns ``set``, ``utterance``, ``target``, ``noise`` and ``condition_noise``, one row per
+        picture: ``test`` or ``val``, the first captions of every picture of that split;
+        ``swap_original`` and ``swap_changed``, of split test alone, pairs in one order with one
+        noise; ``draws``, several noises for each of some of those captions, consecutively;
+        ``mismatched``, the noise of one of them under the speech of another class. ``noise`` is the
+        index of z's, ``condition_noise`` that of F_ca's; they differ where captions share z.
 
     Raises:
         UserError: if the split has no captions.
     """
     captions = _captions(descriptions, config)
     utterances = captions.index.to_numpy(np.int64)
+    free = len(captions)
+    asked = _rows(config.split, utterances, utterances, np.arange(free))
     if config.noise == "per_picture":
-        _, noise = np.unique(captions["image"].to_numpy(np.int64), return_inverse=True)
-    else:
-        noise = np.arange(len(captions))
-    free = int(noise.max()) + 1
-    parts = [_rows(config.split, utterances, utterances, noise)]
+        _, asked["noise"] = np.unique(captions["image"].to_numpy(np.int64), return_inverse=True)
     swaps, free = _swaps(descriptions, free) if config.split == "test" else ([], free)
-    draws, free = _draws(captions, config, free)
+    draws = _draws(captions, config, free)
     return pd.concat(
-        [*parts, *swaps, draws, *_mismatched(captions, noise, config)], ignore_index=True
+        [asked, *swaps, draws, *_mismatched(captions, asked, config)], ignore_index=True
     )
 
 
@@ -76,7 +73,7 @@ def _swaps(descriptions: pd.DataFrame, free: int) -> tuple[list[pd.DataFrame], i
     return pairs, free + len(changed)
 
 
-def _draws(captions: pd.DataFrame, config: SampleConfig, free: int) -> tuple[pd.DataFrame, int]:
+def _draws(captions: pd.DataFrame, config: SampleConfig, free: int) -> pd.DataFrame:
     # Sentences class after class, so that a few of them still cover many classes.
     rng = numpy_generator(config.seed, _SENTENCES)
     shuffled = captions.iloc[rng.permutation(len(captions))]
@@ -84,12 +81,11 @@ def _draws(captions: pd.DataFrame, config: SampleConfig, free: int) -> tuple[pd.
     order = np.lexsort((shuffled["class_id"].to_numpy(), turn))
     sentences = shuffled.index.to_numpy(np.int64)[order][: config.diversity_sentences]
     utterances = np.repeat(sentences, config.draws)
-    noise = free + np.arange(len(utterances))
-    return _rows("draws", utterances, utterances, noise), free + len(utterances)
+    return _rows("draws", utterances, utterances, free + np.arange(len(utterances)))
 
 
 def _mismatched(
-    captions: pd.DataFrame, noise: Integers, config: SampleConfig
+    captions: pd.DataFrame, asked: pd.DataFrame, config: SampleConfig
 ) -> list[pd.DataFrame]:
     classes = captions["class_id"].to_numpy(np.int64)
     if len(np.unique(classes)) < 2:
@@ -101,9 +97,10 @@ def _mismatched(
     sizes = np.searchsorted(classes[by_class], classes[targets], side="right") - starts
     drawn = rng.integers(0, len(captions) - sizes)
     others = by_class[np.where(drawn < starts, drawn, drawn + sizes)]  # never the target's class
-    utterances = captions.index.to_numpy(np.int64)
-    return [_rows("mismatched", utterances[others], utterances[targets], noise[targets])]
+    speech = asked["utterance"].to_numpy()[others]
+    return [asked.iloc[targets].assign(set="mismatched", utterance=speech)]
 
 
 def _rows(name: str, utterances: Any, targets: Any, noise: Any) -> pd.DataFrame:
-    return pd.DataFrame({"set": name, "utterance": utterances, "target": targets, "noise": noise})
+    columns = {"utterance": utterances, "target": targets, "noise": noise, "condition_noise": noise}
+    return pd.DataFrame({"set": name, **columns})

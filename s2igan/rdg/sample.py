@@ -21,6 +21,7 @@ from s2igan.rdg.plan import plan
 from s2igan.rdg.utterances import embed_utterances
 from s2igan.sen.artifact import check_front_end, load_speech_encoder
 
+# Of the noise only z's, which other models have, too: F_ca's is a matter of this generator.
 SCHEMA = pa.schema(
     [
         ("set", pa.string()),
@@ -82,6 +83,7 @@ def sample(
         embeddings,
         rows["utterance"].tolist(),
         rows["noise"].tolist(),
+        rows["condition_noise"].tolist(),
         seed=config.seed,
         batch_size=config.batch_size,
         device=session.device,

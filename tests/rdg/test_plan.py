@@ -27,11 +27,21 @@ def test_every_test_caption_is_drawn_once() -> None:
     assert rows["noise"].is_unique
 
 
-def test_captions_of_a_picture_may_share_their_noise() -> None:
+def test_captions_of_a_picture_may_share_z_but_not_the_noise_of_their_condition() -> None:
     rows = by_set(plan(descriptions(), sample_config(noise="per_picture")))["test"]
     pictures = rows["utterance"] // CAPTIONS
     assert (rows.groupby(pictures)["noise"].nunique() == 1).all()
     assert rows["noise"].nunique() == pictures.nunique()
+    assert rows["condition_noise"].is_unique
+
+
+def test_but_for_captions_that_share_z_one_index_stands_for_all_noise() -> None:
+    own = plan(descriptions(), sample_config())
+    shared = plan(descriptions(), sample_config(noise="per_picture"))
+    assert list(own["condition_noise"]) == list(own["noise"])
+    asked = own["set"].isin(["test", "mismatched"])
+    pd.testing.assert_frame_equal(shared[~asked], own[~asked])
+    pd.testing.assert_frame_equal(shared.drop(columns="noise"), own.drop(columns="noise"))
 
 
 def test_swaps_are_pairs_with_one_noise() -> None:
@@ -70,15 +80,17 @@ def test_draws_repeat_a_sentence_with_different_noise() -> None:
         assert descriptions().loc[rows["utterance"], "class_id"].nunique() == 2
 
 
-def test_mismatched_speech_comes_from_another_class() -> None:
+@pytest.mark.parametrize("noise", ["per_utterance", "per_picture"])
+def test_mismatched_speech_comes_from_another_class(noise: str) -> None:
     for seed in range(5):
-        sets = by_set(plan(descriptions(), sample_config(seed=seed)))
+        sets = by_set(plan(descriptions(), sample_config(seed=seed, noise=noise)))
         rows, test = sets["mismatched"], sets["test"].set_index("target")
         classes = descriptions()["class_id"]
         assert (
             classes.loc[rows["utterance"]].to_numpy() != classes.loc[rows["target"]].to_numpy()
         ).all()
-        assert list(rows["noise"]) == list(test.loc[rows["target"], "noise"])
+        for part in ("noise", "condition_noise"):
+            assert list(rows[part]) == list(test.loc[rows["target"], part])
         assert len(rows) == len(test)
     few = by_set(plan(descriptions(), sample_config(mismatched=3)))["mismatched"]
     assert len(few) == 3

@@ -82,6 +82,7 @@ def drawn(order: list[int], batch_size: int, ca_noise: bool = True) -> np.ndarra
         embeddings,
         order,
         [100 + utterance for utterance in order],
+        [100 + utterance for utterance in order],
         seed=0,
         batch_size=batch_size,
         device=CPU,
@@ -152,7 +153,7 @@ def test_the_stage_writes_pictures_and_their_table(tmp_path: Path) -> None:
     images = np.load(tmp_path / "one" / "images.npy")
     assert images.shape == (table.num_rows, 32, 32, 3)
     assert images.dtype == np.uint8
-    expected = plan(descriptions(), sample_config())
+    expected = plan(descriptions(), sample_config()).drop(columns="condition_noise")
     assert table.to_pandas().to_dict("list") == expected.to_dict("list")
 
 
@@ -193,6 +194,33 @@ def test_the_stage_draws_as_its_parameters_say(tmp_path: Path) -> None:
         run_stage(paths, tmp_path / "samples", **changes)
         images.append((tmp_path / "samples" / "images.npy").read_bytes())
     assert len(set(images)) == 3
+
+
+@pytest.mark.parametrize("noise", ["per_utterance", "per_picture"])
+def test_the_stage_draws_z_and_f_ca_by_the_indices_of_the_plan(noise: str, tmp_path: Path) -> None:
+    generator = small_generator()
+    paths = write_inputs_of_the_stage(tmp_path, generator)
+    run_stage(paths, tmp_path / "samples", noise=noise, truncation=1.5)
+    rows = plan(descriptions(), sample_config(noise=noise))
+    speech = embed_utterances(
+        load_speech_encoder(paths["sen"]),
+        Ragged(paths["features"], "mel"),
+        rows["utterance"].to_numpy(np.int64),
+        folder=tmp_path,
+        device=CPU,
+        name="test",
+    )
+    vectors = noise_vectors(5, range(len(rows)), 9, truncation=1.5)
+    z, condition = vectors[rows["noise"], :4], vectors[rows["condition_noise"], 4:]
+    expected = draw(
+        generator.eval(),
+        speech[rows["utterance"]],
+        np.hstack([z, condition]),
+        device=CPU,
+        precision="float32",
+    )
+    images = np.load(tmp_path / "samples" / "images.npy")
+    assert np.abs(images.astype(int) - expected).max() <= 1
 
 
 def test_every_utterance_is_embedded_once(tmp_path: Path) -> None:
