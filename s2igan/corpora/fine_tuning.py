@@ -89,7 +89,7 @@ def read_fine_tuning(path: Path, kind: str) -> FineTuning:
             what,
             got=f"no file {str(path)!r}",
             fix="make it with `python -m s2igan.evaluation.fine_tune`, put it among the archives "
-            "and run `dvc repro download`",
+            "and run `dvc repro -f download`",
         )
     try:
         with safe_open(path, framework="np") as file:

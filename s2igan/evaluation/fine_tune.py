@@ -94,7 +94,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Fine-tune a network on real pictures of the test classes, so that "
         "evaluate.is_backbone: fine_tuned can take the inception score from it.",
         epilog="Put the file among the archives, as weights/fine_tuned_<kind>.safetensors, beside "
-        "the weights of its backbone; the stage download takes it from there.",
+        "the weights of its backbone; the stage download takes it from there, and "
+        "`dvc repro -f download` in place of an earlier one.",
         allow_abbrev=False,
     )
     add = parser.add_argument

@@ -151,5 +151,6 @@ def _refuse_other_classes(path: Path, got: list[str], expected: list[str]) -> No
             f"fine-tuned network {path.name!r}",
             got=f"{len(got)} classes that differ in {differing[0]!r}",
             expected=f"the {len(expected)} test classes of the corpus",
-            fix="make it again with `python -m s2igan.evaluation.fine_tune`",
+            fix="make it again with `python -m s2igan.evaluation.fine_tune` and run "
+            "`dvc repro -f download`",
         )

@@ -129,7 +129,8 @@ def assert_refused(folder: Path, message: str, **corpus: Any) -> None:
 
 
 def test_a_missing_file_names_the_command_that_makes_it(tmp_path: Path) -> None:
-    assert_refused(tmp_path, re.escape("make it with `python -m s2igan.evaluation.fine_tune`"))
+    told = "make it with `python -m s2igan.evaluation.fine_tune`"
+    assert_refused(tmp_path, f"{re.escape(told)}.* and run `dvc repro -f download`")
 
 
 def test_a_file_of_another_corpus_is_refused(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_a_file_of_another_corpus_is_refused(tmp_path: Path) -> None:
 )
 def test_a_file_of_other_classes_is_refused(tmp_path: Path, names: list[str], told: str) -> None:
     write(tmp_path)
-    assert_refused(tmp_path, told, names=names)
+    assert_refused(tmp_path, f"{told}.* and run `dvc repro -f download`", names=names)
 
 
 def test_a_corpus_without_classes_is_refused(tmp_path: Path) -> None:
