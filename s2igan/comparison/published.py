@@ -75,10 +75,6 @@ def gaps(params: Params) -> dict[str, list[str]]:
     Returns:
         Reasons by figure; none where it compares as far as its published protocol is known.
     """
-    side = params.rdg.base_size * 4
-    size = [f"{side} px in place of 256"] if side != 256 else []
-    if params.sample.split != "test":
-        size.append("validation classes")
     judge, fidelity = params.evaluate.backbone, params.evaluate.fidelity_backbone
     inception = "inception_v3/torchvision"
     by = {
@@ -94,7 +90,36 @@ def gaps(params: Params) -> dict[str, list[str]]:
     }
     if params.evaluate.queries != "authors":
         by["mAP"].append("query pictures drawn, not the authors'")
-    return {name: reasons + ([] if name == "SEN_mAP" else size) for name, reasons in by.items()}
+    drawn, learnt = _of_drawing(params), _of_learning(params)
+    return {
+        name: [*reasons, *([] if name == "SEN_mAP" else drawn), *learnt]
+        for name, reasons in by.items()
+    }
+
+
+def _of_drawing(params: Params) -> list[str]:
+    side, sample = params.rdg.base_size * 4, params.sample
+    captions = sample.captions_per_picture
+    gaps = (
+        (side != 256, f"{side} px in place of 256"),
+        (sample.split != "test", "validation classes"),
+        (captions < 10, f"{captions} of 10 captions per picture"),
+        (sample.noise != "per_picture", "z drawn for each caption"),
+        (not sample.ca_noise, "F_ca at its mean"),
+        (sample.truncation is not None, f"noise truncated at {sample.truncation}"),
+    )
+    return [told for is_gap, told in gaps if is_gap]
+
+
+def _of_learning(params: Params) -> list[str]:
+    held_out = params.corpus.val_classes
+    # The authors' recordings are the paper's voice; Tacotron2 is, but for the vocoder.
+    other_voice = params.tts.engine != "tacotron2" and not params.corpus.authors_speech
+    gaps = (
+        (held_out > 0, f"{held_out} training classes held out"),
+        (other_voice, "another voice than the paper's"),
+    )
+    return [told for is_gap, told in gaps if is_gap]
 
 
 def published_section(
