@@ -12,13 +12,15 @@ at a tenth of the learning rate. On a CPU the same command gives the same bytes.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from s2igan.corpora.fine_tuning import FineTuning, file_name
 from s2igan.corpora.index import Corpus
 from s2igan.engine.device import choose_device
-from s2igan.errors import EXIT_USER_ERROR, UserError
+from s2igan.engine.shortage import DISK_FULL, disk_is_full
+from s2igan.errors import EXIT_USER_ERROR, UserError, refused
 from s2igan.evaluation.class_training import Recipe, fine_tune
 from s2igan.evaluation.fine_tuned import write_fine_tuned
 from s2igan.evaluation.labelled import open_pictures
@@ -30,18 +32,27 @@ LEAST = {"steps": 1, "batch": 1, "views": 1, "seed": 0, "crop": 8, "size": 8}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Fine-tune, save, and tell the accuracy; bad input is told in one line, with code 2."""
+    """Fine-tune, save, and tell the accuracy.
+
+    Bad input, and what the system refuses, is told in one line with code 2.
+    """
     options = _parser().parse_args(arguments)
     try:
         facts = _run(options)
     except UserError as error:
-        sys.stderr.write(f"fine_tune: {' '.join(str(error).split())}\n")
-        return EXIT_USER_ERROR
+        return _leave(str(error))
+    except OSError as error:
+        return _leave(DISK_FULL if disk_is_full(error) else refused(error))
     sys.stderr.write(
         f"{str(options.out)!r}: {facts.accuracy:.3f} of {facts.held_out} held-out pictures of "
         f"{len(facts.classes)} classes told right; evaluate.is_backbone: fine_tuned uses it\n"
     )
     return 0
+
+
+def _leave(message: str) -> int:
+    sys.stderr.write(f"fine_tune: {' '.join(message.split())}\n")
+    return EXIT_USER_ERROR
 
 
 def _run(options: argparse.Namespace) -> FineTuning:
@@ -52,13 +63,26 @@ def _run(options: argparse.Namespace) -> FineTuning:
         raise UserError("--out", got=repr(str(options.out)), expected=f"a file named {expected}")
     if not options.out.parent.is_dir():
         raise UserError("--out", got=f"no folder {str(options.out.parent)!r}")
-    pictures = open_pictures(corpus, options.features, options.crop, options.size)
-    base = load_judge(options.backbone, options.weights).to(choose_device())
-    network, facts = fine_tune(corpus, pictures, base, options.backbone, recipe)
-    partial = options.out.with_name(f"{options.out.name}.part")
-    write_fine_tuned(partial, network, facts)
-    partial.replace(options.out)
+    if options.out.is_dir():
+        raise UserError("--out", got=f"a folder {str(options.out)!r}", expected="a file")
+    with _replaced(options.out) as partial:
+        pictures = open_pictures(corpus, options.features, options.crop, options.size)
+        base = load_judge(options.backbone, options.weights).to(choose_device())
+        network, facts = fine_tune(corpus, pictures, base, options.backbone, recipe)
+        write_fine_tuned(partial, network, facts)
     return facts
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[Path]:
+    """Yield a file that takes the place of ``path`` at the end, and of which no part is left."""
+    partial = path.with_name(f"{path.name}.part")
+    partial.write_bytes(b"")  # refused now, not after the training
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:

@@ -1,5 +1,6 @@
 """The command that fine-tunes a network on the test classes."""
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ from torch import Tensor, nn
 
 from s2igan.corpora.fine_tuning import read_fine_tuning
 from s2igan.corpora.index import Corpus
+from s2igan.engine.shortage import DISK_FULL
 from s2igan.errors import EXIT_USER_ERROR, UserError
+from s2igan.evaluation import fine_tune as command_module
 from s2igan.evaluation.class_training import (
     Classifier,
     Descent,
@@ -217,6 +220,40 @@ def test_bad_input_is_told_in_one_line(
     assert [line for line in lines if line.startswith("fine_tune: ")] == lines[-1:]
     assert told in lines[-1]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("taken", [FILE, f"{FILE}.part"])
+def test_a_file_that_cannot_be_written_is_told_before_the_training(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    taken: str,
+) -> None:
+    monkeypatch.setattr(command_module, "fine_tune", lambda *_: pytest.fail("trained"))
+    (tmp_path / taken).mkdir()
+    assert command(folder, tmp_path / FILE) == EXIT_USER_ERROR
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("fine_tune: ")
+    assert str(tmp_path / taken) in line
+    assert [path.name for path in tmp_path.iterdir()] == [taken]
+
+
+def test_a_disk_that_is_full_after_the_training_is_told_and_the_old_file_stays(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def half_written(path: Path, *_: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(command_module, "write_fine_tuned", half_written)
+    (tmp_path / FILE).write_bytes(b"old")
+    assert command(folder, tmp_path / FILE, "--steps=1", "--views=1") == EXIT_USER_ERROR
+    assert capsys.readouterr().err.splitlines()[-1] == f"fine_tune: {DISK_FULL}"
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 
 
 def test_classes_that_cannot_be_learnt_are_told(tmp_path: Path) -> None:
