@@ -1,8 +1,8 @@
 """Figures of pictures that another model drew, by the protocol of the pipeline's own."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
+from s2igan.comparison.pipeline import read_pipeline
 from s2igan.config import read_params
 from s2igan.engine.device import choose_device
 from s2igan.engine.runtime import repository_root
@@ -28,7 +28,8 @@ def score(samples: Path, out: Path) -> str:
     Raises:
         OSError: if ``out`` cannot be written; before anything is computed.
         UserError: if one stands in no repository of the pipeline, or ``out`` is no folder of its
-            own, or as :func:`s2igan.evaluation.evaluate.evaluate`.
+            own, or as :func:`s2igan.comparison.pipeline.read_pipeline` or
+            :func:`s2igan.evaluation.evaluate.evaluate`.
     """
     root = repository_root()
     if not (root / "params.yaml").exists():
@@ -38,12 +39,11 @@ def score(samples: Path, out: Path) -> str:
             expected="a repository in which `make repro` has run",
             fix="go there",
         )
-    inputs = {name: root / "artifacts" / name for name in _INPUTS}
-    _check_out(out, root, [*inputs.values(), root / "artifacts" / "samples"])
+    _check_out(out, root)
     (out / "plots").mkdir(parents=True, exist_ok=True)  # refused now, not after the figures
     evaluate(
         read_params(root / "params.yaml").evaluate,
-        **inputs,
+        **{name: root / "artifacts" / name for name in _INPUTS},
         samples=samples,
         metrics=out / "generation.json",
         classes=out / "classes.tsv",
@@ -53,11 +53,12 @@ def score(samples: Path, out: Path) -> str:
     return format_report(out)
 
 
-def _check_out(out: Path, root: Path, stages: Sequence[Path]) -> None:
-    """Refuse a folder whose files the pipeline's own figures, plots or outputs are."""
+def _check_out(out: Path, root: Path) -> None:
+    """Refuse a folder that is, lies in or holds an output of the pipeline, and a file."""
     place = out.resolve()
-    own = any(place.is_relative_to(folder.resolve()) for folder in stages)
-    if place in (root, root / "metrics") or own:
+    stages = read_pipeline(root / "dvc.yaml")
+    outputs = [(root / path).resolve() for stage in stages for path in stage.outs]
+    if any(place.is_relative_to(own) or own.is_relative_to(place) for own in outputs):
         got = "a folder that stages write to"
     elif out.exists() and not out.is_dir():
         got = "a file"

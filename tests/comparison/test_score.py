@@ -1,5 +1,6 @@
 """What ``s2igan score`` refuses before it looks at a picture."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,15 @@ import pytest
 from s2igan.cli import main
 from s2igan.comparison.score import score
 from s2igan.errors import EXIT_USER_ERROR, UserError
+from tests.comparison.results import ROOT
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    (tmp_path / "params.yaml").touch()
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    return tmp_path
 
 
 def test_outside_a_repository_it_says_where_to_go(
@@ -17,35 +27,41 @@ def test_outside_a_repository_it_says_where_to_go(
         score(tmp_path / "theirs", tmp_path / "out")
 
 
-@pytest.mark.parametrize("out", [".", "metrics", "artifacts/samples", "artifacts/sen/theirs"])
-def test_figures_of_another_model_never_take_the_place_of_ours(
-    out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    (tmp_path / "params.yaml").touch()
+@pytest.mark.parametrize(
+    "out",
+    [
+        *(".", "metrics", "plots", "artifacts", "linked/rdg"),
+        *("artifacts/samples", "artifacts/sen/theirs", "artifacts/rdg", "artifacts/speech"),
+    ],
+)
+def test_figures_of_another_model_never_take_the_place_of_ours(out: str, repository: Path) -> None:
+    (repository / "artifacts").mkdir()
+    (repository / "linked").symlink_to("artifacts")
     with pytest.raises(UserError, match="got a folder that stages write to; expected a folder for"):
-        score(tmp_path / "theirs", tmp_path / out)
+        score(repository / "theirs", repository / out)
+    assert not list((repository / "artifacts").iterdir())
+
+
+@pytest.mark.parametrize("out", ["theirs", "artifacts/theirs", "metrics/theirs"])
+def test_a_folder_beside_what_stages_write_is_taken(out: str, repository: Path) -> None:
+    with pytest.raises(UserError, match=r"params\.yaml"):  # which is empty here
+        score(repository / "theirs", repository / out)
+    assert (repository / out / "plots").is_dir()
 
 
 def test_a_folder_that_cannot_be_made_is_told_before_the_pictures_are_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    (tmp_path / "params.yaml").touch()
-    (tmp_path / "file").touch()
-    out = tmp_path / "file" / "out"
-    assert main(["score", str(tmp_path / "theirs"), "-o", str(out)]) == EXIT_USER_ERROR
+    (repository / "file").touch()
+    out = repository / "file" / "out"
+    assert main(["score", str(repository / "theirs"), "-o", str(out)]) == EXIT_USER_ERROR
     told = capsys.readouterr().err
     assert told.count("\n") == 1
-    assert str(tmp_path / "file") in told
+    assert str(repository / "file") in told
 
 
-def test_a_file_in_place_of_the_folder_is_told_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    (tmp_path / "params.yaml").touch()
-    (tmp_path / "out").write_text("precious")
+def test_a_file_in_place_of_the_folder_is_told_first(repository: Path) -> None:
+    (repository / "out").write_text("precious")
     with pytest.raises(UserError, match="got a file"):
-        score(tmp_path / "theirs", tmp_path / "out")
-    assert (tmp_path / "out").read_text() == "precious"
+        score(repository / "theirs", repository / "out")
+    assert (repository / "out").read_text() == "precious"
