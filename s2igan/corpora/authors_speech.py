@@ -5,20 +5,18 @@ names are read leniently: class folder, picture, and the last number of the name
 0 or from 1, whichever the whole archive does.
 """
 
-import io
 import re
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import soundfile
-
 from s2igan.corpora.archives import read_members
 from s2igan.corpora.defects import Defects
 from s2igan.corpora.listing import ListedPicture
 from s2igan.corpora.published_manifest import CorpusManifest, E
 from s2igan.engine.progress import bar
+from s2igan.engine.sound import sound_problem
 
 # Names that begin with `._` hold what a Mac knows of the file beside them.
 _RECORDING = re.compile(
@@ -89,7 +87,7 @@ class AuthorsSpeech:
             if name is None:
                 strangers[_place(match)] += 1
                 continue
-            if problem := _problem(content):
+            if problem := sound_problem(content):
                 defects.add_picture(name, f"recording {number}: {problem}")
             numbered.append((name, number))
             self.size += len(content)
@@ -120,13 +118,3 @@ class AuthorsSpeech:
 
 def _place(match: re.Match[str]) -> str:
     return f"{match['folder']}/{match['picture']}"
-
-
-def _problem(content: bytes) -> str | None:
-    if not content:
-        return "an empty file"
-    try:
-        frames = soundfile.info(io.BytesIO(content)).frames
-    except soundfile.LibsndfileError as error:
-        return f"{len(content)} bytes that do not decode ({error.error_string})"
-    return None if frames else "no sound"

@@ -1,21 +1,16 @@
 """Whether the files of a recorded corpus are there and hold what they should."""
 
 import errno
-import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-
-import numpy as np
 
 from s2igan.corpora.defects import Defects
 from s2igan.corpora.recorded_csv import Box, ListedPicture, shown
 from s2igan.engine.pictures import PictureError, picture_size
 from s2igan.engine.progress import bar
-from s2igan.engine.sound import UNREADABLE, ForwardSound, rate_problem, unreadable_reason
+from s2igan.engine.sound import sound_problem
 from s2igan.engine.workers import parallel_map
-
-_AUDIBLE = 1 / 2**15  # what never moves by a step of 16 bits is nothing in them
 
 
 def find_file(folder: Path, name: str) -> Path | None:
@@ -93,35 +88,14 @@ def check_recordings(
         workers: processes that decode; no influence on the result.
     """
     found = _found(folder, lines)
-    told = parallel_map(recording_problem, bar(found.values(), "recordings"), workers)
+    told = parallel_map(_listen, bar(found.values(), "recordings"), workers)
     for name, problem in zip(found, told, strict=True):
         if problem is not None:
             defects.add_picture(name, f"{problem} (line {lines[name]})")
 
 
-def recording_problem(path: Path) -> str | None:
-    """Say why a recording cannot be used, or None.
-
-    Args:
-        path: a file that should be WAV, FLAC, OGG, MP3 or any other that libsndfile reads.
-    """
-    size = path.stat().st_size
-    if size == 0:
-        return "an empty file"
-    low, high = math.inf, -math.inf
-    try:
-        with ForwardSound(path) as file:
-            rate_hz = int(file.samplerate)
-            for block in file.forward():
-                mono = block.mean(axis=1)  # (frames, channels) -> (frames,)
-                if not np.isfinite(mono).all():
-                    return "samples that are not numbers"
-                low, high = min(low, float(mono.min())), max(high, float(mono.max()))
-    except UNREADABLE as error:
-        return f"{size} bytes that do not decode ({unreadable_reason(error)})"
-    if low > high:
-        return "no sample"
-    return "nothing but silence" if high - low < _AUDIBLE else rate_problem(rate_hz)
+def _listen(path: Path) -> str | None:
+    return sound_problem(path.read_bytes())
 
 
 def _look(path: Path) -> tuple[int, int] | str:

@@ -1,10 +1,15 @@
-"""Sound files read forward, whatever their headers say of their length.
+"""Sound files read forward and known by their bytes, whatever their headers and names say.
 
 soundfile asks a file for its length and, after every block, for its place in it. A FLAC that was
 written to a pipe says no length, and libsndfile cannot seek to the end of one; a damaged header
 says a wrong one, for which memory would be taken.
+
+A name misleads as well: by some extensions libsndfile decodes bytes that are no sound, and of a
+``.raw`` soundfile asks for the rate. So bytes are opened here, or an open file by its number.
 """
 
+import io
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,9 +19,7 @@ import soundfile
 RATES_HZ = (4000, 384000)
 """Sampling rates that are taken, lowest and highest, Hz."""
 
-UNREADABLE = (RuntimeError, TypeError)
-"""What soundfile raises of bytes that are no sound; TypeError, of a file named ``.raw``."""
-
+_AUDIBLE = 1 / 2**15  # what never moves by a step of 16 bits is nothing in them
 _BLOCK = 2**16
 _LENGTHS = 2**62  # an unsaid length is the largest of libsndfile's integers
 
@@ -39,9 +42,34 @@ class ForwardSound(soundfile.SoundFile):  # type: ignore[misc]
             yield block
 
 
-def unreadable_reason(error: Exception) -> str:
-    """Say why soundfile does not decode a file, without the name of the file."""
-    return str(getattr(error, "error_string", error))
+def sound_problem(data: bytes) -> str | None:
+    """Decode a recording block by block and say why it cannot be used, or None.
+
+    Args:
+        data: bytes of what should be a WAV, FLAC, OGG or MP3 file, or any other that libsndfile
+            reads.
+    """
+    if not data:
+        return "an empty file"
+    low, high = math.inf, -math.inf
+    try:
+        with ForwardSound(io.BytesIO(data)) as file:
+            rate_hz = int(file.samplerate)
+            for block in file.forward():
+                mono = block.mean(axis=1)  # (frames, channels) -> (frames,)
+                if not np.isfinite(mono).all():
+                    return "samples that are not numbers"
+                low, high = min(low, float(mono.min())), max(high, float(mono.max()))
+    except soundfile.LibsndfileError as error:
+        return undecoded(data, error)
+    if low > high:
+        return "no sample"
+    return "nothing but silence" if high - low < _AUDIBLE else rate_problem(rate_hz)
+
+
+def undecoded(data: bytes, error: soundfile.LibsndfileError) -> str:
+    """Say that bytes do not decode, and why."""
+    return f"{len(data)} bytes that do not decode ({error.error_string})"
 
 
 def rate_problem(rate_hz: int) -> str | None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
 
-from s2igan.engine.sound import UNREADABLE, ForwardSound, rate_problem
+from s2igan.engine.sound import ForwardSound, rate_problem
 from s2igan.errors import UserError
 from s2igan.serving.limits import LONGEST_S, SHORTEST_S
 from s2igan.speech.audio import Samples
@@ -48,8 +49,8 @@ def read_recording(path: str | Path, name: str | None = None) -> Recording:
         if not path.is_file():
             found = "a folder" if path.is_dir() else "no such file"
             raise UserError(_named(name), got=found, expected=_KINDS)
-        # libsndfile itself opens no name that is not UTF-8.
-        with path.open("rb") as opened, ForwardSound(opened) as file:
+        # Opened by its number, a file has no name: no extension misleads, nor need it be UTF-8.
+        with path.open("rb") as opened, ForwardSound(opened.fileno(), closefd=False) as file:
             _check_header(file, name)
             # What the header says may be wrong; nothing beyond the longest is read in any case.
             limit = int(LONGEST_S * file.samplerate) + 1
@@ -57,7 +58,7 @@ def read_recording(path: str | Path, name: str | None = None) -> Recording:
             rate_hz = int(file.samplerate)
     except OSError as error:
         raise UserError(_named(name), got=error.strerror, expected=_KINDS) from error
-    except UNREADABLE as error:
+    except soundfile.LibsndfileError as error:
         size = path.stat().st_size
         got = f"{size} bytes that do not decode" if size else "an empty file"
         raise UserError(_named(name), got=got, expected=_KINDS) from error

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from s2igan.engine.sound import UNREADABLE, ForwardSound, rate_problem, unreadable_reason
+from s2igan.engine.sound import ForwardSound, rate_problem, undecoded
 from s2igan.errors import UserError
 
 Samples = npt.NDArray[np.float32]
@@ -40,9 +40,8 @@ def decode_audio(data: bytes, name: str) -> tuple[Samples, int]:
         with ForwardSound(io.BytesIO(data)) as file:
             rate_hz = int(file.samplerate)
             blocks = [block.mean(axis=1) for block in file.forward()]  # (n, channels) -> (n,)
-    except UNREADABLE as error:
-        reason = unreadable_reason(error)
-        raise _bad(name, f"{len(data)} bytes that do not decode ({reason})") from error
+    except soundfile.LibsndfileError as error:
+        raise _bad(name, undecoded(data, error)) from error
     if not blocks:
         raise _bad(name, "a file without a sample")
     samples: Samples = np.concatenate(blocks)

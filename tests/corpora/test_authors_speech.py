@@ -96,7 +96,8 @@ AT = "oxford_audio/audio/class_00001/image_00002"
         ({f"{AT}_1.wav": said(2, 2)}, "image_00002.jpg: caption 1 recorded twice"),
         ({f"{AT}/1.wav": b""}, "image_00002.jpg: recording 1: an empty file"),
         ({f"{AT}/1.wav": b"RIFF"}, "image_00002.jpg: recording 1: 4 bytes that do not decode"),
-        ({f"{AT}/1.wav": clip(100, seconds=0)}, "image_00002.jpg: recording 1: no sound"),
+        ({f"{AT}/1.wav": clip(100, seconds=0)}, "image_00002.jpg: recording 1: no sample"),
+        ({f"{AT}/1.wav": clip(0)}, "image_00002.jpg: recording 1: nothing but silence"),
     ],
 )
 def test_a_defect_of_the_speech_stops_or_leaves_its_picture_out(

@@ -590,6 +590,38 @@ def test_a_flac_that_a_pipe_got_is_taken(tmp_path: Path) -> None:
     assert build(tmp_path).recording_bytes(2) == (folder / "piped.flac").read_bytes()
 
 
+def test_the_name_of_a_recording_does_not_matter(tmp_path: Path) -> None:
+    def rename(rows: Rows, folder: Path) -> None:
+        for row, name in zip(rows, ("bird.raw", "bird.mp3", "bird"), strict=False):
+            (folder / row["recording"]).rename(folder / name)
+            row["recording"] = name
+
+    folder = prepare(tmp_path, rename)
+    corpus = build(tmp_path)
+    for row, name in enumerate(("bird.raw", "bird.mp3", "bird")):
+        assert corpus.recording_bytes(row) == (folder / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("bird.mp3", clip(300, 44100, 2.0, format="MP3")[1:]), ("bird.gsm", b"a small bird" * 200)],
+)
+def test_a_name_makes_no_sound_of_bytes_that_are_none(
+    tmp_path: Path, name: str, data: bytes
+) -> None:
+    def spoil(rows: Rows, folder: Path) -> None:
+        rows[2]["recording"] = name
+        (folder / name).write_bytes(data)
+
+    prepare(tmp_path, spoil)
+    told = f"{name}: {len(data)} bytes that do not decode"
+    with pytest.raises(UserError) as error:
+        build(tmp_path)
+    assert told in str(error.value)
+    corpus = build(tmp_path, on_broken="skip")
+    assert f"{name}: {corpus.info['skipped'][name]}".startswith(told)
+
+
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"'field_notes'; got no index\.csv") as error:
         build(tmp_path)

@@ -61,10 +61,17 @@ def test_a_flac_that_a_pipe_got_is_read_and_a_long_one_refused(tmp_path: Path) -
 
 
 def test_a_name_may_be_any_that_the_system_has(tmp_path: Path) -> None:
-    path = tmp_path / os.fsdecode(b"burung-\xff.wav")
     soundfile.write(tmp_path / "a.wav", tone(), RATE)
-    (tmp_path / "a.wav").rename(path)
-    assert len(read_recording(path).samples) == RATE
+    for name in (os.fsdecode(b"burung-\xff.wav"), "burung.raw", "burung"):
+        (tmp_path / name).hardlink_to(tmp_path / "a.wav")
+        assert len(read_recording(tmp_path / name).samples) == RATE
+
+
+def test_a_name_makes_no_sound_of_text(tmp_path: Path) -> None:
+    path = tmp_path / "burung.gsm"
+    path.write_text("a small bird with a red crown\n" * 40)
+    with pytest.raises(UserError, match="1200 bytes that do not decode"):
+        read_recording(path)
 
 
 def test_a_file_may_be_named_by_a_string(tmp_path: Path) -> None:

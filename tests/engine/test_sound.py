@@ -1,0 +1,47 @@
+import io
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+
+from s2igan.engine.sound import sound_problem
+from tests.corpora.makers import clip
+
+RATE = 16000
+
+
+def encoded(samples: npt.NDArray[np.float64], rate_hz: int = RATE) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate_hz, format="WAV", subtype="FLOAT")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG", "MP3", "AIFF"])
+def test_a_tone_of_every_format_is_sound(form: str) -> None:
+    assert sound_problem(clip(300, format=form)) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "an empty file"),
+        (b"not audio at all", "16 bytes that do not decode (Format not recognised.)"),
+        (encoded(np.zeros(0)), "no sample"),
+        (encoded(np.full(RATE, np.nan)), "samples that are not numbers"),
+        (encoded(np.r_[np.ones(RATE), np.inf]), "samples that are not numbers"),
+        (encoded(np.full(RATE, 0.3)), "nothing but silence"),
+        (encoded(np.tile([0.0, 0.99 / 2**15], RATE)), "nothing but silence"),
+        (encoded(np.tile([0.0, 1.01 / 2**15], RATE)), None),
+        (clip(5, rate=50, seconds=20), "50 samples a second, not 4000 to 384000"),
+    ],
+)
+def test_what_cannot_be_heard_is_told(data: bytes, problem: str | None) -> None:
+    assert sound_problem(data) == problem
+
+
+def test_a_defect_at_the_end_of_a_long_file_is_found() -> None:
+    samples = np.sin(np.arange(200_000.0))
+    assert sound_problem(encoded(samples)) is None
+    samples[-1] = np.nan
+    assert sound_problem(encoded(samples)) == "samples that are not numbers"
