@@ -19,6 +19,9 @@ import soundfile
 RATES_HZ = (4000, 384000)
 """Sampling rates that are taken, lowest and highest, Hz."""
 
+SHORTEST_S = 0.05
+"""Seconds of sound below which nothing is said; the usual window of the log-mel is half of it."""
+
 _AUDIBLE = 1 / 2**15  # what never moves by a step of 16 bits is nothing in them
 _BLOCK = 2**16
 _LENGTHS = 2**62  # an unsaid length is the largest of libsndfile's integers
@@ -51,7 +54,7 @@ def sound_problem(data: bytes) -> str | None:
     """
     if not data:
         return "an empty file"
-    low, high = math.inf, -math.inf
+    length, low, high = 0, math.inf, -math.inf
     try:
         with ForwardSound(io.BytesIO(data)) as file:
             rate_hz = int(file.samplerate)
@@ -60,11 +63,14 @@ def sound_problem(data: bytes) -> str | None:
                 if not np.isfinite(mono).all():
                     return "samples that are not numbers"
                 low, high = min(low, float(mono.min())), max(high, float(mono.max()))
+                length += len(mono)
     except soundfile.LibsndfileError as error:
         return undecoded(data, error)
-    if low > high:
+    if not length:
         return "no sample"
-    return "nothing but silence" if high - low < _AUDIBLE else rate_problem(rate_hz)
+    if problem := rate_problem(rate_hz) or length_problem(length, rate_hz):
+        return problem
+    return "nothing but silence" if high - low < _AUDIBLE else None
 
 
 def undecoded(data: bytes, error: soundfile.LibsndfileError) -> str:
@@ -76,3 +82,10 @@ def rate_problem(rate_hz: int) -> str | None:
     """Say why a sampling rate is none of sound, or None."""
     low, high = RATES_HZ
     return None if low <= rate_hz <= high else f"{rate_hz} samples a second, not {low} to {high}"
+
+
+def length_problem(length: int, rate_hz: int) -> str | None:
+    """Say why so many samples are too few of a description, or None."""
+    if length >= SHORTEST_S * rate_hz:
+        return None
+    return f"{1000 * length / rate_hz:.4g} ms of sound, less than {1000 * SHORTEST_S:.0f} ms"

@@ -97,6 +97,7 @@ AT = "oxford_audio/audio/class_00001/image_00002"
         ({f"{AT}/1.wav": b""}, "image_00002.jpg: recording 1: an empty file"),
         ({f"{AT}/1.wav": b"RIFF"}, "image_00002.jpg: recording 1: 4 bytes that do not decode"),
         ({f"{AT}/1.wav": clip(100, seconds=0)}, "image_00002.jpg: recording 1: no sample"),
+        ({f"{AT}/1.wav": clip(100, seconds=0.02)}, "image_00002.jpg: recording 1: 20 ms of sound"),
         ({f"{AT}/1.wav": clip(0)}, "image_00002.jpg: recording 1: nothing but silence"),
     ],
 )

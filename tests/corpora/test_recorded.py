@@ -314,6 +314,10 @@ def offset_for_a_recording(_: Rows, folder: Path) -> None:
     soundfile.write(folder / "speech_2_1.wav", np.full(900, 0.3), 8000)
 
 
+def short_recording(_: Rows, folder: Path) -> None:
+    (folder / "speech_2_1.wav").write_bytes(clip(300, seconds=0.02))
+
+
 def slow_recording(_: Rows, folder: Path) -> None:
     soundfile.write(folder / "speech_2_1.wav", np.sin(np.arange(900)), 50)
 
@@ -348,6 +352,7 @@ BROKEN = [
     (noise_for_a_recording, "speech_2_1.wav: ", "16 bytes that do not decode"),
     (silent_recording, "speech_2_1.wav: ", "nothing but silence"),
     (offset_for_a_recording, "speech_2_1.wav: ", "nothing but silence"),
+    (short_recording, "speech_2_1.wav: ", "20 ms of sound, less than 50 ms"),
     (slow_recording, "speech_2_1.wav: ", "50 samples a second, not 4000 to 384000"),
     (no_sample, "speech_2_1.wav: ", "no sample"),
 ]

@@ -33,6 +33,9 @@ def test_a_tone_of_every_format_is_sound(form: str) -> None:
         (encoded(np.full(RATE, 0.3)), "nothing but silence"),
         (encoded(np.tile([0.0, 0.99 / 2**15], RATE)), "nothing but silence"),
         (encoded(np.tile([0.0, 1.01 / 2**15], RATE)), None),
+        (clip(300, seconds=0.05), None),
+        (clip(300, rate=22050, seconds=0.05), "49.98 ms of sound, less than 50 ms"),
+        (clip(300, rate=44100, seconds=0.0001), "0.0907 ms of sound, less than 50 ms"),
         (clip(5, rate=50, seconds=20), "50 samples a second, not 4000 to 384000"),
     ],
 )

@@ -158,6 +158,23 @@ def test_a_silent_recording_is_an_error(samples: npt.NDArray[np.float32]) -> Non
             take_recording(encoded(samples), RATE, "clip 7", settings)
 
 
+def between_silence(seconds: float) -> bytes:
+    return encoded(np.concatenate([silence(0.4), tone(seconds), silence(0.4)]))
+
+
+@pytest.mark.parametrize(("seconds", "keep_ms"), [(0.06, 0.0), (0.04, 5.0)])
+def test_the_shortest_sound_between_silence_is_taken(seconds: float, keep_ms: float) -> None:
+    settings = config(trim_db=40.0, keep_ms=keep_ms)
+    pcm = take_recording(between_silence(seconds), RATE, "clip", settings)
+    assert len(pcm) == round((seconds + 2 * keep_ms / 1000) * RATE)
+
+
+def test_less_sound_between_silence_is_an_error() -> None:
+    told = "recording of clip 7; got 40 ms of sound, less than 50 ms, as tts.recordings prepares it"
+    with pytest.raises(UserError, match=told):
+        take_recording(between_silence(0.04), RATE, "clip 7", config(trim_db=40.0))
+
+
 @pytest.mark.parametrize(
     ("voice", "text"), [("de", "ein kleiner roter Vogel"), ("sw", "ndege mdogo mwekundu")]
 )
