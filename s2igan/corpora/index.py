@@ -124,6 +124,14 @@ class Corpus:
         name = str(self.images["name"].iloc[image])
         return decode_picture(self.picture_bytes(image), name, upright=self.upright)
 
+    def description_name(self, utterance: int) -> str:
+        """Return how an error names row ``utterance`` of the descriptions: by its picture, too."""
+        image, position = (
+            int(self.descriptions[column].to_numpy()[utterance]) for column in ("image", "position")
+        )
+        picture = str(self.images["name"].iloc[image])
+        return f"utterance {utterance} (picture {picture!r}, description {position})"
+
     def recording_bytes(self, recording: int) -> bytes:
         """Return the audio file in row ``recording`` of the recordings.
 

@@ -33,10 +33,6 @@ class Descriptions:
     def __init__(self, corpus: Path, engine: str) -> None:
         self._source = Corpus(corpus)
         self._column = "recording" if engine == "recorded" else "text"
-        self._pictures = self._source.images["name"].to_numpy()
-        self._splits = self._source.images["split"].to_numpy()
-        self._image = self._source.descriptions["image"].to_numpy()
-        self._position = self._source.descriptions["position"].to_numpy()
         self._check()
 
     def __len__(self) -> int:
@@ -50,17 +46,14 @@ class Descriptions:
     def shard(self, shard: int) -> list[Description]:
         """Return the descriptions of one shard, in order."""
         rows = range(shard * SHARD_SIZE, min((shard + 1) * SHARD_SIZE, len(self)))
-        contents = self._source.descriptions[self._column].iloc[rows.start : rows.stop].tolist()
+        descriptions = self._source.descriptions.iloc[rows.start : rows.stop]
+        contents = descriptions[self._column].tolist()
         if self._column == "recording":
             contents = [self._source.recording_bytes(recording) for recording in contents]
         return [
-            Description(row, self._name(row), str(self._splits[self._image[row]]), content)
-            for row, content in zip(rows, contents, strict=True)
+            Description(row, self._source.description_name(row), split, content)
+            for row, split, content in zip(rows, descriptions["split"], contents, strict=True)
         ]
-
-    def _name(self, utterance: int) -> str:
-        picture, position = self._pictures[self._image[utterance]], self._position[utterance]
-        return f"utterance {utterance} (picture {picture!r}, description {position})"
 
     def _check(self) -> None:
         contents = self._source.descriptions[self._column]
@@ -69,7 +62,7 @@ class Descriptions:
             return
         first = int(missing.to_numpy().argmax())
         raise UserError(
-            f"{self._column} of {self._name(first)}",
+            f"{self._column} of {self._source.description_name(first)}",
             got="none" if pd.isna(contents.iloc[first]) else "no words",
             expected=f"a {self._column} for every description; "
             f"{missing.sum()} of {len(missing)} lack it",

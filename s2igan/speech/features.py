@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import RaggedWriter
 from s2igan.engine.distributed import exhaust, is_first, rank, shared_to_first, world
 from s2igan.engine.progress import bar
@@ -57,7 +58,7 @@ def write_mel(config: MelConfig, *, corpus: Path, speech: Path, out: Path, worke
         log_floor=config.log_floor,
         normalise=config.normalise,
     ).parameters
-    work = partial(_shard_frames, parameters, speech)
+    work = partial(_shard_frames, parameters, corpus, speech)
     own = range(rank(), shards.shards, world())
     framed = shared_to_first(parallel_map(work, own, workers), shards.shards)
     if not is_first():
@@ -74,13 +75,15 @@ def write_mel(config: MelConfig, *, corpus: Path, speech: Path, out: Path, worke
 
 
 def _shard_frames(
-    parameters: MelParameters, speech: Path, shard: int
+    parameters: MelParameters, corpus: Path, speech: Path, shard: int
 ) -> list[npt.NDArray[np.float16]]:
     with one_thread():  # the workers share the cores already
-        return list(_frames(LogMel(**parameters), SpeechShards(speech), shard))
+        return list(_frames(LogMel(**parameters), corpus, SpeechShards(speech), shard))
 
 
-def _frames(front: LogMel, shards: SpeechShards, shard: int) -> Iterator[npt.NDArray[np.float16]]:
+def _frames(
+    front: LogMel, corpus: Path, shards: SpeechShards, shard: int
+) -> Iterator[npt.NDArray[np.float16]]:
     expected_hz = front.parameters["sample_rate_hz"]
     for utterance, samples, rate_hz in shards.shard(shard):
         if rate_hz != expected_hz:
@@ -89,7 +92,7 @@ def _frames(front: LogMel, shards: SpeechShards, shard: int) -> Iterator[npt.NDA
             )
         if len(samples) < front.window_length:
             raise UserError(
-                f"utterance {utterance}",
+                Corpus(corpus).description_name(utterance),
                 got=f"{len(samples)} samples",
                 expected=f"at least {front.window_length}, one window",
                 fix="record it again or take the description out of the corpus",

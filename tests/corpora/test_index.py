@@ -73,6 +73,11 @@ def test_descriptions_carry_split_and_class_of_their_picture(tmp_path: Path) -> 
     assert table["class_id"].tolist() == [0, 0, 1, 1]
 
 
+def test_an_error_names_a_description_by_its_picture(tmp_path: Path) -> None:
+    corpus = write(tmp_path / "corpus")
+    assert corpus.description_name(3) == "utterance 3 (picture 'c.png', description 0)"
+
+
 def test_what_is_unknown_is_null(tmp_path: Path) -> None:
     corpus = write(tmp_path / "corpus")
 
