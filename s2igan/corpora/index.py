@@ -132,21 +132,18 @@ class Corpus:
         picture = str(self.images["name"].iloc[image])
         return f"utterance {utterance} (picture {picture!r}, description {position})"
 
-    def recording_bytes(self, recording: int) -> bytes:
-        """Return the audio file in row ``recording`` of the recordings.
-
-        Raises:
-            UserError: if the corpus holds no recordings.
-        """
-        return bytes(self._recordings[recording].data)
-
     @cached_property
     def _pictures(self) -> Ragged:
         return Ragged(self.folder, "images")
 
-    @cached_property
-    def _recordings(self) -> Ragged:
-        return Ragged(self.folder, "recordings")
+
+def open_recordings(corpus: Path) -> Ragged:
+    """Open the audio files of a corpus folder, numbered as ``recording`` of its descriptions.
+
+    Raises:
+        UserError: if the corpus holds no recordings, or they are damaged.
+    """
+    return Ragged(corpus, "recordings")
 
 
 def write_corpus(

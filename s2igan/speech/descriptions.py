@@ -11,12 +11,15 @@ from s2igan.speech.shards import SHARD_SIZE
 
 
 class Description(NamedTuple):
-    """One description: its row, how an error names it, its split, and its text or audio file."""
+    """One description: its row, how an error names it, its split, and its text or recording.
+
+    Of a recording ``content`` is the row: audio is read where it is decoded, not handed over.
+    """
 
     utterance: int
     name: str
     split: str
-    content: str | bytes
+    content: str | int
 
 
 class Descriptions:
@@ -47,12 +50,10 @@ class Descriptions:
         """Return the descriptions of one shard, in order."""
         rows = range(shard * SHARD_SIZE, min((shard + 1) * SHARD_SIZE, len(self)))
         descriptions = self._source.descriptions.iloc[rows.start : rows.stop]
-        contents = descriptions[self._column].tolist()
-        if self._column == "recording":
-            contents = [self._source.recording_bytes(recording) for recording in contents]
+        columns = (descriptions[column].tolist() for column in ("split", self._column))
         return [
             Description(row, self._source.description_name(row), split, content)
-            for row, split, content in zip(rows, descriptions["split"], contents, strict=True)
+            for row, split, content in zip(rows, *columns, strict=True)
         ]
 
     def _check(self) -> None:

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from s2igan.corpora.index import open_recordings
 from s2igan.engine.folders import fresh_folder
 from s2igan.engine.progress import bar
 from s2igan.engine.workers import parallel_map
@@ -66,12 +67,14 @@ def speak_corpus(
         check_voices(config, str(first.content), first.name)
         _with_programs(config, descriptions, out, workers, kept)
     else:
-        _in_processes(config, descriptions, out, workers)
+        _in_processes(config, descriptions, corpus, out, workers)
 
 
-def _in_processes(config: TtsConfig, descriptions: Descriptions, out: Path, workers: int) -> None:
+def _in_processes(
+    config: TtsConfig, descriptions: Descriptions, corpus: Path, out: Path, workers: int
+) -> None:
     with fresh_folder(out) as partial_out:
-        for _ in _each_shard(partial(_write, config, partial_out), descriptions, workers):
+        for _ in _each_shard(partial(_write, config, corpus, partial_out), descriptions, workers):
             pass
         check_shards(partial_out, len(descriptions))
 
@@ -104,10 +107,11 @@ def _each_shard(
             progress.update(min(SHARD_SIZE, len(descriptions) - shard * SHARD_SIZE))
 
 
-def _write(config: TtsConfig, out: Path, job: list[Description]) -> Path:
-    make = _spoken if config.engine == "espeak" else _recorded
+def _write(config: TtsConfig, corpus: Path, out: Path, job: list[Description]) -> Path:
+    from_text = config.engine == "espeak"
+    spoken = _spoken(config, job) if from_text else _recorded(config, corpus, job)
     path = shard_path(out, _number(job))
-    write_shard(path, make(config, job), config.sample_rate_hz)
+    write_shard(path, spoken, config.sample_rate_hz)
     return path
 
 
@@ -141,8 +145,9 @@ def _spoken(config: TtsConfig, job: list[Description]) -> Iterator[Spoken]:
             yield Spoken(item.utterance, line.voice, line.rate_wpm, None, pcm)
 
 
-def _recorded(config: TtsConfig, job: list[Description]) -> Iterator[Spoken]:
+def _recorded(config: TtsConfig, corpus: Path, job: list[Description]) -> Iterator[Spoken]:
+    recordings = open_recordings(corpus)
     for item in job:
-        assert isinstance(item.content, bytes)
-        pcm = take_recording(item.content, config.sample_rate_hz, item.name, config.recordings)
+        data = bytes(recordings[int(item.content)])
+        pcm = take_recording(data, config.sample_rate_hz, item.name, config.recordings)
         yield Spoken(item.utterance, None, None, None, pcm)

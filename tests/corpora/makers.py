@@ -16,7 +16,7 @@ from scipy.io import savemat
 
 from s2igan.corpora import oxford102
 from s2igan.corpora.archives import Archives
-from s2igan.corpora.index import Corpus
+from s2igan.corpora.index import Corpus, open_recordings
 from s2igan.corpora.published import Task
 
 CLASSES = 5
@@ -194,6 +194,11 @@ def prepare_folder(archives: Path) -> Path:
 def folder_bytes(folder: Path) -> dict[str, bytes]:
     """Content of every file of a flat folder."""
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def recording_bytes(corpus: Corpus, recording: int) -> bytes:
+    """The audio file in one row of a corpus's recordings."""
+    return bytes(open_recordings(corpus.folder)[recording])
 
 
 def task_in(folder: Path, manifest: Path, edition: str = "tiny", **changes: Any) -> Task:

@@ -13,7 +13,7 @@ from s2igan.corpora.attributes import ATTRIBUTES
 from s2igan.corpora.index import Corpus, write_corpus
 from s2igan.errors import UserError
 
-from .makers import folder_bytes
+from .makers import folder_bytes, recording_bytes
 
 INFO = {"kind": "recorded", "edition": "tiny"}
 
@@ -60,8 +60,8 @@ def test_pictures_and_recordings_come_back_as_they_went_in(tmp_path: Path) -> No
 
     assert corpus.picture_bytes(1) == png(20)
     assert corpus.picture(2).tolist() == np.full((3, 4, 3), [30, 0, 0]).tolist()
-    assert corpus.recording_bytes(0) == b"RIFF"
-    assert corpus.recording_bytes(1) == b"OggS!"
+    assert recording_bytes(corpus, 0) == b"RIFF"
+    assert recording_bytes(corpus, 1) == b"OggS!"
     assert corpus.images["box"][0] is None
     assert corpus.images["box"][1].tolist() == [1, 2, 3, 4]
 

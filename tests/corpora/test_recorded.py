@@ -17,7 +17,15 @@ from s2igan.engine.pictures import decode_picture
 from s2igan.errors import UserError
 from tests.sounds import with_length
 
-from .makers import clip, folder_bytes, jpeg, prepare_folder, prepared_rows, write_index
+from .makers import (
+    clip,
+    folder_bytes,
+    jpeg,
+    prepare_folder,
+    prepared_rows,
+    recording_bytes,
+    write_index,
+)
 
 Rows = list[dict[str, str]]
 
@@ -61,7 +69,7 @@ def test_recordings_stand_in_for_text(tmp_path: Path) -> None:
     assert corpus.descriptions["text"].isna().all()
     assert corpus.descriptions["recording"].tolist() == list(range(20))
     assert corpus.descriptions["position"].tolist() == [0, 1] * 10
-    assert corpus.recording_bytes(3) == (folder / "speech_1_1.wav").read_bytes()
+    assert recording_bytes(corpus, 3) == (folder / "speech_1_1.wav").read_bytes()
     assert corpus.picture_bytes(5) == jpeg(5)
     assert corpus.images["class_id"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert (corpus.info["kind"], corpus.info["edition"]) == ("recorded", "field_notes")
@@ -475,7 +483,7 @@ def test_what_is_broken_may_be_left_out_and_is_listed(
     for utterance, row in corpus.descriptions.iterrows():
         number = int(left[row["image"]].removeprefix("picture_").removesuffix(".jpg"))
         clip_file = tmp_path / "recorded/field_notes" / f"speech_{number}_{row['position']}.wav"
-        assert corpus.recording_bytes(row["recording"]) == clip_file.read_bytes(), utterance
+        assert recording_bytes(corpus, row["recording"]) == clip_file.read_bytes(), utterance
     assert corpus.picture_bytes(len(left) - 1) == jpeg(9)
 
 
@@ -582,7 +590,7 @@ def test_audio_of_every_format_is_taken(
     folder = prepare(tmp_path, rewrite)
     corpus = build(tmp_path)
     name = f"speech_1_0.{form.lower()}"
-    assert corpus.recording_bytes(2) == (folder / name).read_bytes()
+    assert recording_bytes(corpus, 2) == (folder / name).read_bytes()
 
 
 def test_a_flac_that_a_pipe_got_is_taken(tmp_path: Path) -> None:
@@ -592,7 +600,7 @@ def test_a_flac_that_a_pipe_got_is_taken(tmp_path: Path) -> None:
         (folder / "piped.flac").write_bytes(piped)
 
     folder = prepare(tmp_path, rewrite)
-    assert build(tmp_path).recording_bytes(2) == (folder / "piped.flac").read_bytes()
+    assert recording_bytes(build(tmp_path), 2) == (folder / "piped.flac").read_bytes()
 
 
 def test_the_name_of_a_recording_does_not_matter(tmp_path: Path) -> None:
@@ -604,7 +612,7 @@ def test_the_name_of_a_recording_does_not_matter(tmp_path: Path) -> None:
     folder = prepare(tmp_path, rename)
     corpus = build(tmp_path)
     for row, name in enumerate(("bird.raw", "bird.mp3", "bird")):
-        assert corpus.recording_bytes(row) == (folder / name).read_bytes()
+        assert recording_bytes(corpus, row) == (folder / name).read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import io
+import pickle
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import soundfile
 
 from s2igan.errors import UserError
 from s2igan.speech.config import TtsConfig
+from s2igan.speech.descriptions import Descriptions
 from s2igan.speech.shards import SHARD_SIZE, SpeechShards
 from s2igan.speech.synthesis import speak_corpus
 from tests.corpora.makers import folder_bytes
@@ -16,8 +18,7 @@ from tests.speech.conftest import MakeCorpus, MakeTts
 WORDS = ("red", "blue", "wing", "tail", "crown")
 
 
-def _wav(hz: float) -> bytes:
-    rate = 44100
+def _wav(hz: float, rate: int = 44100) -> bytes:
     tone = 0.5 * np.sin(2 * np.pi * hz * np.arange(rate // 5) / rate)
     buffer = io.BytesIO()
     soundfile.write(buffer, np.stack([tone, tone], axis=1), rate, format="WAV")
@@ -39,6 +40,23 @@ def test_one_and_three_workers_give_the_same_bytes(
     written = folder_bytes(tmp_path / "1")
     assert sorted(written) == ["speech-00000.parquet", "speech-00001.parquet"]
     assert written == folder_bytes(tmp_path / "3")
+
+
+def test_a_job_of_recordings_is_small_and_workers_take_the_same_ones(
+    corpus: MakeCorpus, tts: MakeTts, tmp_path: Path
+) -> None:
+    count = SHARD_SIZE + 30
+    recordings = [_wav(200 + row, 22050) for row in range(count)]
+    source = corpus([None] * count, recordings)
+    job = pickle.dumps(Descriptions(source, "recorded").shard(0))
+    assert len(job) / SHARD_SIZE < len(recordings[0]) / 100
+    for workers in (1, 3):
+        config = tts(engine="recorded")
+        _speak(config, corpus=source, out=tmp_path / str(workers), workers=workers)
+    assert folder_bytes(tmp_path / "1") == folder_bytes(tmp_path / "3")
+    for utterance, samples, _ in SpeechShards(tmp_path / "1"):
+        loudest_hz = 5 * int(np.abs(np.fft.rfft(samples)).argmax())
+        assert loudest_hz == pytest.approx(200 + utterance, abs=3)
 
 
 def test_a_shard_does_not_depend_on_those_before_it(
