@@ -4,7 +4,9 @@ The order matters. A constant offset is taken away and the rate is changed first
 and loudness are judged by what the log-mel will hear, not by hiss above its Nyquist frequency nor
 by what a microphone adds and nobody hears. Silence is cut before the level is measured: else a
 short word in a long recording would come out the loudest. The level comes last, since only then do
-the samples hold still and none can be pushed over full scale.
+the samples hold still and none can be pushed over full scale. Where no level is wanted, samples may
+exceed it all the same, as MP3 and files of floats do, or after a change of rate: they are turned
+down to it.
 """
 
 import math
@@ -49,7 +51,8 @@ def prepared(
         rate_hz: their rate, Hz.
         target_hz: wanted rate, Hz.
         config: silence and level; None brings the recording to what espeak-ng's utterances are
-            like, and leaves those as they are.
+            like, and leaves those as they are. Without a level, what exceeds full scale is turned
+            down to it, and all else keeps the level that it has.
 
     Returns:
         ``(m,)`` int16, or None of a recording that is silent as far as the wanted rate can tell.
@@ -75,11 +78,15 @@ def _without_offset(samples: Samples, config: RecordingsConfig | None) -> Sample
 
 
 def _levelled(samples: Samples, config: RecordingsConfig | None) -> Samples:
-    if config is not None:
-        return samples if config.level_dbfs is None else level(samples, config.level_dbfs)
+    wanted = _beyond_a_voice(samples) if config is None else config.level_dbfs
+    return within_full_scale(samples) if wanted is None else level(samples, wanted)
+
+
+def _beyond_a_voice(samples: Samples) -> float | None:
+    """Return the end of a synthetic voice's levels that samples lie beyond, dB, or None."""
     own = 10 * math.log10(_power(samples))
     wanted = min(max(own, SYNTHETIC_DBFS[0]), SYNTHETIC_DBFS[1])
-    return samples if wanted == own else level(samples, wanted)
+    return None if wanted == own else wanted
 
 
 def _power(samples: Samples) -> float:
@@ -120,3 +127,9 @@ def level(samples: Samples, dbfs: float) -> Samples:
     rms = math.sqrt(_power(samples))
     gain = min(10 ** (dbfs / 20) / rms, _FULL_SCALE / float(np.abs(samples).max()))
     return samples * np.float32(gain)
+
+
+def within_full_scale(samples: Samples) -> Samples:
+    """Turn ``(n,)`` float32 down to full scale; what does not exceed it comes back itself."""
+    peak = float(np.abs(samples).max())
+    return samples if peak <= 1 else samples * np.float32(_FULL_SCALE / peak)

@@ -11,7 +11,7 @@ from s2igan.speech.audio import from_pcm, resample
 from s2igan.speech.config import RecordingsConfig
 from s2igan.speech.espeak import say
 from s2igan.speech.lines import Line
-from s2igan.speech.preparation import FRAME_MS, level, trim_silence
+from s2igan.speech.preparation import FRAME_MS, level, prepared, trim_silence
 from s2igan.speech.recordings import take_recording
 
 RATE = 16000
@@ -115,6 +115,28 @@ def test_nothing_is_pushed_over_full_scale() -> None:
     np.testing.assert_allclose(levelled, samples * (FULL_SCALE / 0.8), rtol=1e-6)
     pcm = take_recording(encoded(samples), RATE, "clip", config(level_dbfs=-3.0))
     assert np.flatnonzero(np.abs(pcm.astype(int)) >= 32767).tolist() == [3000]
+
+
+@pytest.mark.parametrize("peak", [1.0001, 2.0, 20000.0])
+def test_what_exceeds_full_scale_is_turned_down_and_keeps_its_shape(peak: float) -> None:
+    samples = tone(0.5, peak)
+    pcm = take_recording(encoded(samples), RATE, "clip", config())
+    assert np.abs(pcm.astype(int)).max() == 32767
+    np.testing.assert_allclose(pcm, samples * (32767 / peak), atol=1)
+
+
+def test_what_reaches_full_scale_stays_as_it_is() -> None:
+    samples = np.tile(np.array([1.0, 0.25, -1.0, -0.25], np.float32), RATE // 4)
+    pcm = take_recording(encoded(samples), RATE, "clip", config())
+    assert pcm[:4].tolist() == [32767, 8192, -32768, -8192]
+
+
+def test_a_click_over_full_scale_is_not_clipped_at_a_synthetic_voices_level() -> None:
+    samples = tone(0.5, 0.15)  # -19.5 dB: such a voice's own level, which is kept
+    samples[3000] = 1.5
+    pcm = prepared(samples, RATE, RATE, None)
+    assert pcm is not None
+    np.testing.assert_allclose(pcm, samples * (32767 / 1.5), atol=1)
 
 
 def test_silence_is_cut_before_the_level_is_measured() -> None:
