@@ -42,7 +42,13 @@ class Description:
 
     recording: str | None
     text: str | None
-    line: int = field(compare=False)
+    line: int
+
+    def repeats(self, other: "Description") -> bool:
+        """Whether both are one: by the recording if there is any, else by the text."""
+        if self.recording or other.recording:
+            return self.recording == other.recording
+        return self.text == other.text
 
 
 @dataclass(slots=True)
@@ -185,7 +191,7 @@ def _join(known: ListedPicture, again: ListedPicture, defects: Defects) -> None:
                 f"line {again.line}: {again.image} has {name} {shown(now)}, "
                 f"but {shown(before)} on line {known.line}"
             )
-    if again.descriptions[0] in known.descriptions:
+    if any(map(again.descriptions[0].repeats, known.descriptions)):
         defects.add(f"line {again.line}: the same description of {again.image} a second time")
     known.descriptions += again.descriptions
 

@@ -349,6 +349,19 @@ def one_description_twice(rows: Rows, _: Path) -> None:
     rows[5] = dict(rows[4])
 
 
+def one_text_twice(rows: Rows, _: Path) -> None:
+    rows[4] |= {"text": "a bird", "recording": ""}
+    rows[5] = dict(rows[4])
+
+
+def one_recording_of_two_texts(texts: tuple[str, str]) -> Callable[[Rows, Path], None]:
+    def change(rows: Rows, _: Path) -> None:
+        for row, text in zip(rows[4:6], texts, strict=True):
+            row |= {"recording": "speech_2_0.wav", "text": text}
+
+    return change
+
+
 def heard_in_both(rows: Rows, _: Path) -> None:
     rows[19]["recording"] = rows[0]["recording"]
 
@@ -390,7 +403,16 @@ BROKEN = [
         (cell("box", "1 2"), "line 6: box '1 2' is not `x y width height`"),
         (cell("box", "1 2 3 4"), "line 7: picture_2.jpg has box none, but '1 2 3 4' on line 6"),
         (cell("text", " ... "), "line 6: text '...' has no words"),
-        (one_description_twice, "line 7: the same description of picture_2.jpg a second time"),
+        *(
+            (spoil, "line 7: the same description of picture_2.jpg a second time")
+            for spoil in (
+                one_description_twice,
+                one_text_twice,
+                one_recording_of_two_texts(("", "a bird")),
+                one_recording_of_two_texts(("a bird", "")),
+                one_recording_of_two_texts(("a bird", "a blue bird")),
+            )
+        ),
         (heard_in_both, "line 21: speech_0_0.wav describes a picture of the split test"),
         *((spoil, f"{name}") for spoil, name, _ in BROKEN),
         *((spoil, f"{problem}") for spoil, _, problem in BROKEN),
