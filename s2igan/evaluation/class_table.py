@@ -37,6 +37,6 @@ def class_names(images: pd.DataFrame) -> dict[int, str]:
     """Name every class of an index; one without a name goes by its number."""
     listed = images.drop_duplicates("class_id")
     return {
-        int(number): str(name or number)
+        int(number): name if isinstance(name, str) and name else str(number)
         for number, name in zip(listed["class_id"], listed["class_name"], strict=True)
     }

@@ -65,8 +65,9 @@ def test_any_class_name_can_be_read_back(name: str, tmp_path: Path) -> None:
     assert rows_of(tmp_path / "classes.tsv")[0]["class"] == name
 
 
-def test_a_class_without_a_name_goes_by_its_number() -> None:
-    images = pd.DataFrame({"class_id": [2, 2, 5], "class_name": ["owl", "owl", ""]})
+@pytest.mark.parametrize("missing", ["", None, float("nan"), pd.NA])
+def test_a_class_without_a_name_goes_by_its_number(missing: Any) -> None:
+    images = pd.DataFrame({"class_id": [2, 2, 5], "class_name": ["owl", "owl", missing]})
     assert class_names(images) == {2: "owl", 5: "5"}
 
 
