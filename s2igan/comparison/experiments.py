@@ -57,7 +57,7 @@ class ExperimentRunner:
     queue_every: int = 10
 
     def find(self, variants: Sequence[Variant]) -> list[Outcome | Failure]:
-        """Return the experiments that have the parameters of the variants and today's code."""
+        """Return the experiments that have the variants' parameters, today's code and inputs."""
         known = self._experiments()
         return [self._outcome(variant, known) for variant in variants]
 
@@ -85,7 +85,7 @@ class ExperimentRunner:
         for name, revision in known:
             if _is_name_of(name, variant) and self._matches(revision, variant):
                 return Outcome(variant, partial(self._file, revision))
-        return Failure(variant, "no experiment has these parameters and this code")
+        return Failure(variant, "no experiment has these parameters, code and inputs")
 
     def _file(self, revision: str, path: str) -> bytes | None:
         # The repository may be a folder of a larger one, whose paths begin elsewhere.
@@ -106,16 +106,22 @@ class ExperimentRunner:
             params = Params.model_validate(parse_yaml((text or b"").decode()))
         except (ValidationError, yaml.YAMLError):
             return False
-        return params == variant.params and self._same_code(revision)
+        return params == variant.params and self._same_files(revision)
 
-    def _same_code(self, revision: str) -> bool:
+    def _same_files(self, revision: str) -> bool:
         stages = read_pipeline(self.root / "dvc.yaml")
         files = {
             path.as_posix()
             for stage in stages
             for path in import_closure(f"stages.{stage.name}", self.root)
         }
-        paths = ["data", "dvc.yaml", *sorted(files)]
+        given = {
+            path
+            for stage in stages
+            for path in stage.data
+            if not any(other.writes(path) for other in stages)
+        }
+        paths = ["dvc.yaml", *sorted(files | given)]
         return self._git_process("diff", "--quiet", revision, "--", *paths).returncode == 0
 
     def _queue(self, variants: list[Variant], known: Experiments) -> dict[str, Variant]:

@@ -44,6 +44,7 @@ stages:
     deps:
       - artifacts/rdg
       - stages/evaluate.py
+      - stages/queries.yaml
     params:
       - evaluate
     outs:
@@ -103,6 +104,7 @@ def make_repository(root: Path) -> Path:
     (root / "stages" / "__init__.py").touch()
     (root / "data").mkdir()
     (root / "data" / "list.txt").write_text("one\n")
+    (root / "stages" / "queries.yaml").write_text("[1]\n")
     (root / "dvc.yaml").write_text(PIPELINE)
     for name, body in STAGES.items():
         (root / "stages" / f"{name}.py").write_text(f"NAME = {name!r}\n{COMMON}{body}")

@@ -120,9 +120,15 @@ def test_a_folder_of_a_larger_repository_finds_its_experiments(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("path", "counts"), [("stages/train_rdg.py", True), ("data/list.txt", True), ("a.txt", False)]
+    ("path", "counts"),
+    [
+        ("stages/train_rdg.py", True),
+        ("stages/queries.yaml", True),
+        ("data/list.txt", True),
+        ("a.txt", False),
+    ],
 )
-def test_an_experiment_of_other_code_is_not_taken(
+def test_an_experiment_of_other_code_or_inputs_is_not_taken(
     repository: Repository, path: str, counts: bool
 ) -> None:
     repository.finish("s2igan-s1", variant())
