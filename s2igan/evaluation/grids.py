@@ -10,7 +10,7 @@ from s2igan.engine.pictures import Picture
 from s2igan.evaluation.judge import Rows
 from s2igan.evaluation.lettering import Sheet, Word, load_font, mark_changes, words_of, wrap
 from s2igan.evaluation.material import Material
-from s2igan.evaluation.swap import swap_rows
+from s2igan.evaluation.swap import has_changed_sentences, swap_rows
 
 SIDE = 128
 """Side at which every picture is shown, px; a picture of 64 px is doubled."""
@@ -148,7 +148,7 @@ def swap_grid(material: Material, pairs: int, seed: int) -> Picture:
     before, after = swap_rows(material)
     if not len(before):
         sheet = Sheet(4 * SIDE, 2 * _LINE)
-        what = "This corpus has" if material.drawn_set == "test" else "These samples have"
+        what = "These samples have" if has_changed_sentences(material) else "This corpus has"
         sheet.text(f"{what} no swapped sentences.", _GAP, _GAP, load_font(_FONT))
         return sheet.picture
     chosen = choose_pairs(material, before, pairs, seed)

@@ -11,7 +11,7 @@ from s2igan.metrics.rounding import rounded
 
 FILES = {
     "retrieval.json": "Retrieval of real pictures by speech (SEN)",
-    "generation.json": "Pictures drawn from the test utterances (RDG)",
+    "generation.json": "Pictures drawn from descriptions",
 }
 """Files of the metrics folder, with their headings."""
 

@@ -129,6 +129,12 @@ def swap_rows(material: Material) -> tuple[Rows, Rows]:
     return before, after
 
 
+def has_changed_sentences(material: Material) -> bool:
+    """Tell whether test sentences of the corpus were changed, whatever the samples hold of them."""
+    table = material.corpus.descriptions
+    return bool(((table["role"] == "swap") & (table["split"] == "test")).any())
+
+
 def swap_figures(
     judged: Judged, attributes: Attributes, resampling: Resampling
 ) -> dict[str, object]:
@@ -142,6 +148,8 @@ def swap_figures(
         return absent(f"changed sentences are of test classes, the samples of {name} classes")
     pairs = read_pairs(judged, attributes)
     if not len(pairs.changed):
+        if has_changed_sentences(judged.material):
+            return absent("no picture of these samples was drawn from a changed sentence")
         return absent("no sentence of the corpus was changed and spoken again")
     protocol = judged.protocol(
         f"{len(pairs.changed)} test sentences, spoken again with one colour word changed, drawn "

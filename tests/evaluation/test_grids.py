@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -147,8 +148,23 @@ def test_descriptions_without_text_stand_as_their_log_mel(tmp_path: Path) -> Non
     assert (shown[-1] == 255).all()
 
 
-def test_without_swaps_the_grid_says_so(tmp_path: Path) -> None:
-    world = full(tmp_path)
+@pytest.mark.parametrize("split", ["test", "val"])
+@pytest.mark.parametrize(("changed", "whose"), [(0, "This corpus has"), (1, "These samples have")])
+def test_without_swaps_the_grid_says_whose_they_would_be(
+    split: str, changed: int, whose: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = full(tmp_path, split=split)
+    for utterance in world.captions()[:changed]:
+        world.swap(utterance, "crown", "red")
     world.write()
+    said: list[str] = []
+    text = Sheet.text
+
+    def noted(sheet: Sheet, words: str, *place: Any) -> None:
+        said.append(words)
+        text(sheet, words, *place)
+
+    monkeypatch.setattr(Sheet, "text", noted)
     picture = swap_grid(world.material(), 4, seed=0)
+    assert said == [f"{whose} no swapped sentences."]
     assert (picture != 255).any()

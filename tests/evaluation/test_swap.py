@@ -142,11 +142,22 @@ def test_pairs_out_of_step_are_refused(tmp_path: Path) -> None:
         swap_figures(judged, Attributes.of(judged.material.corpus), RESAMPLING)
 
 
-def test_without_swapped_sentences_the_group_is_absent(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        (0, "no sentence of the corpus was changed and spoken again"),
+        (1, "no picture of these samples was drawn from a changed sentence"),
+    ],
+)
+def test_without_swapped_sentences_the_group_is_absent_and_says_whose_they_would_be(
+    changed: int, reason: str, tmp_path: Path
+) -> None:
     world = planted(tmp_path, pairs=0)
     for utterance in world.captions():
         world.sample("test", utterance, world.truth(utterance))
+    for utterance in world.captions()[:changed]:
+        world.swap(utterance, "crown", "red")
     world.write()
     judged = world.judged()
     figures = swap_figures(judged, Attributes.of(judged.material.corpus), RESAMPLING)
-    assert list(figures) == ["absent"]
+    assert figures == {"absent": [reason]}
