@@ -18,28 +18,15 @@ from s2igan.evaluation.wording import noun_of
 from s2igan.metrics.retrieval import (
     RankedMeasure,
     chance_by_permutation,
-    rank,
     ranked_average_precisions,
     ranked_precisions,
+    search,
 )
 
-Floats = npt.NDArray[np.float32]
 Order = npt.NDArray[np.int32]
 
 AUTHORS_CUTOFFS = (1, 2, 3, 5, 10)
 """The k of the authors' "R@k"."""
-
-
-def search(queries: Floats, gallery: Floats) -> Order:
-    """Order the gallery of each query by falling cosine, ``(Q, G)`` int32."""
-    return rank(unit(queries) @ unit(gallery).T)
-
-
-def search_others(pictures: Floats) -> Order:
-    """Order, for each of n pictures, the n - 1 others by falling cosine, ``(n, n - 1)`` int32."""
-    similarity = unit(pictures) @ unit(pictures).T
-    np.fill_diagonal(similarity, -np.inf)  # each picture comes last in its own ranking
-    return rank(similarity)[:, :-1]
 
 
 def retrieval_figures(
@@ -58,14 +45,14 @@ def retrieval_figures(
     Queries with no picture of their species to find are left out.
 
     Args:
-        order: ``(Q, G)``, from :func:`search` or :func:`search_others`.
+        order: ``(Q, G)``, from ``search`` or ``search_others``.
         query_classes: ``(Q,)``.
         gallery_classes: of the pictures that ``order`` numbers; permuting them gives chance.
         resampling: chance and intervals.
         protocol: of the figures.
         noun: what classes are called.
         cutoffs: the k, as far as there are so many pictures.
-        each_other: whether the queries are the pictures, as in :func:`search_others`.
+        each_other: whether the queries are the pictures, as in ``search_others``.
     """
     relevant = gallery_classes[order] == query_classes[:, None]  # (Q, G)
     answerable = relevant.any(axis=1)
@@ -190,9 +177,3 @@ def draw_queries(pictures: Rows, classes: Rows, count: int, seed: int) -> Rows:
     mixed = np.random.default_rng(seed).permutation(len(pictures))
     chosen = [mixed[classes[mixed] == number][:count] for number in np.unique(classes)]
     return np.sort(pictures[np.concatenate(chosen)])
-
-
-def unit(features: Floats) -> Floats:
-    """Scale rows to unit length; rows of zeros stay."""
-    lengths = np.linalg.norm(features, axis=1, keepdims=True)
-    return np.asarray(features / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)

@@ -9,13 +9,14 @@ import numpy as np
 
 from s2igan.engine.arrays import open_array
 from s2igan.errors import UserError
-from s2igan.evaluation.consistency import retrieval_figures, search, search_others
+from s2igan.evaluation.consistency import retrieval_figures
 from s2igan.evaluation.fidelity import frechet_distance
 from s2igan.evaluation.figures import Figure, Resampling, absent, figure
 from s2igan.evaluation.judge import Rows, Seen
 from s2igan.evaluation.keywords import read
 from s2igan.evaluation.material import Attributes, Judged, Material
 from s2igan.evaluation.wording import noun_of
+from s2igan.metrics.retrieval import search, search_others
 
 _UTTERANCES_PER_BLOCK = 1024
 

@@ -11,16 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from s2igan.metrics.intervals import bootstrap_over_classes
 from s2igan.metrics.retrieval import (
     RankedMeasure,
     chance_by_permutation,
-    rank,
     ranked_average_precisions,
     ranked_hits,
+    search,
 )
 from s2igan.sen.batches import Rows
 from s2igan.sen.encode import Embeddings
@@ -34,8 +31,6 @@ ALL_MEASURES: Mapping[str, RankedMeasure] = {
     "R@5": partial(ranked_hits, k=5),
     "R@10": partial(ranked_hits, k=10),
 }
-
-QUERIES_PER_BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -51,18 +46,10 @@ class Embedded:
     classes: Rows
 
 
-def search(queries: Embedded, gallery: Embedded) -> npt.NDArray[np.int32]:
-    """Order the gallery of every query by falling cosine, (Q, G) int32, in blocks of queries."""
-    order = np.empty((len(queries.vectors), len(gallery.vectors)), np.int32)
-    for start in range(0, len(order), QUERIES_PER_BLOCK):
-        block = slice(start, start + QUERIES_PER_BLOCK)
-        order[block] = rank(queries.vectors[block] @ gallery.vectors.T)
-    return order
-
-
 def mean_average_precision(queries: Embedded, gallery: Embedded) -> float:
     """Mean over the queries of their average precision, in [0, 1]."""
-    relevant = gallery.classes[search(queries, gallery)] == queries.classes[:, None]  # (Q, G)
+    order = search(queries.vectors, gallery.vectors)  # (Q, G)
+    relevant = gallery.classes[order] == queries.classes[:, None]
     return float(ranked_average_precisions(relevant).mean())
 
 
@@ -105,7 +92,7 @@ class Judge:
         Returns:
             Per measure a figure: value, chance, low, high, protocol.
         """
-        order = search(queries, gallery)  # (Q, G)
+        order = search(queries.vectors, gallery.vectors)  # (Q, G)
         chances = chance_by_permutation(
             order,
             queries.classes,

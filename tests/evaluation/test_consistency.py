@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,12 +9,10 @@ from s2igan.evaluation.consistency import (
     consistency_figures,
     draw_queries,
     retrieval_figures,
-    search,
-    search_others,
-    unit,
 )
 from s2igan.evaluation.figures import Figure, Resampling, means
 from s2igan.evaluation.judge import Rows
+from s2igan.metrics.retrieval import search, search_others
 from tests.evaluation.world import full, settings
 
 RESAMPLING = Resampling(seed=0, permutations=20, draws=100)
@@ -23,19 +22,14 @@ def mean_precision(order: Order, queries: Rows, gallery: Rows) -> Figure:
     return retrieval_figures(order, queries, gallery, RESAMPLING, [])["mAP"]
 
 
-def test_search_is_by_cosine() -> None:
-    queries = np.array([[1, 0]], np.float32)
-    gallery = np.array([[100, 90], [0.1, 0], [0, 5]], np.float32)
-    np.testing.assert_array_equal(search(queries, gallery), [[1, 0, 2]])
-    np.testing.assert_array_equal(unit(np.zeros((1, 2), np.float32)), [[0, 0]])
-
-
-def test_a_picture_does_not_find_itself() -> None:
-    features = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
-    order = search_others(features)
-    assert order.shape == (6, 5)
-    for picture, others in enumerate(order):
-        assert sorted([picture, *others.tolist()]) == list(range(6))
+def test_a_generator_of_one_picture_is_at_chance() -> None:
+    rng = np.random.default_rng(0)
+    queries, gallery = np.repeat(np.arange(20), 20), np.repeat(np.arange(20), 100)
+    features = rng.normal(size=(400, 96)).astype(np.float32)
+    order = search(features, np.tile(features[:1], (2000, 1)))
+    figure: dict[str, Any] = mean_precision(order, queries, gallery)
+    assert figure["value"] == pytest.approx(figure["chance"], rel=0.03)
+    assert figure["low"] < figure["chance"] < figure["high"]
 
 
 def test_random_pictures_find_each_other_as_often_as_chance_says() -> None:

@@ -4,6 +4,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from s2igan.metrics import retrieval
 from s2igan.metrics.retrieval import (
     Booleans,
     Floats,
@@ -12,6 +13,8 @@ from s2igan.metrics.retrieval import (
     ranked_average_precisions,
     ranked_hits,
     ranked_precisions,
+    search,
+    search_others,
 )
 
 
@@ -85,8 +88,64 @@ def test_recall_and_precision_agree_with_brute_force(k: int) -> None:
     np.testing.assert_allclose(ranked_precisions(ranked(similarity, relevant), k), shares)
 
 
-def test_ties_keep_the_order_of_the_gallery() -> None:
-    np.testing.assert_array_equal(rank(np.zeros((2, 4))), [[0, 1, 2, 3]] * 2)
+def test_without_ties_the_order_is_that_of_the_similarity() -> None:
+    similarity = np.random.default_rng(3).normal(size=(9, 50))
+    np.testing.assert_array_equal(rank(similarity), np.argsort(-similarity, axis=1))
+    similarity[:, 20:] = -9  # and those that are tied stand behind
+    found = rank(similarity)
+    np.testing.assert_array_equal(found[:, :20], np.argsort(-similarity[:, :20], axis=1))
+    np.testing.assert_array_equal(np.sort(found), np.tile(np.arange(50), (9, 1)))
+
+
+def test_equal_items_find_their_class_by_chance_in_whatever_order_they_lie() -> None:
+    classes, wanted = np.repeat(np.arange(20), 20), np.arange(20)[:, None]
+    rng = np.random.default_rng(4)
+    dealt = [ranked_average_precisions(rng.permutation(classes) == wanted) for _ in range(200)]
+    spread = np.mean(dealt, axis=1).std()
+    first = (1 / np.arange(1, 401)).sum()  # of 400 items 20 are relevant, at any ranks
+    chance = (first + 19 / 399 * (400 - first)) / 400
+    assert np.mean(dealt) == pytest.approx(chance, abs=3 * spread / np.sqrt(200))
+    found = mean_average_precision(np.zeros((20, 400)), classes == wanted)
+    assert found == pytest.approx(chance, abs=3 * spread)
+    assert ranked_average_precisions(classes == wanted).mean() > chance + 50 * spread
+
+
+def test_search_is_by_cosine() -> None:
+    queries = np.array([[1, 0]], np.float32)
+    gallery = np.array([[100, 90], [0.1, 0], [0, 5], [-1, 0]], np.float32)
+    np.testing.assert_array_equal(search(queries, gallery), [[1, 0, 2, 3]])
+    with_zeros = np.array([[0.1, 1], [0, 0], [-0.1, 1]], np.float32)
+    np.testing.assert_array_equal(search(queries, with_zeros), [[0, 1, 2]])
+
+
+def test_equal_vectors_are_tied_in_whatever_column_they_stand() -> None:
+    rng = np.random.default_rng(5)
+    queries = rng.normal(size=(40, 768)).astype(np.float32)
+    gallery = np.tile(rng.normal(size=768).astype(np.float32), (1155, 1))
+    np.testing.assert_array_equal(search(queries, gallery), rank(np.zeros((40, 1155))))
+
+
+def test_the_order_does_not_depend_on_how_the_queries_are_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(6)
+    queries = rng.integers(0, 3, (50, 8)).astype(np.float32)
+    gallery = rng.integers(0, 3, (200, 8)).astype(np.float32)  # with many ties
+    whole = search(queries, gallery)
+    for size in (1, 7):
+        monkeypatch.setattr(retrieval, "QUERIES_PER_BLOCK", size)
+        np.testing.assert_array_equal(search(queries, gallery), whole)
+
+
+@pytest.mark.parametrize("dimension", [4, 0])
+def test_an_item_does_not_find_itself(dimension: int) -> None:
+    items = np.ones((6, 4), np.float32)  # all equal, or each another
+    items[:, :dimension] += np.random.default_rng(0).normal(size=(6, dimension))
+    order = search_others(items)
+    assert order.shape == (6, 5)
+    for item, others in enumerate(order):
+        assert sorted([item, *others.tolist()]) == list(range(6))
+    assert search_others(items[:1]).shape == (1, 0)
 
 
 def test_a_query_without_relevant_items_is_refused() -> None:
