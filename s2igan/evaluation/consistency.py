@@ -39,6 +39,7 @@ def retrieval_figures(
     noun: str = "species",
     cutoffs: tuple[int, ...] = (),
     each_other: bool = False,
+    noises: Rows | None = None,
 ) -> dict[str, Figure]:
     """Take mAP and precision@k of a search.
 
@@ -53,6 +54,8 @@ def retrieval_figures(
         noun: what classes are called.
         cutoffs: the k, as far as there are so many pictures.
         each_other: whether the queries are the pictures, as in ``search_others``.
+        noises: ``(G,)``, pictures of one number are of one real picture and one noise, so that
+            they are alike whatever was said; chance keeps them together. None = each has its own.
     """
     relevant = gallery_classes[order] == query_classes[:, None]  # (Q, G)
     answerable = relevant.any(axis=1)
@@ -72,11 +75,15 @@ def retrieval_figures(
         permute="both" if each_other else "gallery",
         permutations=resampling.permutations,
         seed=resampling.seed,
+        groups=noises,
     )
+    shared = noises is not None and len(np.unique(noises)) < len(noises)
+    together = ", together where these share one noise" if shared else ""
     common = [
         *protocol,
         f"{len(classes)} queries, {order.shape[1]} pictures each; cosine; same {noun} is relevant",
-        f"chance: descriptions permuted over the pictures, mean of {resampling.permutations}",
+        f"chance: descriptions permuted over the pictures{together}, mean of "
+        f"{resampling.permutations}",
     ]
     share = 'share of relevant pictures among the first k; the authors print it as "R@k"'
     return {
@@ -143,6 +150,7 @@ def _search_figures(
         judged.protocol(what),
         noun=noun_of(material.corpus),
         cutoffs=cutoffs,
+        noises=material.noises(rows),
     )
 
 

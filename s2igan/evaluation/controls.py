@@ -56,6 +56,7 @@ def control_figures(
             judged.compared.drawn.take(drawn),
             drawn,
             "pictures drawn from the utterance's own speech",
+            material.noises(drawn),
         ),
         "mismatched_speech": absent(f"no {material.drawn_set} utterance was drawn from {other}")
         if not len(mismatched)
@@ -64,6 +65,7 @@ def control_figures(
             judged.compared.drawn.take(mismatched),
             mismatched,
             f"pictures drawn from {other}",
+            material.noises(mismatched),
         ),
         "retrieved_training_pictures": table.row(
             judged.real.take(retrieved),
@@ -123,10 +125,13 @@ class _Table:
         self._real = f"real {material.drawn_set} picture"
         self._reference, self._reference_name = material.reference()
 
-    def row(self, seen: Seen, compared: Seen, rows: Rows, what: str) -> dict[str, object]:
+    def row(
+        self, seen: Seen, compared: Seen, rows: Rows, what: str, noises: Rows | None = None
+    ) -> dict[str, object]:
         """Judge pictures against the utterances that samples ``rows`` stand for.
 
-        ``seen`` is what the judge saw in them, ``compared`` what the network of fidelity did.
+        ``seen`` is what the judge saw in them, ``compared`` what the network of fidelity did;
+        ``noises`` tells those apart that were drawn.
         """
         judged, material = self._judged, self._judged.material
         mAP = retrieval_figures(
@@ -136,6 +141,7 @@ class _Table:
             self._resampling,
             judged.protocol(f"{self._real}s search {what}"),
             noun=noun_of(material.corpus),
+            noises=noises,
         )["mAP"]
         return {
             "mAP": mAP,

@@ -177,6 +177,18 @@ class Material:
         """Utterances whose speech was drawn, ``(n,)``."""
         return self.samples["utterance"].to_numpy(np.int64)[rows]
 
+    def noises(self, rows: Rows) -> Rows:
+        """Number drawn pictures ``(n,)``, those of one real picture and one noise alike.
+
+        Where the table names no noise, as that of another model need not, each has its own.
+        """
+        if "noise" not in self.samples:
+            return np.arange(len(rows))
+        noise = self.samples["noise"].astype(str).iloc[rows]  # whatever another model calls one
+        image = self.described[self.targets(rows)]
+        numbers = noise.groupby([image, noise], sort=False, dropna=False).ngroup()
+        return np.asarray(numbers, np.int64)
+
 
 @dataclass(frozen=True)
 class Compared:

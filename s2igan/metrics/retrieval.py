@@ -128,6 +128,7 @@ def chance_by_permutation(
     permute: Literal["queries", "gallery", "both"],
     permutations: int,
     seed: int,
+    groups: Integers | None = None,
 ) -> dict[str, float]:
     """What measures give when the descriptions are dealt out anew, similarities unchanged.
 
@@ -141,20 +142,23 @@ def chance_by_permutation(
             are left out.
         permutations: number of random permutations.
         seed: of the permutations.
+        groups: number of each item on the permuted side; items of one number are of one class and
+            are dealt another together, since they are alike whatever describes them. None = each
+            by itself.
 
     Returns:
         Per measure, the mean over queries and permutations.
     """
     rng = np.random.default_rng(seed)
+    permuted = query_classes if permute == "queries" else gallery_classes
+    if groups is None:
+        groups = np.arange(len(permuted))
+    _, first, members = np.unique(groups, return_index=True, return_inverse=True)
     totals = dict.fromkeys(measures, 0.0)
     for _ in range(permutations):
-        queries, gallery = query_classes, gallery_classes
-        if permute == "queries":
-            queries = rng.permutation(queries)
-        else:
-            gallery = rng.permutation(gallery)
-        if permute == "both":
-            queries = gallery
+        dealt = rng.permutation(permuted[first])[members]
+        queries = query_classes if permute == "gallery" else dealt
+        gallery = gallery_classes if permute == "queries" else dealt
         ranked = gallery[order] == queries[:, None]  # (Q, G)
         if permute == "both":
             ranked = ranked[ranked.any(axis=1)]

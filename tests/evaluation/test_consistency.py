@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from s2igan.evaluation.consistency import (
@@ -10,10 +11,11 @@ from s2igan.evaluation.consistency import (
     draw_queries,
     retrieval_figures,
 )
+from s2igan.evaluation.controls import control_figures
 from s2igan.evaluation.figures import Figure, Resampling, means
 from s2igan.evaluation.judge import Rows
 from s2igan.metrics.retrieval import search, search_others
-from tests.evaluation.world import full, settings
+from tests.evaluation.world import World, full, settings
 
 RESAMPLING = Resampling(seed=0, permutations=20, draws=100)
 
@@ -45,6 +47,30 @@ def test_random_pictures_find_each_other_as_often_as_chance_says() -> None:
     exact = np.mean(1 / np.arange(1, 41))
     assert chance == pytest.approx(exact, abs=0.002)
     assert value == pytest.approx(exact, abs=0.01)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_generator_that_ignores_speech_is_at_chance_with_shared_noise_too(shared: bool) -> None:
+    """Ten pictures are drawn of each of forty real ones, of 20 classes; noise alone makes them."""
+    queries = np.repeat(np.arange(20), 2)
+    described = np.repeat(np.arange(40), 10)
+    noises = described if shared else np.arange(400)
+    figures = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        real, drawn = rng.normal(size=(2, 400, 24)).astype(np.float32)
+        order = search(real[:40], drawn[noises] + 0.01 * real)
+        found = retrieval_figures(
+            order, queries, queries[described], RESAMPLING, [], cutoffs=(10,), noises=noises
+        )
+        figures.append([found[name][key] for name in found for key in ("value", "chance")])
+        said = "over the pictures, together where these share one noise, mean of 20"
+        assert (said in str(found["mAP"]["protocol"])) is shared
+    value, chance, first_ten, chance_of_ten = np.mean(np.array(figures, np.float64), axis=0)
+    assert chance == pytest.approx(0.098 if shared else 0.064, abs=0.003)
+    assert value == pytest.approx(chance, abs=0.006)
+    assert chance_of_ten == pytest.approx(1 / 20, abs=0.003)  # a mean, which no grouping moves
+    assert first_ten == pytest.approx(1 / 20, abs=0.01)
 
 
 def test_mean_average_precision_by_hand() -> None:
@@ -84,6 +110,43 @@ def test_queries_are_drawn_per_species() -> None:
     np.testing.assert_array_equal(np.bincount(classes[drawn - 10]), [2, 1, 2])
     np.testing.assert_array_equal(drawn, draw_queries(pictures, classes, 2, seed=0))
     assert len({tuple(draw_queries(pictures, classes, 1, seed)) for seed in range(20)}) > 1
+
+
+def protocols(world: World) -> dict[str, str]:
+    """The sentences on every mAP of drawn pictures."""
+    judged = world.judged()
+    embeddings = world.folder / "embeddings"
+    figures: dict[str, Any] = {
+        **consistency_figures(judged, RESAMPLING, settings()),
+        **control_figures(judged, None, "none", embeddings, RESAMPLING),
+    }
+    return {name: str(group["mAP"]["protocol"]) for name, group in figures.items()}
+
+
+def test_descriptions_are_permuted_together_of_pictures_that_were_drawn_by_one_noise(
+    tmp_path: Path,
+) -> None:
+    world = full(tmp_path)
+    for sample in world.samples:
+        sample["noise"] = world.image_of(sample["target"])
+    world.write()
+    together = [name for name, said in protocols(world).items() if "one noise" in said]
+    assert together == ["all_pairs", "paper_protocol", "generated", "mismatched_speech"]
+
+
+def test_noises_are_told_apart_as_far_as_the_samples_name_them(tmp_path: Path) -> None:
+    world = full(tmp_path)
+    for sample, noise in zip(world.samples, [3, 3, 3, 3, None, None, 4, 3], strict=False):
+        sample["noise"] = noise
+    world.write()
+    rows = np.arange(8)[::-1]
+    drawn = world.material().noises(rows)
+    # Two captions of each of four pictures; of the third picture no noise is known.
+    np.testing.assert_array_equal(drawn, [0, 1, 2, 2, 3, 3, 4, 4])
+    table = pd.read_parquet(tmp_path / "samples" / "samples.parquet").drop(columns="noise")
+    table.to_parquet(tmp_path / "samples" / "samples.parquet")
+    np.testing.assert_array_equal(world.material().noises(rows), np.arange(8))
+    assert not [said for said in protocols(world).values() if "one noise" in said]
 
 
 def test_true_pictures_are_all_found_and_the_paper_searches_only_its_own(tmp_path: Path) -> None:

@@ -175,6 +175,22 @@ def test_chance_is_the_mean_over_all_permutations() -> None:
     assert chance["mAP"] == pytest.approx(exact, abs=0.02)
 
 
+def test_chance_of_groups_is_the_mean_over_all_permutations_of_the_groups() -> None:
+    members = np.array([2, 2, 2, 0, 1, 1, 3, 3, 3])  # four groups of unequal sizes
+    similarity = np.random.default_rng(7).normal(size=(3, 4))[:, members]  # alike in each
+    classes, queries = np.array([1, 0, 0, 2]), np.array([0, 1, 2])
+    exact = [
+        mean_average_precision(similarity, np.array(dealt)[members] == queries[:, None])
+        for dealt in permutations(classes.tolist())
+    ]
+    arguments = (rank(similarity), queries, classes[members], {"mAP": ranked_average_precisions})
+    chance = partial(
+        chance_by_permutation, *arguments, permute="gallery", permutations=9000, seed=0
+    )
+    assert chance(groups=members)["mAP"] == pytest.approx(np.mean(exact), abs=0.01)
+    assert chance(groups=np.arange(10, 19)) == chance()
+
+
 def test_chance_of_items_that_search_each_other_is_the_mean_over_all_permutations() -> None:
     similarity = np.random.default_rng(2).normal(size=(6, 6))
     np.fill_diagonal(similarity, -np.inf)
