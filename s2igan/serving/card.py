@@ -4,8 +4,9 @@ An exported model carries it as ``card.json``; that of a pipeline's ``artifacts/
 pipeline around it. Keys, all of them optional: ``name``; ``corpus``, ``tts``, ``features``, ``sen``
 and ``rdg``, the sections of the parameters that it was trained with; ``counts``, classes, pictures
 and utterances of the corpus; ``figures``, the content of ``metrics/retrieval.json`` and
-``metrics/generation.json`` under ``retrieval`` and ``generation``; ``licence`` of the weights;
-``sources``, citation and licence of what the corpus holds.
+``metrics/generation.json`` under ``retrieval`` and ``generation``, the former about models alone
+that hear with SEN's encoder; ``licence`` of the weights; ``sources``, citation and licence of what
+the corpus holds.
 """
 
 import json

@@ -7,6 +7,7 @@ from typing import Any
 from s2igan.serving.card import heard_one_synthesiser, is_minibirds
 from s2igan.serving.figures import Figure, headlines, number
 from s2igan.serving.networks import Networks
+from s2igan.serving.origin import hears_by_sen
 from s2igan.speech.config import split_voice
 
 README = "README.md"
@@ -83,12 +84,21 @@ def _training(card: Card) -> list[str]:
     if tts := card.get("tts"):
         paragraphs.append(_voice(tts))
     if "sen" in card and "rdg" in card:
-        sen, rdg = card["sen"], card["rdg"]
-        paragraphs.append(
-            f"The speech encoder was trained for {sen['steps']:,} steps of {sen['batch']} pairs, "
-            f"the generator for {rdg['steps']:,} steps of {rdg['batch_size']} pictures."
-        )
+        paragraphs.append(_networks(card))
     return paragraphs
+
+
+def _networks(card: Card) -> str:
+    sen, rdg = card["sen"], card["rdg"]
+    length = f"for {rdg['steps']:,} steps of {rdg['batch_size']} pictures"
+    if hears_by_sen(card):
+        return (
+            f"The speech encoder was trained for {sen['steps']:,} steps of {sen['batch']} pairs, "
+            f"the generator {length}."
+        )
+    if rdg["speech_encoder"] == "untrained":
+        return f"The speech encoder was not trained, the generator was, {length}."
+    return f"The speech encoder was trained together with the generator, {length}."
 
 
 def _voice(tts: Mapping[str, Any]) -> str:

@@ -27,7 +27,8 @@ def pipeline_card(root: Path) -> dict[str, Any]:
     """Tell what the model in ``artifacts/rdg`` was trained on, and its figures.
 
     Parameters are those of ``dvc.lock`` where there is one, since ``params.yaml`` may have been
-    edited after the training; figures are left out where they belong to another training.
+    edited after the training; figures are left out where they belong to another training, or to an
+    encoder that the model does not have.
 
     Args:
         root: the folder of the pipeline.
@@ -49,11 +50,16 @@ def pipeline_card(root: Path) -> dict[str, Any]:
         "figures": {
             name: _json(root / "metrics" / f"{name}.json")
             for name, stage in _FIGURES.items()
-            if _up_to_date(stage, lock)
+            if (name != "retrieval" or hears_by_sen(parameters)) and _up_to_date(stage, lock)
         },
         "licence": _licence(corpus.get("kind"), sources),
         "sources": sources,
     }
+
+
+def hears_by_sen(card: Mapping[str, Any]) -> bool:
+    """Tell whether a model's speech encoder is SEN's, which figures of retrieval are about."""
+    return bool(card.get("rdg", {}).get("speech_encoder", "trained") == "trained")
 
 
 def _parameters(written: Mapping[str, Any], lock: Mapping[str, Any]) -> dict[str, Any]:

@@ -87,6 +87,25 @@ def test_card_and_readme_say_what_it_was_trained_on(tmp_path: Path) -> None:
         assert said in readme.replace("\n", " ") or said in readme
 
 
+@pytest.mark.parametrize(
+    ("encoder", "told"),
+    [
+        ("trained", "The speech encoder was trained for 500 steps of 128 pairs, the generator for"),
+        ("untrained", "The speech encoder was not trained, the generator was, for"),
+        ("end_to_end", "The speech encoder was trained together with the generator, for"),
+    ],
+)
+def test_the_readme_says_how_its_own_encoder_was_trained(
+    tmp_path: Path, encoder: str, told: str
+) -> None:
+    rdg = write_pipeline(tmp_path) / "artifacts" / "rdg"
+    card = read_card(rdg)
+    export_model(rdg, {**card, "rdg": {**card["rdg"], "speech_encoder": encoder}}, tmp_path / "out")
+    readme = (tmp_path / "out" / "README.md").read_text(encoding="utf-8").replace("\n", " ")
+    assert f"{told} 2,200 steps of 24 pictures." in readme
+    assert readme.count("The speech encoder was ") == 1
+
+
 def test_the_readme_names_the_programs_that_spoke_and_their_voices(tmp_path: Path) -> None:
     rdg = write_pipeline(tmp_path) / "artifacts" / "rdg"
     voices = ["en-us", "flite/rms", "en-us+f1", "flite/awb"]

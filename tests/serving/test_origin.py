@@ -64,6 +64,13 @@ def test_figures_of_another_training_are_left_out(
     assert set(card_of(tmp_path, lock(**{changed: "older"}))["figures"]) == left
 
 
+@pytest.mark.parametrize("encoder", ["untrained", "end_to_end"])
+def test_figures_of_another_encoder_are_left_out(tmp_path: Path, encoder: str) -> None:
+    record = lock()
+    record["stages"]["train_rdg"]["params"]["params.yaml"]["rdg"]["speech_encoder"] = encoder
+    assert set(card_of(tmp_path, record)["figures"]) == {"generation"}
+
+
 def test_figures_that_were_never_taken_are_left_out(tmp_path: Path) -> None:
     record = lock()
     del record["stages"]["evaluate"]
