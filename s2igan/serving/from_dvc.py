@@ -11,7 +11,8 @@ from s2igan.serving.fetched import fetched
 
 _MODEL = "artifacts/rdg"
 # What tells a card of the model beside it, see s2igan.serving.origin.
-_BESIDE = ("params.yaml", "dvc.lock", "metrics/retrieval.json", "metrics/generation.json")
+_BESIDE = ("params.yaml", "dvc.lock", "data", "metrics/retrieval.json", "metrics/generation.json")
+_COUNTS = "artifacts/corpus/corpus.json"
 
 
 def fetch_revision(revision: str, repository: Path) -> Path:
@@ -40,7 +41,7 @@ def fetch_revision(revision: str, repository: Path) -> Path:
     try:
         inside = _place_in_git(repository)
         files = DVCFileSystem(str(repository), rev=revision, subrepos=inside != Path())
-        kept = state_folder() / "models" / str(files.repo.get_rev())
+        kept = state_folder() / "models" / f"dvc-{files.repo.get_rev()}"
         folder = fetched(kept, partial(_copy, files, inside))
     except Exception as error:  # DVC, its index and the stores of remotes share no base class
         if isinstance(error, UserError) or disk_is_full(error):
@@ -65,4 +66,13 @@ def _copy(files: Any, inside: Path, folder: Path) -> None:
     for name in _BESIDE:
         if files.exists(str(inside / name)):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            files.get_file(str(inside / name), str(folder / name))
+            files.get(str(inside / name), str(folder / name), recursive=True)
+    try:
+        counts = files.cat_file(str(inside / _COUNTS))
+    except Exception as error:
+        # A model draws without counts where the corpus was not pulled and no remote has it.
+        if disk_is_full(error):
+            raise
+        return
+    (folder / _COUNTS).parent.mkdir()
+    (folder / _COUNTS).write_bytes(counts)
