@@ -160,8 +160,8 @@ def _export(parser: argparse.ArgumentParser) -> None:
         "--rdg",
         metavar="FOLDER",
         type=Path,
-        default=Path("artifacts/rdg"),
-        help="what the stage train_rdg wrote; by default artifacts/rdg",
+        help="what the stage train_rdg wrote; by default artifacts/rdg of the repository that you "
+        "stand in",
     )
     chosen.add_argument("--model", metavar="MODEL", help="any other model, as for `speak`")
     parser.add_argument(
@@ -236,10 +236,14 @@ def _run_info(arguments: argparse.Namespace) -> str:
 
 
 def _run_export(arguments: argparse.Namespace) -> str:
+    from s2igan.engine.runtime import repository_root
     from s2igan.serving.card import read_card
     from s2igan.serving.export import export_model
     from s2igan.serving.locate import find_model
 
-    folder = find_model(arguments.model) if arguments.model else arguments.rdg
+    if arguments.model:
+        folder = find_model(arguments.model)
+    else:
+        folder = arguments.rdg or repository_root() / "artifacts" / "rdg"
     size = export_model(folder, read_card(folder), arguments.out, precision=arguments.precision)
     return f"{arguments.out}: {size / 1e6:.2f} MB; speak to it by --model {arguments.out}"

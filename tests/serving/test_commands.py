@@ -256,6 +256,17 @@ def test_an_exported_folder_is_all_that_speaking_needs(
     assert (here / "one.png").read_bytes() == (here / "two.png").read_bytes()
 
 
+def test_the_repositorys_own_model_is_exported_from_any_folder_of_it(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pipeline(here)
+    (here / "notebooks").mkdir()
+    monkeypatch.chdir(here / "notebooks")
+    assert main(["export", "-o", "out"]) == 0
+    card = json.loads((here / "notebooks" / "out" / "card.json").read_text(encoding="utf-8"))
+    assert card["corpus"]["kind"] == "minibirds"
+
+
 def plainly(commands: list[list[str]], folder: Path, repository: Path) -> list[tuple[int, str]]:
     """Run commands as a plain installation would; return their exit codes and complaints."""
     script = (
