@@ -25,6 +25,7 @@ from s2igan.engine.seeding import numpy_generator
 from s2igan.engine.weights import write_weights
 from s2igan.errors import UserError, unreadable_output
 from s2igan.serving.networks import ENCODER_WEIGHTS
+from s2igan.serving.origin import pipeline_root
 from s2igan.vision.pixels import PackedPixels
 
 FILE = "gallery.safetensors"
@@ -96,7 +97,9 @@ def find_gallery(folder: Path) -> Gallery | str:
     if (folder / FILE).is_file():
         return _read(folder / FILE)
     names = ("corpus", "features", "sen", "embeddings")
-    corpus, features, sen, embeddings = (folder.parent / name for name in names)
+    root = pipeline_root(folder)
+    artifacts = root / "artifacts" if root else folder.parent
+    corpus, features, sen, embeddings = (artifacts / name for name in names)
     needed = (
         corpus / "index.parquet",
         features / "pixels.npy",
@@ -115,7 +118,7 @@ def find_gallery(folder: Path) -> Gallery | str:
     packed = open_array(features / "shapes.npy", ndim=2)
     if not len(views) == len(packed) == total:
         raise unreadable_output(
-            f"pictures of {str(folder.parent)!r}",
+            f"pictures of {str(artifacts)!r}",
             f"{len(views)} embedded and {len(packed)} packed, not {total} as in the corpus",
         )
     return Gallery(PackedSquares(features, rows), np.array(views[rows, 0], np.float32))

@@ -17,10 +17,15 @@ _FIGURES = {"retrieval": "embed", "generation": "evaluate"}  # files of metrics/
 
 
 def pipeline_root(rdg: Path) -> Path | None:
-    """Return the folder of the pipeline whose ``artifacts/rdg`` this is, if it is one."""
-    root = rdg.absolute().parent.parent
-    inside = rdg.absolute() == root / "artifacts" / "rdg"
-    return root if inside and (root / "params.yaml").is_file() else None
+    """Return the folder of the pipeline whose ``artifacts/rdg`` this is, or links to, if it is one.
+
+    The outputs of a pipeline may themselves be links to another disk.
+    """
+    for path in (rdg.absolute(), rdg.resolve()):
+        root = path.parent.parent
+        if path == root / "artifacts" / "rdg" and (root / "params.yaml").is_file():
+            return root
+    return None
 
 
 def pipeline_card(root: Path) -> dict[str, Any]:

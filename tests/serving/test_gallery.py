@@ -64,6 +64,14 @@ def test_the_nearest_pictures_come_first(artifacts: Path) -> None:
     assert cosines[0] == pytest.approx(np.cos(np.pi / 58), abs=1e-6)
 
 
+def test_a_link_to_a_pipelines_model_finds_the_pictures_of_the_pipeline(
+    artifacts: Path, tmp_path: Path
+) -> None:
+    (artifacts.parent / "params.yaml").touch()
+    (tmp_path / "best").symlink_to(artifacts / "rdg")
+    assert len(found(tmp_path / "best").embeddings) == COUNT
+
+
 def test_an_exported_gallery_finds_the_same_and_is_written_alike(
     artifacts: Path, tmp_path: Path
 ) -> None:

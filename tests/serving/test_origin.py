@@ -82,6 +82,19 @@ def test_a_lone_folder_has_an_empty_card(tmp_path: Path) -> None:
     assert read_card(write_model(tmp_path / "elsewhere" / "artifacts" / "rdg")) == {}
 
 
+def test_a_link_to_a_pipelines_model_has_the_card_of_the_pipeline(tmp_path: Path) -> None:
+    rdg = write_pipeline(tmp_path / "pipeline") / "artifacts" / "rdg"
+    (tmp_path / "best").symlink_to(rdg)
+    assert read_card(tmp_path / "best") == read_card(rdg) != {}
+
+
+def test_outputs_may_lie_behind_a_link(tmp_path: Path) -> None:
+    artifacts = write_pipeline(tmp_path / "pipeline") / "artifacts"
+    artifacts.rename(tmp_path / "large disk")
+    artifacts.symlink_to(tmp_path / "large disk")
+    assert read_card(artifacts / "rdg")["corpus"]["kind"] == "minibirds"
+
+
 @pytest.mark.parametrize("folder", ["/", "/model", "/artifacts/rdg"])
 def test_a_folder_at_the_top_of_the_disk_is_no_pipelines(folder: str) -> None:
     assert pipeline_root(Path(folder)) is None
