@@ -154,7 +154,8 @@ def _add_register(parser: argparse.ArgumentParser) -> None:
         "--metric",
         metavar="METRIC",
         default=METRIC,
-        help=f"the figure that decides, as `s2igan report` and MLflow name it; by default {METRIC}",
+        help="the figure that decides, by its place in metrics/ or its name in MLflow; by default "
+        f"{METRIC}",
     )
     parser.add_argument(
         "--anyway", action="store_true", help="move the alias whatever the figures say"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from s2igan.engine.showcase import values_of
 from s2igan.engine.tracking import metric_name
 from s2igan.errors import UserError
 from s2igan.serving.figures import HEADLINES, figure_at, number
@@ -75,6 +76,12 @@ class Standing:
         return None
 
 
+def place_of(metric: str, card: Mapping[str, Any]) -> str:
+    """Return where a metric, perhaps by its name in MLflow, stands in a card's ``figures``."""
+    places = (place for place, _ in values_of(card.get("figures", {})))
+    return next((place for place in places if metric_name(place) == metric), metric)
+
+
 def standings(card: Mapping[str, Any], metric: str) -> dict[str, Standing]:
     """Return ``metric`` and the headline figures that a card holds, by metric.
 
@@ -88,7 +95,7 @@ def standings(card: Mapping[str, Any], metric: str) -> dict[str, Standing]:
             f"metric {metric!r}",
             got="no such figure about this model",
             expected=f"one of {', '.join(found) or 'metrics/'}",
-            fix="run `dvc repro`",
+            fix="`dvc repro` renews those that are older than the model",
         )
     return found
 

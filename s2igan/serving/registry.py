@@ -17,7 +17,7 @@ from s2igan.engine.showcase import dotted, values_of
 from s2igan.engine.tracking import identify, metric_name, open_experiment, tracking_uri
 from s2igan.errors import UserError
 from s2igan.serving.card import CARD, card_told, read_card
-from s2igan.serving.champion import METRIC, Standing, standings, verdict
+from s2igan.serving.champion import METRIC, Standing, place_of, standings, verdict
 from s2igan.serving.export import export_model
 from s2igan.serving.locate import find_model
 from s2igan.serving.logged_model import example_of, log_model, write_example
@@ -36,7 +36,8 @@ def register(spec: str | None, *, metric: str = METRIC, anyway: bool = False) ->
 
     Args:
         spec: see :func:`s2igan.serving.locate.find_model`.
-        metric: the figure that decides, where it stands in the card's ``figures``.
+        metric: the figure that decides, by its place in the card's ``figures`` or its name in
+            MLflow.
         anyway: make it the champion whatever the figures say.
 
     Returns:
@@ -48,6 +49,7 @@ def register(spec: str | None, *, metric: str = METRIC, anyway: bool = False) ->
     folder = find_model(spec)
     card = read_card(folder)
     with card_told(folder):
+        metric = place_of(metric, card)
         found = standings(card, metric)
     with _mlflow() as (client, experiment):
         address, run_id = _log(folder, card, experiment)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from s2igan.errors import UserError
-from s2igan.serving.champion import METRIC, Standing, standings, verdict
+from s2igan.serving.champion import METRIC, Standing, place_of, standings, verdict
 from s2igan.serving.registry import challenge
 
 FID = "generation/fidelity/generated/FID"
@@ -38,6 +38,14 @@ def test_a_metric_that_nobody_measured_is_refused_with_those_that_are() -> None:
         standings(card(), FID)
     with pytest.raises(UserError, match="no such figure"):
         standings(card(), "generation/consistency/all_pairs/mAP/value")
+
+
+def test_a_figure_is_found_by_the_name_that_mlflow_gives_it() -> None:
+    figures = {"retrieval": {"speech_to_image": {"R@1": {"value": 0.5, "protocol": []}}}}
+    for name in ("retrieval/speech_to_image/R@1", "retrieval/speech_to_image/R_at_1"):
+        assert place_of(name, {"figures": figures}) == "retrieval/speech_to_image/R@1"
+    assert place_of(METRIC, card()) == METRIC
+    assert place_of(FID, {}) == FID
 
 
 def test_the_first_is_champion() -> None:
