@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from s2igan.engine.pictures import Picture
 
 EXPERIMENT = "s2igan"
+_SQLITE = "sqlite:///"
 _MAX_FAILURES = 3
 _PAUSE_SECONDS = 300
 _SLOW_SECONDS = 10
@@ -306,9 +307,12 @@ def _client_and_experiment() -> tuple[Any, str]:
 
 
 def tracking_uri() -> str:
-    """Return ``$MLFLOW_TRACKING_URI``, else the database at the repository's root."""
-    default = f"sqlite:///{repository_root() / 'mlflow.db'}"
-    return os.environ.get("MLFLOW_TRACKING_URI") or default
+    """Return ``$MLFLOW_TRACKING_URI``, else ``sqlite:///mlflow.db``, from the repository's root."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlflow.db"
+    if not uri.startswith(_SQLITE):
+        return uri
+    # A relative path would lead into the copy that DVC runs a queued experiment in.
+    return f"{_SQLITE}{repository_root() / uri.removeprefix(_SQLITE)}"
 
 
 def _experiment(client: Any) -> str:

@@ -64,6 +64,24 @@ def test_everything_arrives_under_the_repository(client: Any, root: Path, tmp_pa
     assert paths == {"images", "model"}
 
 
+@pytest.mark.parametrize(
+    ("named", "meant"),
+    [
+        ("", "sqlite:////repository/mlflow.db"),
+        ("sqlite:///mlflow.db", "sqlite:////repository/mlflow.db"),
+        ("sqlite:///runs/all.db", "sqlite:////repository/runs/all.db"),
+        ("sqlite:////elsewhere/mlflow.db", "sqlite:////elsewhere/mlflow.db"),
+        ("http://mlflow.example.org:5500", "http://mlflow.example.org:5500"),
+    ],
+)
+def test_a_database_is_looked_for_from_the_repository(
+    named: str, meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", "/repository")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", named)
+    assert tracking.tracking_uri() == meant
+
+
 def test_the_pages_show_the_experiment_as_trainings(client: Any) -> None:
     def kind() -> str:
         experiment = client.get_experiment_by_name("s2igan")
