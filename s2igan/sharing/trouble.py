@@ -7,6 +7,12 @@ AGAIN = "run the same command again, it goes on with what is missing"
 PUSH = "whoever computed it runs `make push`; or compute it with `dvc repro`"
 ANEW = "delete that object in the bucket, then whoever computed it runs `make push`"
 _KEYS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+_BAD_ENDPOINT = "Invalid endpoint: "  # of botocore, which has no class for it
+_ENDPOINT = (
+    "write AWS_ENDPOINT_URL, or ENDPOINT of `make remote`, as https://host or https://host:port, "
+    "the host in letters, digits, dots and hyphens"
+)
+_PROFILE = "set AWS_PROFILE to one that ~/.aws/credentials or ~/.aws/config has"
 _REFUSED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
 _FORBIDDEN = {"AccessDenied", "Forbidden", "403"}
 _LOST = {"NoSuchKey", "404"}
@@ -50,6 +56,10 @@ def _unanswered(chain: list[BaseException], transferred: bool) -> tuple[str, str
     error = chain[0]
     if any(type(link).__name__.endswith("CredentialsError") for link in chain):
         return "no credentials", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+    if any(type(link).__name__ == "ProfileNotFound" for link in chain):
+        return one_line(error), _PROFILE
+    if any(isinstance(link, ValueError) and _BAD_ENDPOINT in str(link) for link in chain):
+        return one_line(error), _ENDPOINT
     if any(type(link).__name__ == "ObjectFormatError" for link in chain):
         return f"damaged bytes there ({one_line(error)})", ANEW
     if disk_is_full(error):

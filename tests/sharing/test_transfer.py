@@ -174,6 +174,25 @@ def test_missing_credentials_are_told(
     assert "no credentials; set AWS_ACCESS_KEY_ID" in refusal("push", one, server.endpoint, capsys)
 
 
+def test_a_profile_that_nobody_has_written_is_told(
+    one: Path,
+    server: Server,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    said = refusal("push", one, server.endpoint, capsys)
+    assert "(nobody) could not be found; set AWS_PROFILE to one that" in said
+
+
+@pytest.mark.parametrize("endpoint", ["minio:9000", "minio.example.org", "http://my_minio:9000"])
+def test_an_endpoint_that_is_no_address_is_told(
+    one: Path, endpoint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refusal("pull", one, endpoint, capsys)
+    assert f"got Invalid endpoint: {endpoint}; write AWS_ENDPOINT_URL, or ENDPOINT" in said
+
+
 def test_a_server_that_is_not_there_is_told(one: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no connection" in refusal("push", one, "http://127.0.0.1:9", capsys)
 
