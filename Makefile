@@ -33,8 +33,8 @@ $(READY): requirements.lock pyproject.toml
 	@command -v uv >/dev/null || { $(PYTHON) -c '$(CHECK)' && $(PYTHON) -m venv $(VENV) && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check uv; }
 	@test -x $(BIN)/python || uv venv --quiet --python '>=3.11,<3.15' $(VENV)
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) uv pip install --quiet --require-hashes -r requirements.lock
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) uv pip install --quiet --no-deps --no-build-isolation --editable .
+	VIRTUAL_ENV="$$PWD/$(VENV)" uv pip install --quiet --require-hashes -r requirements.lock
+	VIRTUAL_ENV="$$PWD/$(VENV)" uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PHONY: repro
@@ -56,7 +56,7 @@ table: $(READY)  ## run the variants of presets/tables/<TABLE>.yaml and compare 
 # The alias `champion` moves if METRIC is better, all else being equal.
 .PHONY: register
 register: $(READY)  ## register the trained model with MLflow: [METRIC=generation/...]
-	@$(BIN)/python -m s2igan.cli register $(addprefix --metric ,$(METRIC)) $(addprefix --model ,$(MODEL))
+	@$(BIN)/python -m s2igan.cli register $(addprefix --metric ,$(METRIC)) $(if $(MODEL),--model "$(MODEL)")
 
 # The address is for everybody and goes into Git; an endpoint may be each machine's own. Keys are
 # taken from where AWS's tools take theirs. What arrives is verified: DVC by itself trusts a download
@@ -95,7 +95,7 @@ deps: $(READY)  ## write the source files among the deps of dvc.yaml
 
 .PHONY: ui
 ui: $(READY)  ## open the runs in the MLflow UI
-	$(BIN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+	$(BIN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$$PWD/mlflow.db}"
 
 .PHONY: docs
 docs: $(READY)  ## build the documentation as a site in site/

@@ -1,0 +1,84 @@
+"""Targets of the Makefile, in a clone whose path has a space and an apostrophe."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.conftest import ROOT, Clone, environment
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    """What make needs, and an environment in `.venv` whose programs say what they are told."""
+    folder, home = tmp_path / "Ann's clone", tmp_path / "home"
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    home.mkdir()
+    shutil.copyfile(ROOT / "Makefile", folder / "Makefile")
+    for name in ("requirements.lock", "pyproject.toml"):
+        (folder / name).touch()
+    for name in ("python", "dvc", "mlflow"):
+        write_program(programs / name, f'echo {name}; printf "<%s>\\n" "$@"')
+    (folder / ".venv" / ".ready").touch()
+    return Clone(folder, environment(home))
+
+
+def write_program(path: Path, script: str) -> None:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def test_the_environment_is_built_where_the_clone_lies(clone: Clone, tmp_path: Path) -> None:
+    write_program(tmp_path / "uv", 'echo "$VIRTUAL_ENV: $1 $2"')
+    (clone.folder / ".venv" / ".ready").unlink()
+    said = clone.run("make", "--silent", "env", PATH=f"{tmp_path}:{clone.environment['PATH']}")
+    assert said.splitlines() == [f"{clone.folder / '.venv'}: pip install"] * 2
+    assert (clone.folder / ".venv" / ".ready").exists()
+
+
+def test_a_model_may_lie_in_a_folder_whose_name_has_a_space(clone: Clone) -> None:
+    said = clone.run("make", "register", "MODEL=my birds", "METRIC=generation/fidelity/FID")
+    assert said.splitlines()[-4:] == [
+        "<--metric>",
+        "<generation/fidelity/FID>",
+        "<--model>",
+        "<my birds>",
+    ]
+
+
+def test_the_pages_show_the_runs_of_the_clone(clone: Clone) -> None:
+    assert f"\n<sqlite:///{clone.folder}/mlflow.db>\n" in clone.run("make", "ui")
+
+
+def test_make_remote_without_an_address_says_what_it_takes(clone: Clone) -> None:
+    assert "make remote URL=s3://bucket/folder" in clone.run("make", "remote", check=False)
+
+
+@pytest.mark.parametrize(("version", "told"), [((3, 9, 6), "3.9"), ((3, 15, 0), "3.15")])
+def test_make_says_which_python_will_not_do(
+    version: tuple[int, ...], told: str, tmp_path: Path
+) -> None:
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    other = tmp_path / "other"
+    script = f"import sys; sys.version_info = {version}; exec(sys.argv[1])"
+    other.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{script}" "$2"\n')
+    other.chmod(0o755)
+    without_uv = tmp_path / "programs"
+    without_uv.mkdir()
+    for name in ("make", "rm"):
+        (without_uv / name).symlink_to(str(shutil.which(name)))
+    done = subprocess.run(
+        ["make", "env", f"PYTHON={other}"],
+        cwd=tmp_path,
+        env={"PATH": str(without_uv)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"make: {other}; got Python {told}; expected 3.11 to 3.14" in done.stderr
+    assert not (tmp_path / ".venv").exists()
