@@ -66,9 +66,7 @@ remote: $(READY)  ## name the team's remote: URL=s3://bucket/folder [ENDPOINT=ht
 	@test -n "$(URL)" || { echo 'make remote URL=s3://bucket/folder [ENDPOINT=https://...]'; exit 2; }
 	$(BIN)/dvc remote add --quiet --default --force team "$(URL)"
 	$(BIN)/dvc remote modify --quiet team verify true
-ifdef ENDPOINT
-	$(BIN)/dvc remote modify --quiet --local team endpointurl "$(ENDPOINT)"
-endif
+	$(BIN)/dvc remote modify --quiet --local team endpointurl $(if $(ENDPOINT),"$(ENDPOINT)",--unset)
 
 .PHONY: push
 push: $(READY)  ## upload the outputs and the run cache to the remote

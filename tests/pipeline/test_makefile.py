@@ -53,6 +53,19 @@ def test_the_pages_show_the_runs_of_the_clone(clone: Clone) -> None:
     assert f"\n<sqlite:///{clone.folder}/mlflow.db>\n" in clone.run("make", "ui")
 
 
+def test_the_endpoint_is_that_of_the_last_remote(clone: Clone) -> None:
+    write_program(clone.folder / ".venv" / "bin" / "dvc", f'exec "{sys.executable}" -m dvc "$@"')
+    clone.run("git", "init", "-q")
+    clone.run("dvc", "init", "-q")
+    own = clone.folder / ".dvc" / "config.local"
+    clone.run("make", "remote", "URL=s3://one/s2igan", "ENDPOINT=https://minio.example.org:9000")
+    assert "endpointurl = https://minio.example.org:9000\n" in own.read_text()
+    for _ in range(2):
+        clone.run("make", "remote", "URL=s3://two/s2igan")
+        assert "endpointurl" not in own.read_text()
+    assert "s3://two/s2igan" in clone.run("dvc", "remote", "list")
+
+
 def test_make_remote_without_an_address_says_what_it_takes(clone: Clone) -> None:
     assert "make remote URL=s3://bucket/folder" in clone.run("make", "remote", check=False)
 
