@@ -43,7 +43,7 @@ repro: $(READY)  ## run the pipeline of params.yaml, then show its figures
 	@$(BIN)/python -m s2igan.cli report
 	@echo
 	@echo 'pictures:  plots/samples_grid.png  plots/swap_grid.png  plots/training_grid.png'
-	@echo 'runs:      make ui, then open http://127.0.0.1:5000'
+	@echo 'runs:      make ui, then open the address that it names'
 
 # The list of variants. WITH=dvc or WITH=plain chooses what runs them, else DVC does where it can;
 # JOBS=2 runs two at a time.
@@ -93,7 +93,10 @@ deps: $(READY)  ## write the source files among the deps of dvc.yaml
 
 .PHONY: ui
 ui: $(READY)  ## open the runs in the MLflow UI
-	$(BIN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$$PWD/mlflow.db}"
+	@case "$$MLFLOW_TRACKING_URI" in \
+		http://* | https://*) echo "open $$MLFLOW_TRACKING_URI" ;; \
+		*) $(BIN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$$PWD/mlflow.db}" ;; \
+	esac
 
 .PHONY: docs
 docs: $(READY)  ## build the documentation as a site in site/

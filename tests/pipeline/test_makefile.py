@@ -53,6 +53,11 @@ def test_the_pages_show_the_runs_of_the_clone(clone: Clone) -> None:
     assert f"\n<sqlite:///{clone.folder}/mlflow.db>\n" in clone.run("make", "ui")
 
 
+@pytest.mark.parametrize("address", ["http://127.0.0.1:5500", "https://mlflow.example.org"])
+def test_the_pages_of_a_server_are_named(clone: Clone, address: str) -> None:
+    assert clone.run("make", "ui", MLFLOW_TRACKING_URI=address) == f"open {address}\n"
+
+
 def test_the_endpoint_is_that_of_the_last_remote(clone: Clone) -> None:
     write_program(clone.folder / ".venv" / "bin" / "dvc", f'exec "{sys.executable}" -m dvc "$@"')
     clone.run("git", "init", "-q")
