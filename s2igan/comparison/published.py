@@ -75,21 +75,31 @@ def gaps(params: Params) -> dict[str, list[str]]:
     Returns:
         Reasons by figure; none where it compares as far as its published protocol is known.
     """
-    judge, fidelity = params.evaluate.backbone, params.evaluate.fidelity_backbone
+    evaluate, judge = params.evaluate, params.evaluate.backbone
     inception = "inception_v3/torchvision"
     by = {
-        "mAP": [f"features of {judge}"] if judge != inception else [],
-        "FID": [f"features of {fidelity or judge}"] if fidelity != "torch_fidelity" else [],
-        "IS": ["no extractor fine-tuned on the test classes"]
-        if params.evaluate.is_backbone != "fine_tuned"
+        "mAP": [
+            f"features of {judge}"
+            if judge != inception
+            else "pictures scaled as the network wants, unlike the authors'"
+        ],
+        "FID": [f"features of {evaluate.fidelity_backbone or judge}"]
+        if evaluate.fidelity_backbone != "torch_fidelity"
         else [],
+        "IS": [
+            "no extractor fine-tuned on the test classes"
+            if evaluate.is_backbone != "fine_tuned"
+            else "another network that was fine-tuned on the test classes"
+        ],
         "R_precision": ["another network judges"],
         "SEN_mAP": [f"features of {' + '.join(params.features.backbones)}"]
         if params.features.backbones != [inception]
         else [],
     }
-    if params.evaluate.queries != "authors":
+    if evaluate.queries != "authors":
         by["mAP"].append("query pictures drawn, not the authors'")
+    if params.sen.keep != "best_test_as_published":
+        by["SEN_mAP"].append("weights not chosen by test mAP, as the authors' were")
     drawn, learnt = _of_drawing(params), _of_learning(params)
     return {
         name: [*reasons, *([] if name == "SEN_mAP" else drawn), *learnt]
@@ -116,6 +126,7 @@ def _of_learning(params: Params) -> list[str]:
     # The authors' recordings are the paper's voice; Tacotron2 is, but for the vocoder.
     other_voice = params.tts.engine != "tacotron2" and not params.corpus.authors_speech
     gaps = (
+        (params.corpus.edition != "published", f"the edition {params.corpus.edition}"),
         (held_out > 0, f"{held_out} training classes held out"),
         (other_voice, "another voice than the paper's"),
     )

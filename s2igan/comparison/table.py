@@ -44,8 +44,8 @@ def make_table(
         What was written, one path per line.
 
     Raises:
-        UserError: if the list is wrong, or rows have no page of their own; or, once the page is
-            written, if experiments are missing.
+        UserError: if the list is wrong, rows have no page of their own, or no experiment came to
+            its end; or, once the page is written, if some are missing.
     """
     root = repository_root()
     listed = read_list(path)

@@ -18,7 +18,8 @@ examples:
       for this machine alone, at http://127.0.0.1:7860 or the next free port
   s2igan serve --lan
       for phones and others of the same network, over HTTPS: without it browsers give no microphone;
-      the certificate is made here and kept, so that a browser has to be told only once to trust it
+      the certificate is made here and kept while the machine keeps its address and its name, so
+      that a browser has to be told only once to trust it
   s2igan serve --model minibirds --port 8000
       a folder that `s2igan export` wrote
 
