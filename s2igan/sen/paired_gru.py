@@ -4,6 +4,8 @@ A step of a recurrence is too small to fill a GPU, so that its time is that of i
 after the other. Two directions side by side take as many kernels as one.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -22,6 +24,8 @@ def paired_gru(ahead: nn.GRU, back: nn.GRU, x: Tensor, mirrored: Tensor) -> tupl
 
     Returns:
         (B, T, H) states of ``ahead`` and of ``back``, in the dtype of autocast or else of ``x``.
+
+    Note: on a GPU float32 means TF32 where it does in cuDNN's recurrent layers.
     """
     kind = x.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
@@ -29,12 +33,10 @@ def paired_gru(ahead: nn.GRU, back: nn.GRU, x: Tensor, mirrored: Tensor) -> tupl
     # about the dtype of a sum.
     with torch.autocast(kind, enabled=False):
         both = [frames.to(dtype).transpose(0, 1) for frames in (x, mirrored)]  # (T, B, F) each
-        frames = torch.stack(both)  # (2, T, B, F)
-        weight = _pair(ahead, back, "weight_ih_l0").to(dtype)  # (2, 3H, F)
-        bias = _pair(ahead, back, "bias_ih_l0").to(dtype)  # (2, 3H)
-        gates = torch.baddbmm(bias[:, None], frames.flatten(1, 2), weight.mT)  # (2, T * B, 3H)
         states = _Recurrence.apply(  # type: ignore[no-untyped-call]
-            gates.view(*frames.shape[:3], -1),  # (2, T, B, 3H)
+            torch.stack(both),  # (2, T, B, F)
+            _pair(ahead, back, "weight_ih_l0"),
+            _pair(ahead, back, "bias_ih_l0"),
             _pair(ahead, back, "weight_hh_l0"),
             _pair(ahead, back, "bias_hh_l0"),
         )  # (2, T, B, H)
@@ -46,44 +48,74 @@ def _pair(ahead: nn.GRU, back: nn.GRU, name: str) -> Tensor:
     return torch.stack([getattr(ahead, name), getattr(back, name)])
 
 
-class _Recurrence(torch.autograd.Function):
-    """Input gates (2, T, B, 3H), weights (2, 3H, H) and biases (2, 3H) → states (2, T, B, H).
+@contextmanager
+def _products_as_in_cudnn() -> Iterator[None]:
+    # In float32 cuDNN's layers take TF32 by default, PyTorch's products do not.
+    products = torch.backends.cuda.matmul
+    before = products.allow_tf32
+    products.allow_tf32 = torch.backends.cudnn.allow_tf32
+    try:
+        yield
+    finally:
+        products.allow_tf32 = before
 
-    The dtype is that of the gates; weights and biases are cast to it, their gradients back.
+
+class _Recurrence(torch.autograd.Function):
+    """Frames (2, T, B, F), their weights (2, 3H, F) and biases (2, 3H), and those of the states,
+    (2, 3H, H) and (2, 3H) → states (2, T, B, H).
+
+    The dtype is that of the frames; weights and biases are cast to it, their gradients back. Frames
+    are multiplied here as well, for the sake of the precision of those products' gradients.
     """
 
     @staticmethod
-    def forward(ctx: Any, gates: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        _, steps, batch, width = gates.shape
-        cast = weight.to(gates.dtype)
-        given = gates.transpose(0, 1).contiguous().flatten(1, 2)  # (T, 2 * B, 3H)
+    @_products_as_in_cudnn()
+    def forward(
+        ctx: Any,
+        frames: Tensor,
+        weight_ih: Tensor,
+        bias_ih: Tensor,
+        weight_hh: Tensor,
+        bias_hh: Tensor,
+    ) -> Tensor:
+        _, steps, batch, _ = frames.shape
+        ctx.dtype, dtype = weight_hh.dtype, frames.dtype
+        weight_ih, weight_hh = weight_ih.to(dtype), weight_hh.to(dtype)
+        bias_ih, bias_hh = bias_ih.to(dtype)[:, None], bias_hh.to(dtype)[:, None]
+        gates = torch.baddbmm(bias_ih, frames.flatten(1, 2), weight_ih.mT)  # (2, T * B, 3H)
+        given = gates.view(2, steps, batch, -1).transpose(0, 1).contiguous()
+        given = given.flatten(1, 2)  # (T, 2 * B, 3H)
         # A product that adds to what is there is one kernel; one that copies the biases first, two.
-        own = bias.to(gates.dtype)[:, None].expand(steps, 2, batch, width)  # (T, 2, B, 3H)
+        own = bias_hh.expand(steps, 2, batch, -1)  # (T, 2, B, 3H)
         own = own.clone(memory_format=torch.contiguous_format)
-        state = gates.new_zeros(2 * batch, width // 3)
+        state = frames.new_zeros(2 * batch, weight_hh.shape[-1])
         states, kept = [], []
         for step in range(steps):
-            own[step].baddbmm_(state.view(2, batch, -1), cast.mT)
+            own[step].baddbmm_(state.view(2, batch, -1), weight_hh.mT)
             state, of_step = _cell(given[step], own[step].flatten(0, 1), state)
             states.append(state.view(2, batch, -1))  # (2, B, H)
             kept.append(of_step)
         stacked = torch.stack(states, dim=1)  # (2, T, B, H)
-        ctx.save_for_backward(stacked, cast, *kept)
-        ctx.dtypes = weight.dtype, bias.dtype
+        ctx.save_for_backward(frames, weight_ih, weight_hh, stacked, *kept)
         return stacked
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        states, weight, *kept = ctx.saved_tensors
+    @_products_as_in_cudnn()
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+        frames, weight_ih, weight_hh, states, *kept = ctx.saved_tensors
         with torch.autocast(states.device.type, enabled=False):
             arriving = gradients[0].transpose(0, 1).contiguous()  # (T, 2, B, H)
-            of_given, of_own = _run_back(arriving, weight, kept)  # (2, T, B, 3H) each
+            of_given, of_own = _run_back(arriving, weight_hh, kept)  # (2, T, B, 3H) each
+            of_gates = of_given.flatten(1, 2)  # (2, T * B, 3H)
+            of_frames = torch.bmm(of_gates, weight_ih).view_as(frames)
+            of_weight_ih = torch.bmm(of_gates.mT, frames.flatten(1, 2))  # (2, 3H, F)
             # The state before the first step is zero: that step says nothing about the weights.
             later = of_own[:, 1:].flatten(1, 2)  # (2, (T - 1) * B, 3H)
-            of_weight = torch.bmm(later.mT, states[:, :-1].flatten(1, 2))  # (2, 3H, H)
-            of_bias = of_own.sum((1, 2), dtype=ctx.dtypes[1])  # (2, 3H)
-        return of_given, of_weight.to(ctx.dtypes[0]), of_bias
+            of_weight_hh = torch.bmm(later.mT, states[:, :-1].flatten(1, 2))  # (2, 3H, H)
+            of_biases = [each.sum((1, 2), dtype=ctx.dtype) for each in (of_given, of_own)]
+        of_weight_ih, of_weight_hh = of_weight_ih.to(ctx.dtype), of_weight_hh.to(ctx.dtype)
+        return of_frames, of_weight_ih, of_biases[0], of_weight_hh, of_biases[1]
 
 
 def _run_back(arriving: Tensor, weight: Tensor, kept: list[Tensor]) -> tuple[Tensor, Tensor]:

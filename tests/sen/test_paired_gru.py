@@ -1,11 +1,13 @@
 """The paired recurrence against the modules whose parameters it reads."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from s2igan.engine.graphs import CapturedSteps
 from s2igan.sen import recurrent
@@ -56,6 +58,16 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[nn.GRU]:
     return seen
 
 
+@pytest.fixture
+def _tf32() -> Iterator[None]:
+    """Whether products and cuDNN take TF32 is for the test to say."""
+    switches: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
+    before = [switch.allow_tf32 for switch in switches]
+    yield
+    for switch, value in zip(switches, before, strict=True):
+        switch.allow_tf32 = value
+
+
 def pair_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recurrent, "in_captured_step", lambda: True)
 
@@ -101,6 +113,32 @@ def test_half_precision_is_that_of_autocast(monkeypatch: pytest.MonkeyPatch) -> 
         assert 0 < error < 0.03, name
 
 
+class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes of every product within it whether on a GPU it could take TF32."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.tf32: list[bool] = []
+
+    def __torch_dispatch__(self, func: Any, _: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if "bmm" in str(func):
+            self.tf32.append(torch.backends.cuda.matmul.allow_tf32)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.usefixtures("_tf32")
+@pytest.mark.parametrize("taken", [True, False])
+def test_products_take_tf32_where_cudnn_would(monkeypatch: pytest.MonkeyPatch, taken: bool) -> None:
+    torch.backends.cudnn.allow_tf32 = taken
+    torch.backends.cuda.matmul.allow_tf32 = not taken
+    pair_anywhere(monkeypatch)
+    with Products() as products:
+        outcome(layers(torch.float32), batch(torch.float32))
+    # Of both layers one product of all frames and one a step; backwards one a step and three.
+    assert products.tf32 == [taken] * 2 * (1 + 7 + 7 + 3)
+    assert torch.backends.cuda.matmul.allow_tf32 is not taken
+
+
 def test_an_lstm_is_not_paired(monkeypatch: pytest.MonkeyPatch, calls: list[nn.GRU]) -> None:
     pair_anywhere(monkeypatch)
     BidirectionalRnn(5, 4, 1, nn.LSTM)(batch(torch.float32), LENGTHS)
@@ -109,7 +147,9 @@ def test_an_lstm_is_not_paired(monkeypatch: pytest.MonkeyPatch, calls: list[nn.G
 
 @pytest.mark.gpu
 @needs_gpu
+@pytest.mark.usefixtures("_tf32")
 def test_a_gpu_agrees_with_a_cpu(monkeypatch: pytest.MonkeyPatch, calls: list[nn.GRU]) -> None:
+    torch.backends.cudnn.allow_tf32 = False  # a CPU has none
     rnn, x = layers(torch.float32), batch(torch.float32)
     states, gradients = outcome(rnn, x)
     there = copy.deepcopy(rnn).cuda()
