@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
+from bench.flops import products_of
 from bench.subjects import Setting, Subject, open_subject
 from s2igan.engine.allocator import keep_freed_memory
 from s2igan.engine.costs import resident_mib
@@ -53,7 +53,7 @@ def serve(orders: TextIO, answers: TextIO) -> None:
     os.environ["S2IGAN_ACCELERATION"] = "off" if setting.plain else "auto"
     device = torch.device(setting.device)
     subject = _open(setting, reference)
-    count = 0 if reference else _operations(subject)
+    count = 0 if reference else products_of(subject.step)
     for _ in range(warm_up(setting)):
         subject.step()
     _answer(answers, {"images": subject.images, "flops_per_image": count / subject.images})
@@ -80,12 +80,6 @@ def _open(setting: Setting, reference: str | None) -> Subject:
     elif setting.device == "cpu":
         keep_freed_memory()
     return open_subject(setting)
-
-
-def _operations(subject: Subject) -> int:
-    with FlopCounterMode(display=False) as counter:
-        subject.step()
-    return int(counter.get_total_flops())
 
 
 def _timed(subject: Subject, steps: int, device: torch.device) -> dict[str, Any]:
