@@ -4,8 +4,9 @@
 
 `DIR` is a copy of the repository xinshengwang/S2IGAN. Nothing of it is part of this project: its
 networks and its trainers are imported from there and called, with the published settings: float32,
-batch 24 and 128, the same terms as presets/cub.yaml. Runs on a GPU alone, as their code does. Their
-loaders are left out: a batch lies in the memory of the host before its step begins.
+batch 24 and 128, the same terms as presets/cub.yaml. Runs on a GPU alone, as their code does. Left
+out is what would only slow them down: their loaders, since a batch lies in the memory of the host
+before its step begins, and the deterministic algorithms that their scripts ask cuDNN for.
 """
 
 from typing import Any
@@ -40,15 +41,16 @@ class _Reference:
     def __init__(self, trainer: Any, model: Any, images: Any, config: Any, *, batch: int) -> None:
         cfg = config.cfg
         _configure(cfg, batch)
-        run = object.__new__(trainer.condGANTrainer)
-        run.num_Ds, run.batch_size = len(SIZES), batch
+        # Their constructor tells cuDNN to try its algorithms out.
+        run = trainer.condGANTrainer("", (), SIZES[-1])
+        run.num_Ds = len(SIZES)
         run.netG = model.G_NET().cuda()
         run.netsD = [getattr(model, name)().cuda() for name in NETWORKS]
         run.netMD = model.MD_NET().cuda()
         for network in (run.netG, *run.netsD, run.netMD):
             network.apply(trainer.weights_init)
-        run.image_cnn = images.Inception_v3().cuda().eval()
-        run.image_encoder = images.LINEAR_ENCODER().cuda().eval()
+        run.image_cnn = images.Inception_v3().cuda().eval().requires_grad_(False)
+        run.image_encoder = images.LINEAR_ENCODER().cuda().eval().requires_grad_(False)
         run.optimizerG, run.optimizersD = trainer.define_optimizers(run.netG, run.netsD)
         rate = cfg.TRAIN.DISCRIMINATOR_LR
         run.optimizerMD = torch.optim.Adam(run.netMD.parameters(), lr=rate, betas=(0.5, 0.999))
@@ -83,6 +85,7 @@ class _Reference:
 def _configure(cfg: Any, batch: int) -> None:
     cfg.CUDA, cfg.DATASET_NAME, cfg.TREE.BRANCH_NUM = True, "birds", len(SIZES)
     cfg.TRAIN.BATCH_SIZE = batch
+    cfg.TRAIN.FLAG = False  # no folders for what it would save and log
     cfg.TRAIN.DISCRIMINATOR_LR = cfg.TRAIN.GENERATOR_LR = 2e-4
     weights = {"UNCOND_LOSS": 1.0, "MD_LOSS": 1.0, "KL": 2.0, "COLOR_LOSS": 0.0}
     weights |= {"CONTENTCONSIST_LOSS": 0.0, "SEMANTICONSIST_LOSS": 0.0}
