@@ -38,8 +38,14 @@ TOGETHER: tuple[tuple[Kind, ...], ...] = (
 )
 
 
-def variants_of(base: Setting, reference: str | None, batches: list[int]) -> list[Variant]:
-    """Return ours, plain, and what else is to take turns with them."""
+def variants_of(base: Setting, reference: Variant | None, batches: list[int]) -> list[Variant]:
+    """Return ours, plain, and what else is to take turns with them.
+
+    Args:
+        base: how the work is done.
+        reference: the authors' trainer, for a training at the scale *paper*.
+        batches: larger ones of RDG on a GPU.
+    """
     found = [Variant("ours", base), Variant("plain", replace(base, plain=True))]
     if base.params != PAPER:
         return found
@@ -47,7 +53,7 @@ def variants_of(base: Setting, reference: str | None, batches: list[int]) -> lis
         if usable_precision(torch.device(base.device), "bfloat16") == "bfloat16":
             found.insert(1, Variant("ours in bfloat16", replace(base, precision="bfloat16")))
         if reference:
-            found.append(Variant("reference", base, reference))
+            found.append(reference)
     if base.kind == "rdg" and base.device != "cpu":
         larger = [replace(base, batch=batch, precision="bfloat16") for batch in batches]
         found += [Variant("ours in bfloat16", setting) for setting in larger]
@@ -60,9 +66,12 @@ def measure(
     """Measure works whose variants take turns with each other, and print their lines."""
     first = next(iter(works.values()))
     slow = first.params == PAPER and first.device == "cpu"
-    found = {work: variants_of(base, args.reference, args.batches) for work, base in works.items()}
+    # Works that take turns share it: the authors' loop of SEN is the same for both of ours.
+    reference = Variant("reference", first, args.reference) if args.reference else None
+    found = {work: variants_of(base, reference, args.batches) for work, base in works.items()}
+    every = {id(variant): variant for variants in found.values() for variant in variants}
     take_turns(
-        [variant for variants in found.values() for variant in variants],
+        list(every.values()),
         rounds=1 if slow else args.rounds,
         steps=args.paper_steps if slow else args.steps,
     )

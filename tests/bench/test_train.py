@@ -86,6 +86,26 @@ def test_the_reference_says_what_is_missing(tmp_path: Path) -> None:
         open_reference(str(tmp_path), Setting(SMOKE, "", "rdg", device="cuda"))
 
 
+def test_the_authors_loop_runs_once_for_both_works_of_sen(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def taken(variants: list[Variant], **_: int) -> None:
+        for variant in variants:
+            ran.append(variant.name)
+            seconds = 4.0 if variant.reference else 2.0
+            turn = {"seconds": seconds, "cpu_seconds": seconds, "peak_bytes": 0.0}
+            variant.images, variant.rounds = 8, [turn]
+
+    monkeypatch.setattr(train, "take_turns", taken)
+    args = train.build_parser().parse_args(["--reference", "DIR"])
+    works = {kind: Setting(train.PAPER, "", kind) for kind in ("sen", "sen_live")}
+    rows = train.measure(args, works, {"float32": 1.0, "bfloat16": 1.0})
+    assert ran.count("reference") == 1
+    assert ran.count("ours") == 2
+    against = {row["work"]: row["times_reference"] for row in rows if row["variant"] == "ours"}
+    assert against == {"sen": 2.0, "sen_live": 2.0}
+
+
 @pytest.mark.parametrize(
     ("device", "kind", "steps"),
     [("cpu", "sen", 2), ("cpu", "rdg", 2), ("cuda", "rdg", 6), ("cuda", "sen", 66)],
