@@ -144,12 +144,10 @@ def _compressed(picture: Picture, shape: Shape) -> bytes:
 
 
 def unpack(packed: Path) -> None:
-    """Turn a packed folder of artifacts into what the stage reads, in place."""
+    """Turn a packed folder of artifacts into what the stage reads, in place; anew at every call."""
     for folder in WHOLE:  # a corpus may need nothing of one
         (packed / folder).mkdir(exist_ok=True)
     features = packed / "features"
-    if (features / "pixels.npy").is_file():
-        return
     for name in EMBEDDINGS:
         with np.load(packed / "embeddings" / f"{name}.npz") as light:
             rows, shape = light["rows"], tuple(light["shape"])

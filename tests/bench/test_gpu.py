@@ -127,10 +127,17 @@ importlib.import_module("stages.train_rdg")
     assert done.returncode == 0, done.stderr
 
 
-def test_what_is_packed_comes_out_again(artifacts: Path, pieces: Path, tmp_path: Path) -> None:
+def test_what_is_packed_comes_out_again(
+    artifacts: Path, pieces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     parts.join(pieces, pack.NAME, tmp_path / "inputs.tar")
     shutil.unpack_archive(tmp_path / "inputs.tar", tmp_path, filter="data")
     packed = tmp_path / "packed"
+    with monkeypatch.context() as patch:
+        patch.setattr(pack, "_expanded", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            pack.unpack(packed)
+    assert (packed / "features" / "pixels.npy").is_file()
     pack.unpack(packed)
     for name in pack.EMBEDDINGS:
         before = open_array(artifacts / "embeddings" / f"{name}.npy")
@@ -142,6 +149,10 @@ def test_what_is_packed_comes_out_again(artifacts: Path, pieces: Path, tmp_path:
     error = np.abs(brightness(seen[5]) - brightness(drawn[5])).mean()
     assert error < 2
     assert np.abs(brightness(seen[6]) - brightness(drawn[5])).mean() > 4  # another picture
+
+
+def interrupted(_: Any) -> Any:
+    raise KeyboardInterrupt
 
 
 def test_embeddings_come_out_alike_however_a_machine_adds_up(pieces: Path, tmp_path: Path) -> None:
