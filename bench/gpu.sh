@@ -9,11 +9,9 @@
 #          default bench/pieces
 # STATE    folder that outlives the call: pieces, artifacts, checkpoints; default ~/.s2igan-gpu
 # SECONDS_TO_TRAIN   after which the training is told to stop; default 480
-# STEPS    of the training, instead of rdg.steps of the parameters; the same in every call, since
-#          checkpoints of another number are not gone on from
+# STEPS    of the training, instead of rdg.steps of the parameters; another number than before is
+#          refused, since its checkpoints cannot be gone on from
 # RESULTS_BEFORE     results of an earlier call whose checkpoint a fresh machine goes on from
-# BENCH    arguments of `python -m bench.train` to run first, such as "--work rdg --scales paper";
-#          a measurement that fails is told and costs no training
 #
 # Needs torch, torchvision, torchaudio and pandas; pydantic, PyYAML, pyarrow, safetensors, filelock
 # and tqdm are installed from wheels among the pieces where they are missing.
@@ -24,6 +22,7 @@ out=${OUT:?the folder of the results}
 pieces=${PIECES:-bench/pieces}
 state=${STATE:-$HOME/.s2igan-gpu}
 python=${PYTHON:-python}
+. bench/wheels.sh
 mkdir -p "$out" "$state/pieces"
 state=$(cd "$state" && pwd)
 out=$(cd "$out" && pwd)
@@ -39,34 +38,20 @@ if [ ! -f "$state/params.yaml" ]; then
     fi
     "$python" -m bench.parts join "$state/pieces" inputs "$state/inputs.tar"
     tar -xf "$state/inputs.tar" -C "$state" --exclude=params.yaml
-    if compgen -G "$state/wheels/*.whl" >/dev/null &&
-        ! "$python" -c 'import filelock, pyarrow, pydantic, safetensors, tqdm, yaml' 2>/dev/null; then
-        "$python" -m pip install --quiet --no-index --no-deps --target "$state/site" "$state"/wheels/*.whl
-    fi
+    install_wheels "$state/wheels" "$state/site" filelock,pyarrow,pydantic,safetensors,tqdm,yaml
     "$python" -m bench.pack --unpack "$state/packed"
-    # Last of all, since it tells the next call that the inputs are whole.
-    tar -xf "$state/inputs.tar" -C "$state" params.yaml
+    # Last of all and at once, since it tells the next call that the inputs are whole.
+    cp "$state/pieces/inputs.json" "$state"
+    tar -xOf "$state/inputs.tar" params.yaml >"$state/params.partial"
+    mv "$state/params.partial" "$state/params.yaml"
     rm -rf "$state/inputs.tar" "$state/pieces"
+elif [ -f "$pieces/inputs.json" ] && ! cmp -s "$pieces/inputs.json" "$state/inputs.json"; then
+    echo "PIECES $pieces: got other inputs than $state holds; take those, or another STATE" >&2
+    exit 2
 fi
 
-if [ -n "${STEPS:-}" ]; then
-    "$python" - "$state/params.yaml" "$STEPS" <<'END'
-import sys, yaml
-path, steps = sys.argv[1:]
-params = yaml.safe_load(open(path))
-params["rdg"]["steps"] = int(steps)
-yaml.safe_dump(params, open(path, "w"), sort_keys=False)
-END
-fi
-# Behind STEPS, since a checkpoint of other parameters is refused.
-if [ -n "${RESULTS_BEFORE:-}" ]; then
-    "$python" -m bench.results "$state" "$out" --restore "$RESULTS_BEFORE"
-fi
-if [ -n "${BENCH:-}" ]; then
-    # shellcheck disable=SC2086 # several arguments are meant
-    "$python" -m bench.train $BENCH --params "$state/params.yaml" --out "$out/bench.json" ||
-        echo "bench.train failed; the training follows" >&2
-fi
+"$python" -m bench.begin "$state" ${STEPS:+--steps "$STEPS"} \
+    ${RESULTS_BEFORE:+--restore "$RESULTS_BEFORE"}
 
 if [ ! -f "$state/rdg/rdg.json" ]; then
     packed=$state/packed

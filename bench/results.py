@@ -4,15 +4,14 @@
 
 `STATE` is the folder of :file:`bench/gpu.sh`. A finished training gives what the stage wrote, an
 unfinished one what its last checkpoint holds. The generator, in bfloat16, and the checkpoint, where
-there is room, come in parts with checksums; `python -m bench.results STATE OUT --restore FOLDER`
-takes such a checkpoint in again on a fresh machine, `--generator artifacts/rdg` makes of the parts
-what the stages behind `train_rdg` and the commands of the package read.
+there is room, come in parts with checksums; :mod:`bench.begin` takes such a checkpoint in again on
+a fresh machine, `--generator artifacts/rdg` makes of the parts what the stages behind `train_rdg`
+and the commands of the package read.
 """
 
 import argparse
 import json
 import shutil
-import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +31,6 @@ from s2igan.engine.pictures import save_png, tile
 from s2igan.engine.tables import write_json
 from s2igan.rdg.artifact import DESCRIPTION, WEIGHTS, copy_speech_encoder
 from s2igan.rdg.networks import build_generator
-from stages.train_rdg import STAGE
 
 LIMIT, FILES = 16 * MIB, 8
 GENERATOR, CHECKPOINT = "generator", "checkpoint"
@@ -129,37 +127,6 @@ def _hand_over_checkpoint(folder: Path, out: Path) -> str:
     return "in parts"
 
 
-def restore(results: Path, state: Path) -> None:
-    """Put a checkpoint that came as parts where a run on a fresh machine finds it.
-
-    Args:
-        results: what came back of an earlier call.
-        state: with the unpacked inputs and ``params.yaml`` of the run that is to go on.
-
-    Raises:
-        SystemExit: if that run would pass over it, since it computes from something else.
-    """
-    target = state / ".s2igan" / "checkpoints"
-    target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as temporary:
-        archive = Path(temporary) / f"{CHECKPOINT}.tar"
-        join(results, CHECKPOINT, archive)
-        with tarfile.open(archive) as tar:
-            _check_key(Path(tar.getnames()[0]).parts[0], state)
-            tar.extractall(target, filter="data")
-
-
-def _check_key(found: str, state: Path) -> None:
-    params = read_params(state / "params.yaml")
-    inputs = {name: state / "packed" / name for name in STAGE.inputs}
-    own = f"{STAGE.name}-{STAGE.key(params, inputs, STAGE.sources())}"
-    if found != own:
-        raise SystemExit(
-            f"{CHECKPOINT}: got {found}; expected {own}, of the run here; "
-            "take the same code, pieces and STEPS as before"
-        )
-
-
 def join_generator(results: Path, folder: Path, sen: Path) -> None:
     """Make of the parts of a generator what the stage ``train_rdg`` would have written.
 
@@ -187,7 +154,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("state", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--restore", type=Path, help="results whose checkpoint goes into STATE")
     parser.add_argument("--generator", type=Path, help="join the generator in OUT into this folder")
     parser.add_argument(
         "--sen", type=Path, default=Path("artifacts/sen"), help="whose speech it obeys"
@@ -196,11 +162,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Collect results, or take parts in."""
+    """Collect results, or join the generator."""
     args = build_parser().parse_args(argv)
-    if args.restore:
-        restore(args.restore, args.state)
-    elif args.generator:
+    if args.generator:
         join_generator(args.out, args.generator, args.sen)
     else:
         figures = collect(args.state, args.out)

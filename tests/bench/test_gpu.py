@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import yaml
 
-from bench import import_curves, pack, parts, results
+from bench import begin, import_curves, pack, parts, results
 from bench.parts import MIB
 from bench.synthetic import write_artifacts
 from s2igan.config import read_params
 from s2igan.engine.arrays import open_array
 from s2igan.engine.keeper import Keeper
+from s2igan.errors import UserError
 from s2igan.rdg.artifact import load_generator
 from s2igan.rdg.draw import draw
 from s2igan.vision.pixels import PackedPixels
@@ -48,8 +48,8 @@ def pieces(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def call(pieces: Path, state: Path, out: Path) -> str:
-    own = {"OUT": out, "STATE": state, "PIECES": pieces, "PYTHON": sys.executable}
+def call(pieces: Path, state: Path, out: Path, status: int = 0, **settings: str) -> str:
+    own = {"OUT": out, "STATE": state, "PIECES": pieces, "PYTHON": sys.executable, **settings}
     kept = {k: v for k, v in os.environ.items() if not k.startswith("S2IGAN_")}
     done = subprocess.run(
         ["bash", "bench/gpu.sh"],
@@ -60,12 +60,12 @@ def call(pieces: Path, state: Path, out: Path) -> str:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-3000:]
+    assert done.returncode == status, done.stdout[-3000:]
     return done.stdout
 
 
 def test_pieces_travel_in_two_calls_and_results_come_back(
-    artifacts: Path, pieces: Path, tmp_path: Path
+    artifacts: Path, pieces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sent = sorted(path for path in pieces.iterdir() if path.suffix != ".json")
     assert len(sent) >= 2
@@ -76,14 +76,21 @@ def test_pieces_travel_in_two_calls_and_results_come_back(
             shutil.copy(path, half)
     state, out = tmp_path / "state", tmp_path / "out"
     assert f"waiting for more pieces: {sent[1].name}" in call(halves[0], state, out)
-    call(halves[1], state, out)
+    call(halves[1], state, out, STEPS="4")
     files = list(out.iterdir())
     assert out / "waiting.txt" not in files
     assert len(files) <= results.FILES
     assert max(path.stat().st_size for path in files) <= results.LIMIT
     figures = json.loads((out / "figures.json").read_text(encoding="utf-8"))
     assert figures["finished"]
-    assert figures["training"]["steps"] == 6
+    assert figures["training"]["steps"] == 4
+    assert begin.main([str(state), "--steps", "6"]) == 2
+    told = "STEPS; got 6; expected 4, of the finished training; take the code, pieces and STEPS"
+    assert capsys.readouterr().err.startswith(told)
+    (halves[0] / "inputs.json").write_text("{}", encoding="utf-8")
+    told = call(halves[0], state, out, status=2)
+    assert told.startswith(f"PIECES {halves[0]}: got other inputs than {state} holds; ")
+    assert told.count("\n") == 1
     earlier = linked(tmp_path / "generator", ["generator.safetensors", "rdg.json", "sen.json"])
     results.join_generator(out, tmp_path / "generator", artifacts / "sen")
     assert {path.read_text(encoding="utf-8") for path in earlier} == {"earlier"}
@@ -94,7 +101,7 @@ def test_pieces_travel_in_two_calls_and_results_come_back(
     cpu = torch.device("cpu")
     assert draw(generator, speech, noise, device=cpu, precision="float32").shape == (2, 32, 32, 3)
     rows = import_curves.read_curves(out / "curves.tsv")
-    assert [step for step, _ in rows] == [2, 4, 6]
+    assert [step for step, _ in rows] == [2, 4]
     assert all("KL" in values for _, values in rows)
 
 
@@ -117,7 +124,7 @@ class Refusal:
         if name.partition(".")[0] in {LACKING.split()!r}:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Refusal())
-for name in ("parts", "pack", "results", "train", "where", "worker", "reference"):
+for name in ("parts", "pack", "begin", "results", "train", "where", "worker", "reference"):
     importlib.import_module("bench." + name)
 importlib.import_module("stages.train_rdg")
 """
@@ -247,11 +254,13 @@ def test_a_checkpoint_goes_on_from_parts_on_a_fresh_machine(
     assert (tmp_path / "generator" / "sen.json").is_file()
     load_generator(tmp_path / "generator")
     (states[1] / "packed").symlink_to(artifacts)
-    changed_steps(states[1] / "params.yaml", 7)
-    with pytest.raises(SystemExit, match=r"got train_rdg-\w{32}; expected train_rdg-.* STEPS"):
-        results.restore(out, states[1])
-    changed_steps(states[1] / "params.yaml", 6)
-    results.restore(out, states[1])
+    before = (states[1] / "params.yaml").read_bytes()
+    with pytest.raises(UserError, match=r"got train_rdg-\w{32}; expected train_rdg-.* STEPS"):
+        begin.begin(states[1], steps=7, results=out)
+    assert (states[1] / "params.yaml").read_bytes() == before
+    begin.begin(states[1], results=out)
+    with pytest.raises(UserError, match=r"checkpoint in .*fresh'; got train_rdg-.* STEPS"):
+        begin.begin(states[1], steps=7)
     for state, steps in zip(states[1:], ([5, 6], [1, 2, 3, 4, 5, 6]), strict=True):
         taken.clear()
         assert train(artifacts, state, monkeypatch) == 0
@@ -262,12 +271,6 @@ def test_a_checkpoint_goes_on_from_parts_on_a_fresh_machine(
     assert {path.name for path in out.iterdir()} == {
         name for name in first if not name.startswith("checkpoint")
     }
-
-
-def changed_steps(path: Path, steps: int) -> None:
-    params = yaml.safe_load(path.read_text(encoding="utf-8"))
-    params["rdg"]["steps"] = steps
-    path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
 
 
 def test_curves_become_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
