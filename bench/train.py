@@ -165,7 +165,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the measurements, print the table and write the JSON."""
+    """Run the measurements, print the table and write the JSON; return 1 where a variant failed."""
     args = build_parser().parse_args(argv)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     rates = matmul_rates(device)
@@ -194,7 +194,7 @@ def main(argv: list[str] | None = None) -> int:
                     report["rows"] += measure(args, works, rates)
     if args.out:
         args.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    return 0
+    return int(any("problem" in row for row in report["rows"]))
 
 
 if __name__ == "__main__":

@@ -65,6 +65,15 @@ def test_a_variant_that_fails_says_so_in_one_line() -> None:
     assert "nowhere" in variant.problem
 
 
+def test_a_table_that_lacks_a_figure_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(train, "matmul_rates", lambda _: {})
+    monkeypatch.setattr(train, "take_turns", lambda *_, **__: None)
+    assert train.main(["--params", SMOKE, "--work", "sample", "--artifacts", "nowhere"]) == 1
+    assert "| sample, default | ours | not run |" in capsys.readouterr().out
+
+
 def test_a_processor_without_bfloat16_is_measured_in_float32(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
