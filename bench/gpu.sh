@@ -38,7 +38,7 @@ if [ ! -f "$state/params.yaml" ]; then
     fi
     "$python" -m bench.parts join "$state/pieces" inputs "$state/inputs.tar"
     tar -xf "$state/inputs.tar" -C "$state" --exclude=params.yaml
-    install_wheels "$state/wheels" "$state/site" filelock,pyarrow,pydantic,safetensors,tqdm,yaml
+    install_wheels "$state/wheels" "$state/site"
     "$python" -m bench.pack --unpack "$state/packed"
     # Last of all and at once, since it tells the next call that the inputs are whole.
     cp "$state/pieces/inputs.json" "$state"
