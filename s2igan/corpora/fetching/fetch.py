@@ -22,7 +22,8 @@ def fetch(file: PublishedFile, target: Path) -> None:
     run leaves ``<name>.part`` beside ``target``, which the next one continues.
 
     Args:
-        file: what to fetch; its addresses are asked in order.
+        file: what to fetch; its addresses are asked in order, but first the one whose bytes a
+            broken run has left.
         target: its final name; whatever lies there already is left alone.
 
     Raises:
@@ -34,9 +35,10 @@ def fetch(file: PublishedFile, target: Path) -> None:
         if target.exists():
             return
         said = []
-        for address in file.addresses:
+        partial = Partial(target)
+        for address in sorted(file.addresses, key=lambda address: partial.remark(address) is None):
             try:
-                _fetch_verified(file, address, Partial(target))
+                _fetch_verified(file, address, partial)
                 return
             except RefusedError as reason:
                 said.append(f"{address} {reason}")

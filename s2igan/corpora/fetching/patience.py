@@ -3,7 +3,7 @@
 import sys
 import time
 
-from s2igan.corpora.fetching.outcomes import BrokenOffError, RefusedError
+from s2igan.corpora.fetching.outcomes import BrokenOffError, RefusedError, UnreachableError
 
 ATTEMPTS = 5
 """Attempts in a row that bring nothing new before a server is given up."""
@@ -25,15 +25,18 @@ class Patience:
         self._failed = 0
 
     def wait(self, reason: BrokenOffError, reached: int) -> None:
-        """Tell why an attempt stopped and wait, twice as long after each that brought nothing.
+        """Tell why an attempt stopped and wait, twice as long after each that got no further.
 
         Args:
             reason: why it stopped.
             reached: bytes of the file that were here then.
 
         Raises:
-            RefusedError: after :data:`ATTEMPTS` that brought nothing.
+            RefusedError: after :data:`ATTEMPTS` that got no further; or at once where the server
+                cannot be found and no attempt before has brought a byte.
         """
+        if isinstance(reason, UnreachableError) and not self._furthest:
+            raise RefusedError(str(reason)) from reason
         if reached > self._furthest:
             self._furthest, self._failed = reached, 0
         self._failed += 1

@@ -1,12 +1,7 @@
 """One file from one server, through as many broken connections as it takes."""
 
 from s2igan.corpora.fetching.meter import Meter
-from s2igan.corpora.fetching.outcomes import (
-    BrokenOffError,
-    ChangedError,
-    RefusedError,
-    UnreachableError,
-)
+from s2igan.corpora.fetching.outcomes import BrokenOffError, ChangedError, RefusedError
 from s2igan.corpora.fetching.partial import Partial, Remark
 from s2igan.corpora.fetching.patience import Patience
 from s2igan.corpora.fetching.source import Answer, Source
@@ -15,6 +10,8 @@ from s2igan.corpora.fetching.space import require_space
 
 def transfer(source: Source, partial: Partial, name: str, expected: int | None) -> None:
     """Bring all bytes of a file into ``partial``, beginning with those of earlier runs.
+
+    Bytes of another address stay until this one sends its own.
 
     Args:
         source: the server.
@@ -28,45 +25,40 @@ def transfer(source: Source, partial: Partial, name: str, expected: int | None) 
         UserError: if the disk is too full.
     """
     patience = Patience(name)
-    reached = 0
     with Meter(name) as meter:
         while True:
             try:
                 _attempt(source, partial, expected, meter)
                 return
-            except UnreachableError as reason:
-                if not reached:
-                    raise RefusedError(str(reason)) from reason
-                patience.wait(reason, reached)
             except BrokenOffError as reason:
-                reached = max(reached, partial.size)
-                if isinstance(reason, ChangedError):
+                reached = partial.size if partial.remark(source.address) else 0
+                if reached and isinstance(reason, ChangedError):
                     partial.discard()
                 patience.wait(reason, reached)
 
 
 def _attempt(source: Source, partial: Partial, expected: int | None, meter: Meter) -> None:
     before = partial.remark(source.address)
-    if before is None:
-        partial.discard()
-    elif before.total == partial.size:
+    if before is not None and before.total == partial.size:
         return
-    with source.open(partial.size, before.tag if before else None) as answer:
-        _check_answer(answer, before, partial.size)
+    start = partial.size if before else 0
+    with source.open(start, before.tag if before else None) as answer:
+        _check_answer(answer, before, start)
         if expected is not None and answer.total not in (None, expected):
             raise RefusedError(f"announces {answer.total} bytes instead of {expected}")
         total = answer.total or expected
-        require_space(partial.path.parent, (total or 0) - answer.start)
+        # What is here already is continued, or makes room for the file from its first byte on.
+        require_space(partial.path.parent, (total or 0) - partial.size)
         _receive(answer, source.address, partial, total, meter)
     if total is not None and partial.size < total:
         raise BrokenOffError(f"stopped after {partial.size} of {total} bytes")
 
 
-def _check_answer(answer: Answer, before: Remark | None, size: int) -> None:
+def _check_answer(answer: Answer, before: Remark | None, start: int) -> None:
     if answer.start == 0:
         return
-    if answer.start != size:
-        raise ChangedError(f"sent bytes from {answer.start} on instead of {size}")
+    if answer.start != start:
+        raise ChangedError(f"sent bytes from {answer.start} on instead of {start}")
     if before is not None and (
         _differ(answer.tag, before.tag) or _differ(answer.total, before.total)
     ):

@@ -43,6 +43,36 @@ def test_what_every_address_said_is_told(target: Path, server: FileServer) -> No
     assert names(target.parent) == []
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_the_address_that_broke_off_is_continued_by_the_next_run(
+    target: Path, server: FileServer, *, mirrored: bool
+) -> None:
+    """The other address gives nothing at first, and the whole file by the time of the next run."""
+    broken, other = Served(CONTENT, drops=[1000, *[0] * 4]), Served(CONTENT, statuses=[404])
+    served = [other, broken] if mirrored else [broken, other]
+    file = entry(*(server.serve(one, name=str(number)) for number, one in enumerate(served)))
+    with pytest.raises(RefusedError):
+        fetch(file, target)
+    fetch(file, target)
+    assert target.read_bytes() == CONTENT
+    assert broken.asked[-1] == "bytes=1000-"
+    assert (broken.sent, other.sent) == (BYTES, 0)
+    assert names(target.parent) == ["birds.tgz"]
+
+
+@pytest.mark.parametrize("status", [404, 416, 503])
+def test_a_mirror_that_sends_nothing_costs_nothing(
+    target: Path, server: FileServer, status: int
+) -> None:
+    broken = Served(CONTENT, drops=[1000, *[0] * 4])
+    mirror = Served(b"", statuses=[status] * 5)
+    file = entry(server.serve(broken, name="broken"), server.serve(mirror, name="mirror"))
+    with pytest.raises(RefusedError):
+        fetch(file, target)
+    assert target.with_name("birds.tgz.part").read_bytes() == CONTENT[:1000]
+    assert set(mirror.asked) == {None}
+
+
 def test_what_lies_there_already_is_left_alone(target: Path, server: FileServer) -> None:
     served = Served(CONTENT)
     target.write_bytes(b"somebody's own")
@@ -90,15 +120,16 @@ def test_a_full_disk_is_told_before_the_first_byte(
     assert names(target.parent) == []
 
 
+@pytest.mark.parametrize("name", ["birds.tgz", "mirror"])
 def test_only_the_rest_of_a_file_needs_space(
-    target: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch
+    target: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    """A mirror begins with the first byte, and what has arrived makes room for it."""
     file = entry(server.serve(Served(CONTENT, drops=[1000, *[0] * 9])))
     with pytest.raises(RefusedError):
         fetch(file, target)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, SPARE_BYTES + BYTES - 1000))
-    server.serve(Served(CONTENT))
-    fetch(file, target)
+    fetch(entry(server.serve(Served(CONTENT), name=name)), target)
     assert target.read_bytes() == CONTENT
 
 
