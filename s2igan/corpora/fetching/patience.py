@@ -13,7 +13,7 @@ LONGEST_DELAY_S = 30.0
 
 
 class Patience:
-    """Counts the attempts that brought nothing; whatever brings the file further resets it.
+    """Counts attempts that broke off; getting further than ever before starts the count again.
 
     Args:
         name: of the file, for what is told meanwhile.
