@@ -4,21 +4,20 @@ import shutil
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
-from s2igan.corpora.fetching.http import TIMEOUT_S
+from s2igan.corpora.fetching.http import TIMEOUT_S, outcome_of
 from s2igan.corpora.fetching.meter import Meter
-from s2igan.corpora.fetching.outcomes import RefusedError
+from s2igan.corpora.fetching.outcomes import BrokenOffError, ChangedError, RefusedError
 from s2igan.corpora.fetching.partial import Partial
+from s2igan.corpora.fetching.patience import Patience
 from s2igan.corpora.fetching.space import require_space
 
 HOSTS = frozenset({"drive.google.com", "docs.google.com"})
-
-_RETRIES = 20
 
 
 def fetch_from_drive(address: str, partial: Partial, name: str, expected: int | None) -> None:
     """Bring a file of Google Drive into ``partial``.
 
-    gdown keeps what has arrived in a folder of its own beside it and continues that in a later run.
+    gdown keeps what has arrived in a folder of its own and continues that, in a later run too.
 
     Args:
         address: ``https://drive.google.com/…?id=…``, with ``resourcekey`` where the file has one.
@@ -27,43 +26,49 @@ def fetch_from_drive(address: str, partial: Partial, name: str, expected: int | 
         expected: bytes of the file, where the manifest states them.
 
     Raises:
-        RefusedError: if Google Drive does not give the file, or the connection broke too often.
+        RefusedError: if Google Drive does not give the file, cannot be found, or brings the copy no
+            further in several attempts.
         UserError: if the disk is too full.
     """
+    whole = partial.folder / name
+    patience = Patience(name)
+    with Meter(name) as meter:
+        while True:
+            try:
+                _attempt(address, whole, expected, meter)
+                break
+            except BrokenOffError as reason:
+                reached = _size(whole.parent)
+                if isinstance(reason, ChangedError):
+                    shutil.rmtree(whole.parent)
+                patience.wait(reason, reached)
+    _take(whole, partial)
+
+
+def _attempt(address: str, whole: Path, expected: int | None, meter: Meter) -> None:
     import gdown
     import requests
 
-    folder = partial.path.with_name(partial.path.name + ".drive")
+    folder = whole.parent
+
+    def show(size: int, total: int | None) -> None:
+        require_space(folder, (total or size) - size)
+        meter.show(size, total or expected)
+
     folder.mkdir(exist_ok=True)
-    require_space(folder, expected or 0)
-    arrived = False
-    with Meter(name) as meter:
-
-        def show(size: int, total: int | None) -> None:
-            nonlocal arrived
-            if not arrived and total is not None:
-                require_space(folder, total - size)
-            arrived = True
-            meter.show(size, total or expected)
-
-        try:
-            gdown.download(
-                url=with_resource_key(address),
-                output=str(folder / name),
-                quiet=True,
-                use_cookies=False,
-                resume=True,
-                retries=_RETRIES,
-                timeout=TIMEOUT_S,
-                progress=show,
-            )
-        except gdown.exceptions.FileURLRetrievalError as error:
-            raise RefusedError(f"Google Drive refuses ({_words(error)})") from error
-        except (gdown.exceptions.DownloadError, requests.RequestException) as error:
-            if not arrived:
-                shutil.rmtree(folder)  # whatever lay there cannot be continued
-            raise RefusedError(f"Google Drive broke off ({_words(error)})") from error
-    _take(folder, name, partial)
+    require_space(folder, (expected or 0) - _size(folder))
+    try:
+        gdown.download(
+            url=with_resource_key(address),
+            output=str(whole),
+            quiet=True,
+            use_cookies=False,
+            resume=True,
+            timeout=TIMEOUT_S,
+            progress=show,
+        )
+    except (gdown.exceptions.DownloadError, requests.RequestException) as error:
+        raise _outcome(error) from error
 
 
 def with_resource_key(address: str) -> str:
@@ -79,10 +84,28 @@ def with_resource_key(address: str) -> str:
     return f"https://drive.google.com/uc?id={quote(both, safe='')}"
 
 
-def _take(folder: Path, name: str, partial: Partial) -> None:
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def _take(whole: Path, partial: Partial) -> None:
     partial.discard()
-    (folder / name).replace(partial.path)
-    shutil.rmtree(folder)
+    whole.replace(partial.path)
+    shutil.rmtree(whole.parent)
+
+
+def _outcome(error: Exception) -> RefusedError | BrokenOffError:
+    import gdown
+    import requests
+
+    if isinstance(error, gdown.exceptions.FileURLRetrievalError | requests.HTTPError):
+        return RefusedError(f"Google Drive refuses ({_words(error)})")
+    if not isinstance(error, gdown.exceptions.DownloadError):
+        return outcome_of(error)
+    if error.__cause__ is None:  # no connection broke: gdown refuses to go on
+        return ChangedError("what has arrived from Google Drive cannot be continued")
+    first = str(error).partition("\n")[0]
+    return BrokenOffError(f"Google Drive broke off ({first})")
 
 
 def _words(error: Exception) -> str:

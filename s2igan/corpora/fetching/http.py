@@ -55,7 +55,7 @@ class HttpSource:
                 self._check(response)
                 yield _answer(response, start, tag)
         except (requests.RequestException, HTTPError) as error:
-            raise _outcome(error) from error
+            raise outcome_of(error) from error
 
     def _check(self, response: requests.Response) -> None:
         status = response.status_code
@@ -67,6 +67,28 @@ class HttpSource:
             raise RefusedError("redirects to an address without encryption")
         if status == _OK and response.headers.get("Content-Type", "").startswith("text/html"):
             raise RefusedError("answers with a web page instead of the file")
+
+
+def outcome_of(error: Exception) -> RefusedError | BrokenOffError:
+    """Say of an error of requests or urllib3 whether asking again can help."""
+    reason = error.args[0] if error.args else error
+    reason = getattr(reason, "reason", reason)
+    words = " ".join(str(reason).rpartition(": ")[2].split()) or type(error).__name__
+    if isinstance(reason, NameResolutionError):
+        return UnreachableError(f"cannot be reached ({words})")
+    if isinstance(error, requests.exceptions.ProxyError):
+        return RefusedError(f"the proxy does not let through ({words})")
+    if isinstance(error, requests.exceptions.SSLError):
+        return RefusedError(f"its certificate cannot be trusted ({words})")
+    broken = (
+        requests.ConnectionError,
+        requests.Timeout,
+        requests.exceptions.ChunkedEncodingError,
+        HTTPError,
+    )
+    if isinstance(error, broken):
+        return BrokenOffError(f"the connection broke ({words})")
+    return RefusedError(words)
 
 
 def _headers(start: int, tag: str | None) -> dict[str, str]:
@@ -127,18 +149,3 @@ def _chunks(response: requests.Response) -> Iterator[bytes]:
     # As sent: `iter_content` would unpack what some servers call the encoding of a .tgz file.
     chunks: Iterator[bytes] = response.raw.stream(_CHUNK_BYTES, decode_content=False)
     return chunks
-
-
-def _outcome(error: Exception) -> RefusedError | BrokenOffError:
-    reason = error.args[0] if error.args else error
-    reason = getattr(reason, "reason", reason)
-    words = " ".join(str(reason).rpartition(": ")[2].split()) or type(error).__name__
-    if isinstance(reason, NameResolutionError):
-        return UnreachableError(f"cannot be reached ({words})")
-    if isinstance(error, requests.exceptions.ProxyError):
-        return RefusedError(f"the proxy does not let through ({words})")
-    if isinstance(error, requests.exceptions.SSLError):
-        return RefusedError(f"its certificate cannot be trusted ({words})")
-    if isinstance(error, (requests.ConnectionError, requests.Timeout, HTTPError)):
-        return BrokenOffError(f"the connection broke ({words})")
-    return RefusedError(words)

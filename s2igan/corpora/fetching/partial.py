@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +20,8 @@ class Remark:
 class Partial:
     """``<name>.part`` beside the final name, and the server's :class:`Remark` beside that.
 
+    ``<name>.part.drive`` is the folder of a program that keeps its unfinished copy by itself.
+
     Args:
         target: the final name, which appears only once the whole file is there.
     """
@@ -26,6 +29,7 @@ class Partial:
     def __init__(self, target: Path) -> None:
         self._target = target
         self.path = target.with_name(target.name + ".part")
+        self.folder = target.with_name(target.name + ".part.drive")
         self._remark = target.with_name(target.name + ".part.json")
 
     @property
@@ -56,8 +60,9 @@ class Partial:
         self._remark.unlink(missing_ok=True)
 
     def finish(self) -> None:
-        """Give the whole file its final name."""
+        """Give the whole file its final name, and remove whatever else has arrived."""
         with self.path.open("rb") as file:
             os.fsync(file.fileno())
         self.path.replace(self._target)
         self._remark.unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)

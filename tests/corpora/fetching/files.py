@@ -3,11 +3,20 @@
 import hashlib
 import random
 from pathlib import Path
+from typing import NamedTuple
 
 from s2igan.corpora.manifest import PublishedFile
 from tests.corpora.makers import published
 
 CONTENT = random.Random(1).randbytes(3 * 2**20 + 17)
+
+
+class Usage(NamedTuple):
+    """What ``shutil.disk_usage`` returns, in bytes."""
+
+    total: int
+    used: int
+    free: int
 
 
 def entry(

@@ -1,17 +1,25 @@
-from collections.abc import Callable
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import gdown
 import pytest
 import requests
 
 from s2igan.corpora.fetching.fetch import fetch
 from s2igan.corpora.fetching.outcomes import RefusedError
+from s2igan.corpora.fetching.patience import ATTEMPTS
+from s2igan.corpora.fetching.space import SPARE_BYTES
+from s2igan.errors import UserError
 
-from .files import CONTENT, entry, names
+from .files import CONTENT, Usage, entry, names
+from .server import FileServer, Served
 
 ADDRESS = "https://drive.google.com/open?id=0B0ywwgffWnLL&resourcekey=0-Av8zFbeDDvNc"
+BYTES = len(CONTENT)
+PART = f"bytes={2**19}-"
 
 
 @pytest.fixture
@@ -19,21 +27,44 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "birds.tgz"
 
 
-def download(sent: bytes = CONTENT, error: Exception | None = None) -> Callable[..., str]:
-    """A stand-in of gdown's function that writes ``sent`` and then fails with ``error``."""
+@pytest.fixture
+def drive(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> Served:
+    """Google Drive as gdown meets it, which asks for the file anew before it asks for the rest."""
+    headers = {
+        "ETag": '"one"',
+        "Content-Type": "application/octet-stream",
+        "Content-Disposition": 'attachment; filename="flowers.tgz"',
+    }
+    served = Served(CONTENT, headers=headers)
+    send_questions_to(server.serve(served, name="drive"), monkeypatch)
+    return served
 
-    def stand_in(*, output: str, progress: Callable[[int, int | None], None], **_: Any) -> str:
-        path = Path(output)
-        path = path if error is None else path.with_name(path.name + "abcdefgh.part")
-        for size in range(0, len(sent) + 1, len(sent) // 4 or 1):
-            progress(size, len(sent))
-        with path.open("ab") as file:
-            file.write(sent[path.stat().st_size :])
-        if error is not None:
-            raise error
-        return output
 
-    return stand_in
+def send_questions_to(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    get = requests.Session.get
+
+    def ask(session: requests.Session, _: str, **options: Any) -> requests.Response:
+        return get(session, address, **options)
+
+    monkeypatch.setattr(requests.Session, "get", ask)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@contextmanager
+def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
+    """Let no name be found meanwhile; yield what is looked up."""
+    looked_up: list[object] = []
+
+    def unknown(*place: object, **_: object) -> None:
+        looked_up.append(place)
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(socket, "getaddrinfo", unknown)
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            patched.delenv(name, raising=False)
+        send_questions_to("http://example.invalid/birds.tgz", patched)
+        yield looked_up
 
 
 def refused(target: Path) -> str:
@@ -45,60 +76,102 @@ def refused(target: Path) -> str:
     return str(error.value)
 
 
-def test_a_file_arrives(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gdown, "download", download())
+def kept(target: Path) -> bytes:
+    (part,) = target.with_name("birds.tgz.part.drive").iterdir()
+    return part.read_bytes()
+
+
+@pytest.mark.usefixtures("drive")
+def test_a_file_arrives(target: Path) -> None:
     fetch(entry(ADDRESS), target)
     assert target.read_bytes() == CONTENT
     assert names(target.parent) == ["birds.tgz"]
 
 
-def test_wrong_bytes_are_fetched_again_once(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    def wrong(**options: Any) -> str:
-        asked.append(options["url"])
-        return download(b"another file")(**options)
-
-    monkeypatch.setattr(gdown, "download", wrong)
+def test_wrong_bytes_are_fetched_again_once(target: Path, drive: Served) -> None:
+    drive.wrong_answers = 9
     assert "gave a file that has sha256" in refused(target)
-    assert len(asked) == 2
+    assert drive.asked == [None, None]
     assert names(target.parent) == []
 
 
-def test_a_refusal_is_told_in_one_line(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    error = gdown.exceptions.FileURLRetrievalError(
-        "Failed to retrieve file url:\n\n\tToo many users have viewed this file.\n\n"
-        "You may still be able to access the file from the browser:\n\n\thttps://…"
-    )
-    monkeypatch.setattr(gdown, "download", download(b"", error))
+def test_a_refusal_is_told_in_one_line(target: Path, drive: Served) -> None:
+    drive.content = b'<p class="uc-error-subcaption">Too many users have viewed this file.</p>'
+    drive.headers = {"Content-Type": "text/html"}
     assert refused(target).endswith("Google Drive refuses (Too many users have viewed this file.)")
+    assert drive.asked == [None]
 
 
-@pytest.mark.parametrize(
-    "error", [gdown.exceptions.DownloadError("incomplete"), requests.ConnectionError("reset")]
-)
-def test_what_arrived_before_a_broken_connection_is_kept(
-    target: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+def test_a_broken_connection_is_told_and_continued(
+    target: Path, drive: Served, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(gdown, "download", download(CONTENT[:1000], error))
-    assert "Google Drive broke off" in refused(target)
-    kept = target.with_name("birds.tgz.part.drive") / "birds.tgzabcdefgh.part"
-    assert kept.read_bytes() == CONTENT[:1000]
+    drive.drops = [2**19]
+    fetch(entry(ADDRESS), target)
+    assert target.read_bytes() == CONTENT
+    assert drive.asked == [None, None, PART]
+    told = f"birds.tgz: Google Drive broke off (Download is incomplete: received {2**19} bytes"
+    assert told in capsys.readouterr().err
+    assert names(target.parent) == ["birds.tgz"]
 
 
-def test_what_cannot_be_continued_is_thrown_away(
-    target: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_arrived_before_it_is_given_up_is_continued_by_the_next_run(
+    target: Path, drive: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stuck(**_: Any) -> str:
-        raise gdown.exceptions.DownloadError("Server did not honor the requested byte range")
+    """A run without a network in between asks once, and takes nothing away."""
+    drive.drops = [2**19, *[None, 0] * (ATTEMPTS - 1)]
+    assert f"{ATTEMPTS} times in a row" in refused(target)
+    assert kept(target) == CONTENT[: 2**19]
+    with no_network(monkeypatch) as looked_up:
+        assert "cannot be reached" in refused(target)
+    assert len(looked_up) == 1
+    assert kept(target) == CONTENT[: 2**19]
+    drive.asked.clear()
+    fetch(entry(ADDRESS), target)
+    assert target.read_bytes() == CONTENT
+    assert drive.asked == [None, PART]
 
-    monkeypatch.setattr(gdown, "download", stuck)
-    assert "did not honor" in refused(target)
-    assert names(target.parent) == []
+
+def test_a_server_without_ranges_begins_anew(target: Path, drive: Served) -> None:
+    drive.ranges = False
+    drive.drops = [2**19]
+    fetch(entry(ADDRESS), target)
+    assert target.read_bytes() == CONTENT
+    assert drive.asked == [None, None, PART, None]
+
+
+@pytest.mark.usefixtures("drive")
+def test_copies_of_which_none_is_known_as_the_right_one_are_thrown_away(target: Path) -> None:
+    folder = target.with_name("birds.tgz.part.drive")
+    folder.mkdir()
+    for number in range(2):
+        (folder / f"birds.tgz1234567{number}.part").write_bytes(b"what is left of a file")
+    fetch(entry(ADDRESS), target)
+    assert target.read_bytes() == CONTENT
+    assert names(target.parent) == ["birds.tgz"]
+
+
+def test_what_arrived_goes_once_a_mirror_gives_the_file(
+    target: Path, drive: Served, server: FileServer
+) -> None:
+    drive.drops = [2**19, *[None, 0] * (ATTEMPTS - 1)]
+    fetch(entry(ADDRESS, server.serve(Served(CONTENT))), target)
+    assert target.read_bytes() == CONTENT
+    assert names(target.parent) == ["birds.tgz"]
+
+
+@pytest.mark.parametrize("size", [BYTES, None])
+def test_a_full_disk_is_told_before_the_file_is_there(
+    target: Path, drive: Served, monkeypatch: pytest.MonkeyPatch, size: int | None
+) -> None:
+    """Where the manifest does not state the size, the server's first answer does."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, SPARE_BYTES + 2**20))
+    with pytest.raises(UserError, match="free some space"):
+        fetch(entry(ADDRESS, size=size), target)
+    assert drive.asked == ([] if size else [None])
+    assert not target.exists()
 
 
 def test_gdown_asks_with_the_resource_key(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """gdown itself runs here, up to its first question."""
     asked = []
 
     def get(_: requests.Session, url: str, **_options: Any) -> requests.Response:

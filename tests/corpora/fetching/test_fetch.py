@@ -2,7 +2,6 @@ import shutil
 import threading
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -11,7 +10,7 @@ from s2igan.corpora.fetching.outcomes import RefusedError
 from s2igan.corpora.fetching.space import SPARE_BYTES
 from s2igan.errors import UserError
 
-from .files import CONTENT, entry, names
+from .files import CONTENT, Usage, entry, names
 from .server import PATIENCE_S, FileServer, Served
 
 BYTES = len(CONTENT)
@@ -102,12 +101,6 @@ def test_of_two_runs_one_fetches_and_the_other_waits(
     assert len(served.asked) == 1
     assert target.read_bytes() == CONTENT
     assert [path.name for path in target.parent.iterdir()] == ["birds.tgz"]
-
-
-class Usage(NamedTuple):
-    total: int
-    used: int
-    free: int
 
 
 def test_a_full_disk_is_told_before_the_first_byte(
