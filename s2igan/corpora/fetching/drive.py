@@ -90,6 +90,8 @@ def _size(folder: Path) -> int:
 
 def _take(whole: Path, partial: Partial) -> None:
     partial.discard()
+    partial.path.touch()
+    shutil.copymode(partial.path, whole)  # gdown's files are for nobody but their owner
     whole.replace(partial.path)
     shutil.rmtree(whole.parent)
 

@@ -1,3 +1,4 @@
+import os
 import shutil
 import socket
 from collections.abc import Iterator
@@ -82,9 +83,14 @@ def kept(target: Path) -> bytes:
 
 
 @pytest.mark.usefixtures("drive")
-def test_a_file_arrives(target: Path) -> None:
-    fetch(entry(ADDRESS), target)
+def test_a_file_arrives_for_all_whom_the_umask_lets_read(target: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        fetch(entry(ADDRESS), target)
+    finally:
+        os.umask(before)
     assert target.read_bytes() == CONTENT
+    assert target.stat().st_mode & 0o777 == 0o640
     assert names(target.parent) == ["birds.tgz"]
 
 
