@@ -41,6 +41,12 @@ def refused(error: OSError) -> str:
     return said if error.filename is None else f"{str(error.filename)!r}; got {said}"
 
 
+def gist(error: Exception) -> str:
+    """Name an error with the first sentence of what it says; the advice of a library stays out."""
+    sentence = " ".join(str(error).split()).partition(". ")[0][:200]
+    return f"{type(error).__name__}: {sentence}" if sentence else type(error).__name__
+
+
 def unreadable_output(what: str, got: object, stage: str = "") -> UserError:
     """Return the error of an output of the pipeline that is missing, damaged or of other code.
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torchaudio.models import Tacotron2, WaveRNN
 
-from s2igan.errors import UserError
+from s2igan.errors import UserError, gist
 from s2igan.speech.config import Tacotron2Config
 from s2igan.speech.narrator import Narrator
 from s2igan.speech.normalisation import ALPHABET
@@ -143,9 +143,10 @@ def _load(name: str, weights: Path, build: Callable[[State], Network]) -> Networ
     except _DAMAGED as error:
         raise UserError(
             f"weights {path.name!r}",
-            got=f"what does not load: {type(error).__name__} {' '.join(str(error).split())[:200]}",
+            got=f"what does not load ({gist(error)})",
             expected=f"the network {name}",
-            fix="run `dvc repro --force download`",
+            fix=f"remove {path.name} from the folder of archives, then run "
+            "`dvc repro --force download`",
         ) from error
 
 

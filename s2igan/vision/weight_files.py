@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from s2igan.errors import UserError
+from s2igan.errors import UserError, gist
 
 WEIGHT_FILES: dict[str, tuple[str, ...]] = {
     "squeezenet1_1/keras": ("squeezenet1_1.notop.safetensors",),
@@ -59,9 +59,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         values = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # there is hardly one that a damaged pickle does not raise
-        reason = str(error).partition("\n")[0]
         raise UserError(
-            f"weights {path.name!r}", got=f"a broken file ({reason})", fix="fetch it again"
+            f"weights {path.name!r}", got=f"a broken file ({gist(error)})", fix="fetch it again"
         ) from error
     if not (isinstance(values, dict) and all(isinstance(v, Tensor) for v in values.values())):
         raise UserError(f"weights {path.name!r}", got="other objects", expected="named tensors")

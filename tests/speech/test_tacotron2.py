@@ -114,11 +114,17 @@ def test_missing_weights_send_to_the_stage_download(
 def test_what_is_no_network_is_told(weights: Path) -> None:
     path = weights / FILES["tacotron2/ljspeech"]
     torch.save(small_wavernn().state_dict(), path)
-    with pytest.raises(UserError, match=r"pth'; got what does not load: KeyError .*embedding"):
+    with pytest.raises(UserError, match=r"pth'; got what does not load .KeyError: .*embedding"):
         load_narrator(_config("wavernn"), weights, CPU)
     path.write_bytes(b"<html>quota exceeded</html>")
-    with pytest.raises(UserError, match=r"pth'; got what does not load: \w+"):
+    with pytest.raises(UserError) as told:
         load_narrator(_config("wavernn"), weights, CPU)
+    assert str(told.value) == (
+        f"weights {path.name!r}; "
+        "got what does not load (UnpicklingError: Weights only load failed); "
+        "expected the network tacotron2/ljspeech; "
+        f"remove {path.name} from the folder of archives, then run `dvc repro --force download`"
+    )
 
 
 def test_nothing_is_unpickled(weights: Path, tmp_path: Path) -> None:
