@@ -26,6 +26,9 @@ def test_the_alphabet_is_the_one_that_the_published_weights_read() -> None:
         ("-5 or 3-4", "minus five or three to four."),
         ("a 2-toned bird", "a two-toned bird."),
         ("½, 3½ or 5/8", "one half, three and one half or five over eight."),
+        ("1/2cm, ½cm, size1/2", "one half centimeters, one half centimeters, size one half."),
+        ("a ½-inch bill, 1 3/4 in.", "a one half-inch bill, one and three quarters inches."),
+        ("1/3rd, 2/3rds, 7/22nds", "one third, two thirds, seven over twenty-two."),
         ("(2 wings)", "(two wings)."),
         # marks that a sentence may end with
         ("a bird; two wings:", "a bird; two wings:"),
