@@ -65,10 +65,28 @@ def locate(files: Sequence[PublishedFile], kind: str, archives: Archives) -> dic
     _refuse_wrong(kind, files, paths)
     missing = [file for file in files if file.name not in paths]
     if missing:
-        folder = archives.store / kind
-        _refuse_unpublished(kind, missing, folder)
-        paths |= _fetch_all(kind, missing, folder)
+        refuse_unpublished(missing, kind, archives)
+        paths |= _fetch_all(kind, missing, archives.store / kind)
     return {file.name: paths[file.name] for file in files}
+
+
+def refuse_unpublished(files: Sequence[PublishedFile], kind: str, archives: Archives) -> None:
+    """Refuse files that can neither be found nor be fetched, while nothing has been fetched.
+
+    Args:
+        files: what is needed.
+        kind: name of the corpus, or ``weights``.
+        archives: where to look.
+
+    Raises:
+        UserError: naming all that are missing, if one of them is published nowhere.
+    """
+    missing = [file for file in files if archives.find(kind, file.name) is None]
+    if any(not file.addresses for file in missing):
+        raise UserError(
+            f"archives of {kind}: missing, and not all can be fetched",
+            fix=f"put into {str(archives.store / kind)!r}: {'; '.join(map(_wanted, missing))}",
+        )
 
 
 def read_members(path: Path, wanted: re.Pattern[str]) -> Iterator[tuple[re.Match[str], bytes]]:
@@ -122,14 +140,6 @@ def _refuse_wrong(kind: str, files: Sequence[PublishedFile], paths: dict[str, Pa
             f"archives of {kind}",
             got=", and ".join(wrong),
             fix="nothing is overwritten: remove each, or put the published file in its place",
-        )
-
-
-def _refuse_unpublished(kind: str, missing: list[PublishedFile], folder: Path) -> None:
-    if any(not file.addresses for file in missing):
-        raise UserError(
-            f"archives of {kind}: missing, and not all can be fetched",
-            fix=f"put into {str(folder)!r}: {'; '.join(map(_wanted, missing))}",
         )
 
 

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from s2igan.corpora.archives import read_members
 from s2igan.corpora.cub_lists import LISTS, read_lists
 from s2igan.corpora.defects import Defects
 from s2igan.corpora.listing import ListedPicture
-from s2igan.corpora.manifest import read_manifest
+from s2igan.corpora.manifest import PublishedFile, read_manifest
 from s2igan.corpora.published import Found, Task, build_published
-from s2igan.corpora.published_manifest import CorpusManifest, Edition
+from s2igan.corpora.published_manifest import CorpusManifest, Edition, choose_edition
 
 # Parts, attributes and segmentations lie in the archive too. Names that begin with `._` hold what a
 # Mac knows of the file beside them.
@@ -43,6 +44,15 @@ class _Layout:
     def listed(self, found: Found, defects: Defects) -> list[ListedPicture]:
         del found  # the lists lie among the pictures and have passed with them
         return read_lists(self._lists, defects)
+
+
+def files_of(edition: str, manifest: Path) -> list[PublishedFile]:
+    """Return the archives of an edition.
+
+    Raises:
+        UserError: if the manifest is wrong or has no such edition.
+    """
+    return choose_edition(read_manifest(manifest, CubManifest), edition, manifest).files
 
 
 def build(task: Task) -> None:

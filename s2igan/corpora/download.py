@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from s2igan.corpora import cub, oxford102, recorded
-from s2igan.corpora.archives import Archives
+from s2igan.corpora.archives import Archives, refuse_unpublished
 from s2igan.corpora.config import CorpusConfig
 from s2igan.corpora.consumers import write_consumers
 from s2igan.corpora.minibirds import build as minibirds
@@ -44,11 +44,27 @@ def download(
     """
     weights = for_corpus(weights, config.kind, archives)
     names = sorted({name for names in weights.values() for name in names})
+    _require_corpus(config, manifests, archives)
     chosen, found = collect_weights(names, manifests / "weights.yaml", archives)
     with fresh_folder(out_weights) as folder:
         copy_weights(found, folder)
         write_consumers(folder, {name: file.name for name, file in chosen.items()}, weights)
         _build_corpus(config, manifests, archives, out_corpus, workers)
+
+
+def _require_corpus(config: CorpusConfig, manifests: Path, archives: Archives) -> None:
+    """Refuse what can neither be found nor be fetched before the first weights are fetched."""
+    manifest = manifests / f"{config.kind}.yaml"
+    match config.kind:
+        case "cub":
+            refuse_unpublished(cub.files_of(config.edition, manifest), config.kind, archives)
+        case "oxford102":
+            files = oxford102.files_of(
+                config.edition, manifest, authors_speech=config.authors_speech
+            )
+            refuse_unpublished(files, config.kind, archives)
+        case "recorded":
+            recorded.find_index(config.edition, archives)
 
 
 def _build_corpus(

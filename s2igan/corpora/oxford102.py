@@ -14,7 +14,7 @@ from s2igan.corpora.defects import Defects
 from s2igan.corpora.listing import ListedPicture
 from s2igan.corpora.manifest import PublishedFile, read_manifest
 from s2igan.corpora.published import Found, Task, build_published
-from s2igan.corpora.published_manifest import CorpusManifest, Edition
+from s2igan.corpora.published_manifest import CorpusManifest, Edition, choose_edition
 from s2igan.errors import UserError
 
 # The published archives hold other material too, in places above these.
@@ -63,6 +63,17 @@ class _Layout:
             ListedPicture(f"image_{number:05d}.jpg", label, f"class_{label:05d}")
             for number, label in enumerate(labels.tolist(), start=1)
         ]
+
+
+def files_of(edition: str, manifest: Path, *, authors_speech: bool) -> list[PublishedFile]:
+    """Return the archives of an edition, and the recordings if they join its captions.
+
+    Raises:
+        UserError: if the manifest is wrong or has no such edition.
+    """
+    facts = read_manifest(manifest, Oxford102Manifest)
+    speech = [facts.authors_speech] if authors_speech else []
+    return [*choose_edition(facts, edition, manifest).files, *speech]
 
 
 def build(task: Task, *, authors_speech: bool) -> None:

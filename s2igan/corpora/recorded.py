@@ -33,6 +33,26 @@ Splits = Mapping[str, str]
 """Split of every class, by its name; of every picture, by its path, where there are no classes."""
 
 
+def find_index(edition: str, archives: Archives) -> Path:
+    """Return the index of a prepared folder.
+
+    Raises:
+        UserError: if no folder of that name has one.
+    """
+    found = archives.find(KIND, f"{edition}/{INDEX}")
+    if found is None:
+        folders = dict.fromkeys((*archives.folders, archives.store))
+        places = [str(folder / KIND / edition / INDEX) for folder in folders]
+        raise UserError(
+            f"prepared folder {edition!r}",
+            got=f"no {INDEX}",
+            expected=" or ".join(map(repr, places)),
+            fix="prepare it as docs/your-own-corpus.md shows; S2IGAN_ARCHIVES names the folder of "
+            "archives",
+        )
+    return found
+
+
 def build(
     edition: str,
     *,
@@ -63,7 +83,7 @@ def build(
             every row that is wrong and file that is missing or, unless it is skipped, broken, and
             splits of fewer than two classes.
     """
-    index = _find_index(edition, archives)
+    index = find_index(edition, archives)
     folder = index.parent
     defects = Defects(
         f"prepared folder {str(folder)!r}",
@@ -121,21 +141,6 @@ def _write(
             **({"skipped": dict(skipped)} if skipped else {}),
         },
     )
-
-
-def _find_index(edition: str, archives: Archives) -> Path:
-    found = archives.find(KIND, f"{edition}/{INDEX}")
-    if found is None:
-        folders = dict.fromkeys((*archives.folders, archives.store))
-        places = [str(folder / KIND / edition / INDEX) for folder in folders]
-        raise UserError(
-            f"prepared folder {edition!r}",
-            got=f"no {INDEX}",
-            expected=" or ".join(map(repr, places)),
-            fix="prepare it as docs/your-own-corpus.md shows; S2IGAN_ARCHIVES names the folder of "
-            "archives",
-        )
-    return found
 
 
 def _check_presence(folder: Path, pictures: Sequence[ListedPicture], defects: Defects) -> None:

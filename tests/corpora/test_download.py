@@ -17,11 +17,12 @@ from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
 from stages import download as wire
 
+from .birds import Birds
 from .fetching.server import FileServer, Served
 from .makers import Flowers, folder_bytes, prepare_folder, published
 
 
-def section(kind: str, edition: str) -> CorpusConfig:
+def section(kind: str, edition: str, *, authors_speech: bool = False) -> CorpusConfig:
     drawn = {
         "language": "english",
         "species": 24,
@@ -39,7 +40,7 @@ def section(kind: str, edition: str) -> CorpusConfig:
             "val_classes": 1,
             "test_share": 0.2,
             "on_broken": "stop",
-            "authors_speech": False,
+            "authors_speech": authors_speech,
             "minibirds": drawn,
         }
     )
@@ -102,6 +103,7 @@ def test_flowers_come_from_the_manifest_of_their_kind(
     folder = archives / "oxford102"
     folder.mkdir()
     Flowers().write(folder).rename(manifests / "oxford102.yaml")
+    (folder / "speech.tar.gz").unlink()
     run(tmp_path, section("oxford102", "tiny"))
     info = Corpus(tmp_path / "artifacts" / "corpus").info
     assert (info["kind"], info["edition"]) == ("oxford102", "tiny")
@@ -166,24 +168,53 @@ def test_lists_are_written_with_the_weights_or_not_at_all(
     assert folder_bytes(tmp_path / "artifacts" / "weights") == before
 
 
+def publish_weights(manifests: Path, archives: Path, server: FileServer) -> Served:
+    """Move the weights from the archives to a server."""
+    weights = archives / "net.safetensors"
+    served = Served(weights.read_bytes())
+    weights.unlink()
+    content = yaml.safe_load((manifests / "weights.yaml").read_text(encoding="utf-8"))
+    content["networks"]["net/origin"][0] |= {
+        "address": server.serve(served),
+        "checksum": {"algorithm": "md5", "value": hashlib.md5(served.content).hexdigest()},
+    }
+    (manifests / "weights.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    return served
+
+
 def test_what_is_missing_is_fetched_and_kept_outside_of_the_outputs(
     tmp_path: Path, manifests: Path, archives: Path
 ) -> None:
-    weights = archives / "net.safetensors"
-    content = yaml.safe_load((manifests / "weights.yaml").read_text(encoding="utf-8"))
-    served = Served(weights.read_bytes())
-    weights.unlink()
     with FileServer() as server:
-        content["networks"]["net/origin"][0] |= {
-            "address": server.serve(served),
-            "checksum": {"algorithm": "md5", "value": hashlib.md5(served.content).hexdigest()},
-        }
-        (manifests / "weights.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+        served = publish_weights(manifests, archives, server)
         for _ in range(2):
             run(tmp_path, section("recorded", "field_notes"))
     assert folder_bytes(tmp_path / "store" / "weights") == {"net.safetensors": b"weights"}
     assert (tmp_path / "artifacts" / "weights" / "net.safetensors").read_bytes() == b"weights"
     assert len(served.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "edition", "told"),
+    [
+        ("cub", "tiny", r"put into .*cub': cvpr2016_cub\.tar\.gz \(\)$"),
+        ("oxford102", "tiny", r"put into .*oxford102': speech\.tar\.gz \(\)$"),
+        ("oxford102", "small", "got 'small'; expected tiny"),
+        ("recorded", "field_trips", r"'field_trips'; got no index\.csv"),
+    ],
+)
+def test_no_weights_are_fetched_for_a_corpus_that_cannot_be_had(
+    tmp_path: Path, manifests: Path, archives: Path, kind: str, edition: str, told: str
+) -> None:
+    Birds().write(archives).rename(manifests / "cub.yaml")
+    Flowers().write(archives).rename(manifests / "oxford102.yaml")
+    for name in ("cvpr2016_cub.tar.gz", "speech.tar.gz"):
+        (archives / name).unlink()
+    with FileServer() as server:
+        served = publish_weights(manifests, archives, server)
+        with pytest.raises(UserError, match=told):
+            run(tmp_path, section(kind, edition, authors_speech=kind == "oxford102"))
+    assert served.asked == []
 
 
 @pytest.mark.parametrize(
