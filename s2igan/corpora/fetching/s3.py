@@ -6,8 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from urllib3.exceptions import NameResolutionError
+
 from s2igan.corpora.fetching.http import TIMEOUT_S
-from s2igan.corpora.fetching.outcomes import BrokenOffError, ChangedError, RefusedError
+from s2igan.corpora.fetching.outcomes import (
+    BrokenOffError,
+    ChangedError,
+    RefusedError,
+    UnreachableError,
+)
 from s2igan.corpora.fetching.source import Answer
 
 _CHUNK_BYTES = 2**18
@@ -30,6 +37,7 @@ class S3Source:
         Raises:
             RefusedError: if credentials, bucket or key are missing or refused.
             ChangedError: if the file has no such byte.
+            UnreachableError: if there is no such endpoint, or no network.
             BrokenOffError: if the server is busy, or the connection breaks.
         """
         from botocore.exceptions import (  # type: ignore[import-untyped]
@@ -96,6 +104,10 @@ def _outcome_of_connection(error: Exception) -> RefusedError | BrokenOffError:
     words = " ".join(str(error).split())
     if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
         return RefusedError(_NO_KEY)
+    if isinstance(error, exceptions.EndpointConnectionError) and isinstance(
+        error.kwargs.get("error"), NameResolutionError
+    ):
+        return UnreachableError(f"cannot be reached ({words})")
     if isinstance(error, exceptions.FlexibleChecksumError):
         return ChangedError(f"the bytes were spoilt on their way ({words})")
     broken = (

@@ -1,8 +1,5 @@
 import os
 import shutil
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ from s2igan.corpora.fetching.space import SPARE_BYTES
 from s2igan.errors import UserError
 
 from .files import CONTENT, Usage, entry, names
+from .network import no_network
 from .server import FileServer, Served
 
 ADDRESS = "https://drive.google.com/open?id=0B0ywwgffWnLL&resourcekey=0-Av8zFbeDDvNc"
@@ -49,23 +47,6 @@ def send_questions_to(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(requests.Session, "get", ask)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-
-
-@contextmanager
-def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
-    """Let no name be found meanwhile; yield what is looked up."""
-    looked_up: list[object] = []
-
-    def unknown(*place: object, **_: object) -> None:
-        looked_up.append(place)
-        raise socket.gaierror(-3, "Temporary failure in name resolution")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(socket, "getaddrinfo", unknown)
-        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-            patched.delenv(name, raising=False)
-        send_questions_to("http://example.invalid/birds.tgz", patched)
-        yield looked_up
 
 
 def refused(target: Path) -> str:
@@ -127,7 +108,8 @@ def test_what_arrived_before_it_is_given_up_is_continued_by_the_next_run(
     drive.drops = [2**19, *[None, 0] * (ATTEMPTS - 1)]
     assert f"{ATTEMPTS} times in a row" in refused(target)
     assert kept(target) == CONTENT[: 2**19]
-    with no_network(monkeypatch) as looked_up:
+    with no_network() as looked_up, monkeypatch.context() as patched:
+        send_questions_to("http://example.invalid/birds.tgz", patched)
         assert "cannot be reached" in refused(target)
     assert len(looked_up) == 1
     assert kept(target) == CONTENT[: 2**19]

@@ -16,6 +16,7 @@ from s2igan.corpora.fetching.partial import Partial, Remark
 from s2igan.corpora.fetching.patience import ATTEMPTS
 
 from .files import CONTENT, entry, names
+from .network import no_network
 from .server import PATIENCE_S, FileServer, Served
 
 BYTES = len(CONTENT)
@@ -300,19 +301,9 @@ def test_a_server_that_is_not_running_is_given_up(target: Path) -> None:
     assert f"{ATTEMPTS} times in a row" in words
 
 
-def test_a_machine_without_network_says_so_at_once(
-    target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looked_up = []
-
-    def unknown(*place: object, **_: object) -> None:
-        looked_up.append(place)
-        raise socket.gaierror(-3, "Temporary failure in name resolution")
-
-    monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    assert "cannot be reached" in told(target, "http://example.invalid/birds.tgz")
+def test_a_machine_without_network_says_so_at_once(target: Path) -> None:
+    with no_network() as looked_up:
+        assert "cannot be reached" in told(target, "http://example.invalid/birds.tgz")
     assert len(looked_up) == 1
 
 

@@ -12,6 +12,7 @@ from s2igan.corpora.fetching.partial import Partial, Remark
 from s2igan.corpora.fetching.patience import ATTEMPTS
 
 from .files import CONTENT, entry, names
+from .network import no_network
 from .server import FileServer, Served
 
 ADDRESS = "s3://our-mirror/corpora/birds_2011.tgz"
@@ -140,3 +141,12 @@ def test_a_server_that_refuses_is_told(
     words = told(target, "s3://our-mirror/birds.tgz")
     assert ("may not read" if status == 403 else "answers 503") in words
     assert len(served.asked) == (1 if status == 403 else ATTEMPTS)
+
+
+def test_a_machine_without_network_says_so_at_once(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://example.invalid")
+    with no_network() as looked_up:
+        assert "cannot be reached" in told(target, ADDRESS)
+    assert len(looked_up) == 1
