@@ -1,5 +1,6 @@
 """Which pairs a training step sees."""
 
+import itertools
 from collections import Counter
 from typing import Any
 
@@ -100,7 +101,7 @@ def test_pairs_are_augmented_by_the_step(mel: Ragged) -> None:
     plain, pairs = stream(mel), stream(mel, augmentation=changes)
     part = stream(mel, augmentation=changes, rows=slice(3, 6))
     noises = []
-    for step in range(2):
+    for step in (0, 1, POOL_BATCHES):  # the last has the first one's place in the next pool
         before, after = plain[step], pairs[step]
         silenced = after.frames != before.frames
         assert silenced.any()
@@ -110,7 +111,22 @@ def test_pairs_are_augmented_by_the_step(mel: Ragged) -> None:
         mine = part[step].frames
         assert torch.equal(mine, after.frames[3:6, : mine.shape[1]])
         assert torch.equal(part[step].features, after.features[3:6])
-    assert not torch.allclose(noises[0], noises[1], atol=1e-3)
+    for one, other in itertools.combinations(noises, 2):
+        assert not torch.allclose(one, other, atol=1e-3)
+
+
+def test_frame_noise_is_drawn_by_the_step_and_the_row(mel: Ragged) -> None:
+    noisy = Augmentation(frame_noise=1.0)
+    pairs = stream(mel, augmentation=noisy)
+    part = stream(mel, augmentation=noisy, rows=slice(3, 6))
+    heard = []
+    for step in (0, 1, POOL_BATCHES):
+        frames, mine = pairs[step].frames, part[step].frames
+        assert torch.equal(mine, frames[3:6, : mine.shape[1]])
+        heard += [frames[row, :5].flatten().float() for row in (3, 4)]
+    # Without its noise an utterance is constant; the same noise would be alike but for its scale.
+    likeness = np.corrcoef(torch.stack(heard)) - np.eye(len(heard))
+    assert np.abs(likeness).max() < 0.95
 
 
 def test_buckets_leave_little_padding_and_mix_classes(mel: Ragged) -> None:
