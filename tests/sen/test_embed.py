@@ -22,6 +22,7 @@ from s2igan.metrics.retrieval import (
 from s2igan.sen.artifact import load_image_encoder, load_speech_encoder
 from s2igan.sen.data import Captions, SenData, authors_queries
 from s2igan.sen.embed import check_searchable, embed
+from s2igan.sen.encode import length_buckets
 from s2igan.sen.train import train_sen
 
 from .synthetic import VIEWS, embed_config, sen_config, write_synthetic
@@ -89,6 +90,23 @@ def test_the_size_of_a_batch_changes_nothing(work: Path) -> None:
         np.load(work / "embeddings" / "speech.npy"),
         atol=1e-6,
     )
+
+
+@pytest.mark.usefixtures("emulated_bfloat16")
+def test_the_precision_is_that_of_the_parameters(work: Path) -> None:
+    run(work, "coarse", precision="bfloat16")
+    for name in ("speech.npy", "image.npy"):
+        coarse, fine = (np.load(work / folder / name) for folder in ("coarse", "embeddings"))
+        assert 1e-4 < np.abs(coarse - fine).max() < 0.1
+
+
+def test_a_batch_holds_at_most_the_frames_asked_for() -> None:
+    lengths = np.random.default_rng(0).integers(5, 400, 200)
+    batches = list(length_buckets(lengths, 1000))
+    assert sorted(np.concatenate(batches)) == list(range(200))
+    frames = [len(rows) * lengths[rows].max() for rows in batches]  # padding included
+    assert 800 < np.median(frames) <= max(frames) <= 1000
+    assert [len(rows) for rows in length_buckets(lengths, 1)] == [1] * 200
 
 
 def brute_force(
