@@ -7,6 +7,7 @@ import pytest
 from s2igan.engine.ahead import made_ahead
 from s2igan.engine.arrays import open_array
 from s2igan.errors import UserError
+from s2igan.rdg import speech_source
 from s2igan.rdg.batches import BatchStream, TrainingPictures
 from s2igan.rdg.speech_source import EmbeddedSpeech
 from s2igan.vision.pixels import PackedPixels
@@ -106,6 +107,18 @@ def test_a_batch_depends_on_seed_and_step_alone(inputs: dict[str, Path]) -> None
     assert not np.array_equal(jumped.noise, other.noise)
 
 
+def test_what_is_drawn_for_a_batch_depends_on_the_seed(inputs: dict[str, Path]) -> None:
+    images, descriptions = corpus_tables()
+    # With one picture per class, whichever pictures a batch holds, as many numbers are drawn.
+    images["class_id"] = np.arange(len(images), dtype=np.int32)
+    noises = []
+    for seed in (1, 2):
+        batches = stream(inputs, seed=seed)
+        batches.pictures = TrainingPictures(images, descriptions)
+        noises.append(batches[6].noise)
+    assert not np.array_equal(noises[0], noises[1])
+
+
 def test_an_epoch_shows_every_picture_once(inputs: dict[str, Path]) -> None:
     batches = stream(inputs, batch_size=3)
     count = len(batches.pictures)
@@ -131,7 +144,7 @@ def test_all_parts_of_a_batch_belong_together(inputs: dict[str, Path]) -> None:
     def pictures_of(rows: Any, table: Any) -> list[int]:
         return [int(np.flatnonzero((row == table).all(axis=-1))[0]) for row in rows]
 
-    noises = []
+    noises, shown_views = [], []
     for step in range(10):
         batch = batches[step]
         noises.append(batch.noise)
@@ -142,10 +155,12 @@ def test_all_parts_of_a_batch_belong_together(inputs: dict[str, Path]) -> None:
         np.testing.assert_array_equal(batch.labels, classes[shown])
         assert (classes[wrong] != classes[shown]).all()
         views = batches.seen.reshape(-1, EMBEDDING_DIM)
-        truth, same, other = (
-            np.array(pictures_of(rows, views)) // VIEWS
+        found = [
+            np.array(pictures_of(rows, views))
             for rows in (batch.truth_seen, batch.same_seen, batch.wrong_seen)
-        )
+        ]
+        truth, same, other = (numbers // VIEWS for numbers in found)
+        shown_views.append([numbers % VIEWS for numbers in found])
         np.testing.assert_array_equal(truth, shown)
         np.testing.assert_array_equal(other, wrong)
         np.testing.assert_array_equal(classes[same], classes[shown])
@@ -155,6 +170,8 @@ def test_all_parts_of_a_batch_belong_together(inputs: dict[str, Path]) -> None:
             assert isinstance(rows, np.ndarray)
             np.testing.assert_array_equal(np.array(pictures_of(rows, captions)) // CAPTIONS, spoken)
     assert not any(np.array_equal(noises[0], other) for other in noises[1:])
+    for part in np.array(shown_views).swapaxes(0, 1):
+        assert set(part.ravel()) == set(range(VIEWS))
 
 
 def test_pictures_without_captions_and_of_val_classes_do_not_train() -> None:
@@ -238,7 +255,11 @@ def test_mixed_conditions_lie_between_two_captions(inputs: dict[str, Path]) -> N
     assert between > 0
 
 
-def test_speech_statistics_are_those_of_the_training_captions(inputs: dict[str, Path]) -> None:
+@pytest.mark.parametrize("chunk", [5, 8192])
+def test_speech_statistics_are_those_of_the_training_captions(
+    inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr(speech_source, "_CHUNK", chunk)
     batches = stream(inputs)
     train = [row for row, number in enumerate(CLASSES) if number <= 2]
     rows = np.concatenate([embeddings(batches)[r * CAPTIONS : (r + 1) * CAPTIONS] for r in train])
