@@ -15,7 +15,7 @@ from s2igan.engine.tracking import Tracker
 from s2igan.errors import UserError
 from s2igan.rdg import train as stage
 from s2igan.rdg.artifact import load_generator
-from s2igan.rdg.batches import TrainingPictures
+from s2igan.rdg.batches import Batch, TrainingPictures
 from s2igan.rdg.calibration import calibrated
 from s2igan.rdg.monitor import Curves, TrainingGrid
 from s2igan.rdg.speech_source import EmbeddedSpeech
@@ -92,17 +92,28 @@ def test_speech_is_standardised_where_it_is_asked_for(
     assert float(conditioning.scale) == pytest.approx(expected[1], rel=1e-5)
 
 
-@pytest.mark.parametrize("wanted", ["none", "pictures", "speech"])
-def test_a_batch_holds_the_wrong_pairs_that_are_asked_for(
-    inputs: dict[str, Path], wanted: str
-) -> None:
-    batch = stage.open_stream(
-        rdg_config(wrong_pairs=wanted),
+def first_batch(inputs: dict[str, Path], **changes: Any) -> Batch:
+    return stage.open_stream(
+        rdg_config(**changes),
         TrainingPictures(*corpus_tables()),
         EmbeddedSpeech(np.load(inputs["embeddings"] / "speech.npy")),
         inputs["features"],
         inputs["embeddings"],
     )[0]
+
+
+def test_batches_have_the_seed_and_size_of_the_parameters(inputs: dict[str, Path]) -> None:
+    assert [len(first_batch(inputs, batch_size=size).labels) for size in (3, 5)] == [3, 5]
+    first, again, other = (first_batch(inputs, seed=seed).noise for seed in (3, 3, 4))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("wanted", ["none", "pictures", "speech"])
+def test_a_batch_holds_the_wrong_pairs_that_are_asked_for(
+    inputs: dict[str, Path], wanted: str
+) -> None:
+    batch = first_batch(inputs, wrong_pairs=wanted)
     assert (batch.wrong is not None) == (wanted == "pictures")
     assert (batch.wrong_speech is not None) == (wanted == "speech")
 
@@ -207,8 +218,10 @@ def test_the_main_losses_are_those_of_the_largest_pictures() -> None:
 
 def test_curves_average_what_was_there(tmp_path: Path) -> None:
     curves = Curves()
-    curves.add({"a": torch.tensor(1.0), "b": torch.tensor(4.0)})
-    curves.add({"a": torch.tensor(2.0)})
+    terms = {"a": torch.tensor(1.0), "b": torch.tensor(4.0)}
+    curves.add(terms)
+    terms["a"].fill_(2.0)  # a captured step writes its next loss into the same place
+    curves.add({"a": terms["a"]})
     assert curves.close_row(2) == {"a": 1.5, "b": 4.0}
     curves.add({"a": torch.tensor(3.0)})
     curves.close_row(3)
