@@ -111,9 +111,14 @@ def test_untrained_weights_are_the_seeded_ones_and_batch_norms_know_training_spe
     kept, seeded = load_speech_encoder(tmp_path), seeded_speech_encoder(inputs["sen"])
     for name, value in seeded.named_parameters():
         assert torch.equal(kept.get_parameter(name), value)
-    convolution, norm = kept.get_submodule("convolutions.0"), kept.get_submodule("norms.0")
+    assert_measured(kept, inputs["features"], pictures)
+
+
+def assert_measured(encoder: nn.Module, features: Path, pictures: TrainingPictures) -> None:
+    """Compare the first batch norm with what the encoder makes of training captions."""
+    convolution, norm = encoder.get_submodule("convolutions.0"), encoder.get_submodule("norms.0")
     assert isinstance(norm, nn.BatchNorm1d)
-    mel = Ragged(inputs["features"], "mel")
+    mel = Ragged(features, "mel")
     with torch.no_grad():
         outputs = torch.cat(
             [
@@ -269,7 +274,9 @@ def test_a_learning_encoder_carries_no_gradient_on(inputs: dict[str, Path]) -> N
         torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
-def test_the_average_of_a_learning_encoder_is_kept(inputs: dict[str, Path]) -> None:
+def test_the_average_of_a_learning_encoder_is_kept(
+    inputs: dict[str, Path], pictures: TrainingPictures
+) -> None:
     training = training_of(inputs, "end_to_end", lr_g=1e-2)
     training.update(0, training.stream[0])
     learning, kept = training.update.learning, training.averaged().encoder
@@ -279,6 +286,7 @@ def test_the_average_of_a_learning_encoder_is_kept(inputs: dict[str, Path]) -> N
     pairs = zip(weights_of(kept), weights_of(learning.averaged), strict=True)
     assert all(torch.equal(now, average) for now, average in pairs)
     assert not all(torch.equal(*pair) for pair in zip(weights_of(kept), live, strict=True))
+    assert_measured(kept, inputs["features"], pictures)
 
 
 def test_a_learning_encoder_follows_adams_formula(inputs: dict[str, Path]) -> None:
