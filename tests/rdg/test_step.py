@@ -193,6 +193,25 @@ def test_bfloat16_keeps_losses_and_weights_in_float32() -> None:
     assert {weight.dtype for weight in step.generator.parameters()} == {torch.float32}
 
 
+@pytest.mark.usefixtures("emulated_bfloat16")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_every_pass_is_as_precise_as_the_parameters_say(precision: str) -> None:
+    step = make(precision=precision)
+    layers = [later.get_submodule("joint") for later in step.generator.later]
+    layers += [judge.joint for judge in step.discriminators]
+    found: list[torch.dtype] = []
+
+    def note(_layer: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
+        found.append(output.dtype)
+
+    for layer in layers:
+        layer.register_forward_hook(note)
+    step(0, random_batch(step.config))
+    # A generator passes once, discriminators twice to learn and once to teach.
+    assert found == [getattr(torch, precision)] * len(found)
+    assert len(found) >= 2 + 3 * 3
+
+
 def test_scales_are_area_averages() -> None:
     rng = np.random.default_rng(0)
     crop = rng.integers(0, 256, (2, 64, 64, 3), np.uint8)
