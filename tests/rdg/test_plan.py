@@ -75,9 +75,12 @@ def test_draws_repeat_a_sentence_with_different_noise() -> None:
     for name in ("test", "swap_original", "swap_changed"):
         assert not set(rows["noise"]) & set(sets[name]["noise"])
     # Two sentences of a corpus with two test classes: one of each.
+    chosen = set()
     for seed in range(6):
         rows = by_set(plan(descriptions(), sample_config(seed=seed)))["draws"]
         assert descriptions().loc[rows["utterance"], "class_id"].nunique() == 2
+        chosen.add(tuple(rows["utterance"]))
+    assert len(chosen) > 1
 
 
 @pytest.mark.parametrize("noise", ["per_utterance", "per_picture"])

@@ -187,13 +187,14 @@ def test_the_stage_embeds_with_the_encoder_that_lies_beside_the_generator(tmp_pa
     assert {p.name for p in tmp_path.iterdir()} == {*paths, *encoders}
 
 
+@pytest.mark.usefixtures("emulated_bfloat16")
 def test_the_stage_draws_as_its_parameters_say(tmp_path: Path) -> None:
     paths = write_inputs_of_the_stage(tmp_path, small_generator())
     images = []
-    for changes in ({}, {"ca_noise": False}, {"truncation": 0.5}):
+    for changes in ({}, {"ca_noise": False}, {"truncation": 0.5}, {"precision": "bfloat16"}):
         run_stage(paths, tmp_path / "samples", **changes)
         images.append((tmp_path / "samples" / "images.npy").read_bytes())
-    assert len(set(images)) == 3
+    assert len(set(images)) == 4
 
 
 @pytest.mark.parametrize("noise", ["per_utterance", "per_picture"])
