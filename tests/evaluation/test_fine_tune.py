@@ -2,6 +2,7 @@
 
 import errno
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from s2igan.corpora.fine_tuning import read_fine_tuning
 from s2igan.corpora.index import Corpus
+from s2igan.engine.pictures import Picture
 from s2igan.engine.shortage import DISK_FULL
 from s2igan.errors import EXIT_USER_ERROR, UserError
 from s2igan.evaluation import fine_tune as command_module
@@ -24,9 +26,10 @@ from s2igan.evaluation.class_training import (
 )
 from s2igan.evaluation.fine_tune import main
 from s2igan.evaluation.fine_tuned import load_fine_tuned
-from s2igan.evaluation.labelled import hold_out, open_pictures
+from s2igan.evaluation.labelled import Rows, hold_out, open_pictures
 from s2igan.vision.backbones import load_backbone
 from s2igan.vision.interface import CLASSES, Backbone, BackboneOutput
+from s2igan.vision.pixels import PackedPixels
 from tests.evaluation.colours import COLOURS, KIND, PER_CLASS, write_colours
 
 FILE = f"fine_tuned_{KIND}.safetensors"
@@ -108,6 +111,23 @@ def test_a_tenth_of_each_class_is_held_out_by_seed(folder: Path) -> None:
     assert [list(COLOURS)[label] for label in held_out.labels] == names.tolist()
     others = {tuple(hold_out(pictures, seed)[1].rows) for seed in range(5)}
     assert len(others) > 1
+
+
+def test_what_is_held_out_is_not_learnt(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crops, learnt = PackedPixels.crops, set()
+
+    def noted(pixels: PackedPixels, rows: Rows, size: int, rng: Any) -> Picture:
+        if rng is not None:  # what is learnt is cut at random
+            learnt.update(rows.tolist())
+        return crops(pixels, rows, size, rng)
+
+    monkeypatch.setattr(PackedPixels, "crops", noted)
+    assert command(folder, tmp_path / FILE, "--layers=all", "--steps=20", "--views=1") == 0
+    pictures = open_pictures(Corpus(folder / "corpus"), folder / "features", None, None)
+    _, held_out = hold_out(pictures, Recipe.seed)
+    assert learnt == set(pictures.rows.tolist()) - set(held_out.rows.tolist())
 
 
 def test_pictures_are_shown_at_the_generated_size(folder: Path) -> None:
