@@ -80,8 +80,10 @@ def test_a_set_is_at_no_distance_from_itself() -> None:
     assert "IS" not in measured  # this judge has no logits
 
 
-def test_kernel_distance_agrees_with_its_definition() -> None:
-    a, b = gaussian(30, 5, 8).astype(np.float64), gaussian(30, 5, 9).astype(np.float64) + 0.5
+@pytest.mark.parametrize("offset", [0, 100])  # far from zero its terms nearly cancel out
+def test_kernel_distance_agrees_with_its_definition(offset: float) -> None:
+    a, b = ((gaussian(30, 5, seed) + offset).astype(np.float64) for seed in (8, 9))
+    b = (b + 0.5).astype(np.float32).astype(np.float64)
 
     def kernel(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.asarray((x @ y.T / 5 + 1) ** 3)
@@ -160,6 +162,19 @@ def test_the_seed_decides_the_subsets() -> None:
     a, b = seen(gaussian(60, 4, 12)), seen(gaussian(60, 4, 13))
     same = [measure(a, b, settings(seed=seed))["KID"] for seed in (1, 1, 2)]
     assert same[0] == same[1] != same[2]
+
+
+def test_the_kernel_distance_is_the_mean_over_as_many_subsets_as_asked_for() -> None:
+    a, b = seen(gaussian(60, 4, 12)), seen(gaussian(60, 4, 13))
+    few, many = (measure(a, b, settings(kid_subsets=count))["KID"] for count in (1, 100))
+    assert few != many
+
+
+def test_the_seed_decides_which_pictures_share_a_split() -> None:
+    halves = seen(gaussian(16, 4, 0), 50.0 * np.repeat(np.eye(8)[:2], 8, axis=0))
+    scores = [inception_score(halves, settings(seed=seed, is_splits=4)) for seed in (1, 1, 2, 3)]
+    assert scores[0] == scores[1]
+    assert len(set(scores)) > 1
 
 
 @pytest.mark.parametrize(
