@@ -20,6 +20,11 @@ from tests.evaluation.world import World, full, settings
 RESAMPLING = Resampling(seed=0, permutations=20, draws=100)
 
 
+def test_resampling_is_that_of_the_parameters() -> None:
+    config = settings(seed=3, chance_permutations=5, bootstrap_draws=100)
+    assert Resampling.of(config) == Resampling(seed=3, permutations=5, draws=100)
+
+
 def mean_precision(order: Order, queries: Rows, gallery: Rows) -> Figure:
     return retrieval_figures(order, queries, gallery, RESAMPLING, [])["mAP"]
 
@@ -110,6 +115,19 @@ def test_queries_are_drawn_per_species() -> None:
     np.testing.assert_array_equal(np.bincount(classes[drawn - 10]), [2, 1, 2])
     np.testing.assert_array_equal(drawn, draw_queries(pictures, classes, 2, seed=0))
     assert len({tuple(draw_queries(pictures, classes, 1, seed)) for seed in range(20)}) > 1
+
+
+def test_the_papers_queries_are_drawn_by_the_seed(tmp_path: Path) -> None:
+    world = full(tmp_path)
+    world.drawn[0] = world.truth(world.captions()[-1])  # one picture shows another species
+    world.write()
+    judged = world.judged()
+    found = set()
+    for seed in range(8):
+        config = settings(queries_per_class=1, seed=seed)
+        group: Any = consistency_figures(judged, RESAMPLING, config)["paper_protocol"]
+        found.add(group["mAP"]["value"])
+    assert len(found) > 1
 
 
 def protocols(world: World) -> dict[str, str]:
