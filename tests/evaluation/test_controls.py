@@ -90,6 +90,12 @@ def test_every_row_is_judged_on_the_same_utterances(tmp_path: Path) -> None:
     assert figures["generated"]["keywords"]["all"]["value"] == 1.0
 
 
+def test_fewer_fresh_pictures_still_show_every_species(tmp_path: Path) -> None:
+    figures = with_mismatched(tmp_path, 10)
+    # The ten utterances of the other row are of two of the four species.
+    assert figures["real"]["FID"]["value"] < 0.5 * figures["generated"]["FID"]["value"]
+
+
 def test_every_row_is_judged_by_its_own_pictures(tmp_path: Path) -> None:
     world = full(tmp_path)
     world.write()
