@@ -106,6 +106,15 @@ def test_every_recording_gets_the_same_root_mean_square(amplitude: float, dbfs: 
     assert 20 * np.log10(rms(pcm)) == pytest.approx(dbfs, abs=0.01)
 
 
+@pytest.mark.parametrize(("amplitude", "dbfs"), [(0.01, -24.0), (0.15, -19.49), (0.9, -17.0)])
+def test_what_a_synthetic_voice_does_not_reach_is_brought_to_the_nearer_end(
+    amplitude: float, dbfs: float
+) -> None:
+    pcm = prepared(tone(0.5, amplitude), RATE, RATE, None)
+    assert pcm is not None
+    assert 20 * np.log10(rms(pcm)) == pytest.approx(dbfs, abs=0.02)
+
+
 def test_nothing_is_pushed_over_full_scale() -> None:
     # A click far above the speech: the wanted level would need 40 times full scale.
     samples = tone(0.5, 0.01)
