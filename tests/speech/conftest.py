@@ -54,10 +54,12 @@ def mel() -> MelConfig:
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> MakeCorpus:
-    def make(texts: Sequence[str | None], recordings: Sequence[bytes] = ()) -> Path:
+    def make(
+        texts: Sequence[str | None], recordings: Sequence[bytes] = (), split: str = "train"
+    ) -> Path:
         folder = tmp_path / "corpus"
         images = pd.DataFrame(
-            {"name": ["bird.jpg"], "class_id": [0], "class_name": ["wren"], "split": ["train"]}
+            {"name": ["bird.jpg"], "class_id": [0], "class_name": ["wren"], "split": [split]}
         )
         descriptions = pd.DataFrame(
             {

@@ -14,8 +14,9 @@ import torch
 from pydantic import ValidationError
 
 from s2igan.errors import UserError
-from s2igan.speech import programs
+from s2igan.speech import finished, programs
 from s2igan.speech.config import TtsConfig, voice_conflicts
+from s2igan.speech.finished import keep, kept_path
 from s2igan.speech.lines import Line, draw_line
 from s2igan.speech.programs import check_voices, say_with, speak_line
 from s2igan.speech.shards import SpeechShards
@@ -205,6 +206,42 @@ def test_a_mended_or_killed_run_speaks_no_finished_shard_again(
     speak()
     assert folder_bytes(out) == resumed
     assert len((tmp_path / "said").read_text().splitlines()) == 22
+
+
+def test_a_shard_whose_voices_are_others_is_spoken_again(
+    tts: MakeTts, corpus: MakeCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("descriptions", "shards", "synthesis"):
+        monkeypatch.setattr(f"s2igan.speech.{module}.SHARD_SIZE", 2)
+    for voice, wave in (("one", [0.5, -0.5]), ("two", [0.5, 0.5, -0.5, -0.5])):
+        soundfile.write(tmp_path / f"{voice}.wav", np.resize(wave, 4000), 8000)
+    (tmp_path / "speak.sh").write_text(
+        'cd "$(dirname "$0")" && echo "$3: $1" >> said && cp "$3.wav" "$2"\n'
+        'case "$1" in *9) false;; esac\n'
+    )
+    command = f"sh {tmp_path / 'speak.sh'} {{text}} {{file}} {{voice}}"
+    config = tts(voices=["x/one"], test_voices=["x/two"], programs={"x": command})
+    for split in ("train", "test"):
+        source = corpus(["bird 0", "bird 1", "bird 9"], split=split)
+        with pytest.raises(UserError, match="at utterance 2"):
+            _speak(config, source, tmp_path / "speech", tmp_path / "kept")
+    said = (tmp_path / "said").read_text().splitlines()
+    # The first text is what voices are tried with.
+    assert [line for line in said if line.endswith("bird 1")] == ["one: bird 1", "two: bird 1"]
+
+
+def test_a_shard_that_is_half_written_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half_written(path: Path, *_: object) -> None:
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(finished, "write_shard", half_written)
+    path = kept_path(tmp_path, 0, ["a bird"])
+    with pytest.raises(KeyboardInterrupt):
+        keep(path, [], 22050)
+    assert not path.exists()
 
 
 def test_one_that_no_voice_names_need_not_be_here(
