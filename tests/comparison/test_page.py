@@ -1,5 +1,6 @@
 """The written page on outcomes that are known."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,9 @@ import pytest
 
 from s2igan.comparison.costs_section import Spendings, costs_section
 from s2igan.comparison.differences import compare
-from s2igan.comparison.figures import Entry
+from s2igan.comparison.figures import RESAMPLES, RESAMPLING_SEED, TABLE_1, Entry
 from s2igan.comparison.markdown import duration, number
-from s2igan.comparison.outcome import CLASSES, GENERATION, Failure, Outcome
+from s2igan.comparison.outcome import CLASSES, GENERATION, RETRIEVAL, Failure, Outcome
 from s2igan.comparison.page import Page
 from s2igan.comparison.picture import systems_picture
 from s2igan.comparison.published import gaps, published_section, read_published
@@ -18,11 +19,13 @@ from s2igan.config import Params, read_params
 from s2igan.engine.costs import Cost
 from s2igan.engine.pictures import decode_picture
 from s2igan.errors import UserError
+from s2igan.metrics.intervals import bootstrap_sums
 from tests.comparison.results import (
     ALL_PAIRS,
     DESCRIBED,
     ROOT,
     entry,
+    figure,
     outcome,
     params,
     variant,
@@ -79,6 +82,31 @@ def test_known_values_stand_in_the_table(text: str) -> None:
     assert "| *real pictures* |  | 0.875 | 0.250 |" in figures
     assert "* title of same: Not odd." in figures
     assert "keywords, all, keywords, colours: absent, no attributes are known" in figures
+
+
+def test_real_pictures_stand_under_the_figure_that_is_taken_of_drawn_ones() -> None:
+    for column in TABLE_1:
+        if column.path.startswith("fidelity/generated/"):
+            assert column.floor == column.path.replace("generated", "floor")
+
+
+def test_the_interval_of_a_row_is_of_the_means_over_its_seeds() -> None:
+    other = [0.9, 0.1, 0.3, 0.2, 0.8, 0.4]
+    found = entry("s2igan", outcome(BASE), outcome(other, seed=2)).summary(ALL_PAIRS)
+    assert found is not None
+    sums = 10 * np.mean([BASE, other], axis=0)
+    expected = bootstrap_sums(sums, np.full(6, 10), RESAMPLING_SEED, RESAMPLES)
+    assert found.interval == pytest.approx(expected)
+
+
+def test_a_printed_interval_is_that_of_a_single_seed() -> None:
+    mean = {"mAP": figure(0.5, low=0.4, high=0.6)}
+    files = {RETRIEVAL: json.dumps({"speech_to_image": mean}).encode()}
+    one, two = (Outcome(variant(seed=seed), files.get) for seed in (1, 2))
+    for outcomes, interval in (([one], (0.4, 0.6)), ([one, two], None)):
+        found = entry("s2igan", *outcomes).summary("retrieval/speech_to_image/mAP")
+        assert found is not None
+        assert found.interval == interval
 
 
 def test_not_distinguishable_stands_where_the_interval_holds_zero_alone(text: str) -> None:

@@ -41,6 +41,11 @@ def test_an_earlier_whole_execution_does_not_add_up(root: Path) -> None:
     assert (found.seconds, found.date) == (70.0, "2026-02-02")
 
 
+def test_an_execution_that_has_not_ended_does_not_add_up(root: Path) -> None:
+    begun = replace(LINE, finished=False, seconds=40.0)
+    assert ledger(root, LINE, begun).spent(variant())["train_rdg"].seconds == 100.0
+
+
 @pytest.mark.parametrize(
     ("section", "key", "known"),
     [("rdg", "seed", False), ("corpus", "seed", False), ("sample", "seed", True)],
