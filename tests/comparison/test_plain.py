@@ -1,5 +1,6 @@
 """The plain runner on a small pipeline: it shares, resumes, and goes past what fails."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from s2igan.comparison.outcome import Failure, Outcome
 from s2igan.comparison.pipeline import read_pipeline, with_ancestors
-from s2igan.comparison.plain import PlainRunner, environment_of_jobs
+from s2igan.comparison.plain import PlainRunner, environment_of_jobs, hash_tree
 from s2igan.comparison.variants import Variant
 from s2igan.config import Params
 from s2igan.errors import UserError
@@ -149,6 +150,30 @@ def test_changed_code_or_data_runs_again(root: Path, path: str, again: dict[str,
     assert ran(root) - before == again  # what stands on the same bytes does not
 
 
+def test_other_arguments_run_again(root: Path) -> None:
+    runner(root).run(rows()[:1])
+    pipeline = (root / "dvc.yaml").read_text()
+    before = "--weights artifacts/weights\n      --rdg"
+    assert before in pipeline
+    after = "--weights artifacts/weights/rdg.json\n      --rdg"
+    (root / "dvc.yaml").write_text(pipeline.replace(before, after))
+    runner(root).run(rows()[:1])
+    assert ran(root) == {"download": 1, "train_rdg": 2, "evaluate": 1}
+
+
+def test_a_folder_is_known_by_the_names_and_bytes_of_its_files(tmp_path: Path) -> None:
+    def hashed(name: str, **files: str) -> str:
+        (tmp_path / name).mkdir()
+        for file, text in files.items():
+            (tmp_path / name / file).write_text(text)
+        return hash_tree(tmp_path / name)
+
+    whole = hashed("whole", a="xy", b="z")
+    assert hashed("copy", b="z", a="xy") == whole
+    others = hashed("moved", a="x", b="yz"), hashed("named", a="xy", c="z"), hashed("part", a="xyz")
+    assert len({whole, *others}) == 4
+
+
 def test_finding_runs_nothing(root: Path) -> None:
     (found,) = runner(root).find(rows()[:1])
     assert isinstance(found, Failure)
@@ -210,6 +235,24 @@ def test_a_killed_run_goes_on_where_it_stopped(root: Path, number: int, jobs: in
     results = runner(root).run(rows()[:1])
     assert isinstance(results[0], Outcome)
     assert ran(root) == {"download": 1, "train_rdg": started + 1, "evaluate": 1}
+
+
+def test_a_stage_that_outlives_its_runner_keeps_others_away(root: Path) -> None:
+    (root / "slow").touch()
+    command = [sys.executable, "-c", SCRIPT.format(root=str(ROOT)), str(root), "1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as process:
+        deadline = time.monotonic() + 300
+        while not ran(root)["train_rdg"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.kill()  # and not its group
+        process.wait()
+        (lock,) = (root / ".s2igan" / "tables").glob("train_rdg-*.lock")
+        try:
+            with lock.open() as file, pytest.raises(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_the_pipeline_is_read_in_an_order_that_can_run(root: Path) -> None:
