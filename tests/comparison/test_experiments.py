@@ -125,6 +125,7 @@ def test_a_folder_of_a_larger_repository_finds_its_experiments(tmp_path: Path) -
         ("stages/train_rdg.py", True),
         ("stages/queries.yaml", True),
         ("data/list.txt", True),
+        ("dvc.yaml", True),
         ("a.txt", False),
     ],
 )
@@ -132,7 +133,8 @@ def test_an_experiment_of_other_code_or_inputs_is_not_taken(
     repository: Repository, path: str, counts: bool
 ) -> None:
     repository.finish("s2igan-s1", variant())
-    (repository.root / path).write_text("changed = True\n")
+    with (repository.root / path).open("a") as file:
+        file.write("\n# changed\n")
     (found,) = runner(repository).find([variant()])
     assert isinstance(found, Failure) is counts
 
@@ -189,6 +191,13 @@ def test_what_fails_is_told_by_its_log(repository: Repository) -> None:
     assert isinstance(found, Failure)
     assert found.reason == "train_rdg: rdg.steps; got 0"
     assert not [words for words in repository.said if words[:2] == ("exp", "run")]
+
+
+def test_an_earlier_failure_under_the_same_name_is_another_one(repository: Repository) -> None:
+    repository.queue = [Task("e" * 7, "s2igan-s1", "Failed")]
+    repository.ending[5] = "s2igan-s1"
+    (found,) = runner(repository).run([variant()])
+    assert isinstance(found, Outcome)
 
 
 @pytest.mark.parametrize(
