@@ -2,10 +2,12 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from s2igan.cli import main
+from s2igan.comparison import score as module
 from s2igan.comparison.score import score
 from s2igan.errors import EXIT_USER_ERROR, UserError
 from tests.comparison.results import ROOT
@@ -47,6 +49,26 @@ def test_a_folder_beside_what_stages_write_is_taken(out: str, repository: Path) 
     with pytest.raises(UserError, match=r"params\.yaml"):  # which is empty here
         score(repository / "theirs", repository / out)
     assert (repository / out / "plots").is_dir()
+
+
+def test_inputs_are_ours_and_all_that_is_written_goes_into_the_folder(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(ROOT / "presets" / "smoke.yaml", repository / "params.yaml")
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(module, "evaluate", lambda _config, **paths: given.update(paths))
+    monkeypatch.setattr(module, "format_report", lambda out: f"figures of {out.name}")
+    theirs, out = repository / "theirs", repository / "out"
+    assert score(theirs, out) == "figures of out"
+    del given["session"]
+    ours = ("corpus", "features", "embeddings", "sen", "weights")
+    assert given == {
+        **{name: repository / "artifacts" / name for name in ours},
+        "samples": theirs,
+        "metrics": out / "generation.json",
+        "classes": out / "classes.tsv",
+        "plots": out / "plots",
+    }
 
 
 def test_a_folder_that_cannot_be_made_is_told_before_the_pictures_are_read(
