@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from s2igan.rdg.discriminator import Discriminator
 from s2igan.rdg.generator import Generator, NextStage
+from s2igan.rdg.networks import build_discriminators, build_generator
 from s2igan.rdg.relation import RelationSupervisor
-from tests.rdg.makers import EMBEDDING_DIM, small_generator
+from tests.rdg.makers import EMBEDDING_DIM, rdg_config, small_generator
 
 Dense = Literal["none", "paper", "released"]
 
@@ -23,6 +24,15 @@ def test_discriminators_have_the_parameters_of_the_released_code(
     with torch.device("meta"):
         judge = Discriminator(size=size, base_size=64, df=64, condition_dim=128)
     assert round(parameters(judge) / 1e6, 2) == millions
+
+
+def test_each_side_is_as_wide_as_the_parameters_say() -> None:
+    config = rdg_config(gf=4, df=12)
+    assert build_generator(config, EMBEDDING_DIM).architecture["gf"] == 4
+    for judge in build_discriminators(config):
+        first = judge.trunk.get_submodule("0.0")
+        assert isinstance(first, nn.Conv2d)
+        assert first.out_channels == 12
 
 
 def test_relation_supervisor_has_the_parameters_of_the_paper() -> None:
