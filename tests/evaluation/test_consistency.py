@@ -37,6 +37,9 @@ def test_a_generator_of_one_picture_is_at_chance() -> None:
     figure: dict[str, Any] = mean_precision(order, queries, gallery)
     assert figure["value"] == pytest.approx(figure["chance"], rel=0.03)
     assert figure["low"] < figure["chance"] < figure["high"]
+    again = Resampling(seed=1, permutations=20, draws=100)
+    other: dict[str, Any] = retrieval_figures(order, queries, gallery, again, [])["mAP"]
+    assert other["chance"] != figure["chance"]
 
 
 def test_random_pictures_find_each_other_as_often_as_chance_says() -> None:

@@ -41,6 +41,8 @@ def test_chance_reads_pictures_against_other_captions() -> None:
     figure = reading.figure("all", RESAMPLING, [])
     assert figure["value"] == 1.0
     assert figure["chance"] == pytest.approx(0.5, abs=0.01)
+    other = reading.figure("all", Resampling(seed=1, permutations=20, draws=100), [])
+    assert other["chance"] != figure["chance"]
 
 
 def test_chance_deals_out_mentions_and_values_together() -> None:

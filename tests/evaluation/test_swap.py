@@ -73,6 +73,8 @@ def test_chance_of_staying_permutes_the_second_pictures() -> None:
     zeros = np.zeros(3000, np.int64)
     pairs = Pairs(shown, shown, zeros, zeros, zeros, np.ones((3000, 8), bool), zeros)
     figure = pairs.stays(True, RESAMPLING, [])
+    other = pairs.stays(True, Resampling(seed=1, permutations=20, draws=100), [])
+    assert other["chance"] != figure["chance"]
     assert figure["value"] == 1.0
     assert figure["chance"] == pytest.approx(0.5, abs=0.02)
 
