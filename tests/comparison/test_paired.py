@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from s2igan.comparison.outcome import pooled
 from s2igan.comparison.paired import Difference, paired_difference
 from s2igan.metrics.intervals import bootstrap_sums
+from tests.comparison.results import ALL_PAIRS, outcome
 
 
 def test_the_difference_is_that_of_the_pooled_means() -> None:
@@ -60,6 +62,13 @@ def test_a_class_without_values_counts_for_nothing() -> None:
     other = np.array([1.0, 1.0, 1.0]), np.array([2.0, 2.0, 2.0])
     assert paired_difference(padded, other, seed=0).value == pytest.approx(1.5 - 0.5)
     assert bootstrap_sums(*padded, seed=0) == pytest.approx(bootstrap_sums(*full, seed=0))
+
+
+def test_sums_and_counts_of_a_row_are_means_over_its_seeds() -> None:
+    seeds = [outcome([0.5, 0.25]), outcome([0.75], seed=2)]  # ten values of each class
+    sums, counts = pooled(seeds, ALL_PAIRS, ["class 0", "class 1", "class 2"])
+    assert sums.tolist() == [6.25, 1.25, 0.0]
+    assert counts.tolist() == [10.0, 5.0, 0.0]
 
 
 def test_nothing_to_draw_from_is_refused() -> None:

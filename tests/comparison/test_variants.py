@@ -62,6 +62,7 @@ def test_seeds_are_those_of_the_row_or_of_the_list(tmp_path: Path) -> None:
     variants = expand(read_list(written(tmp_path, SMALL)), ROOT)
     assert [v.name for v in variants] == ["s2igan-s1", "s2igan-s4", "without-rs-s1"]
     assert [v.params.rdg.seed for v in variants] == [1, 4, 1]
+    assert [v.given["rdg"]["seed"] for v in variants] == [1, 4, 1]
     assert [v.params.rdg.use_rs for v in variants] == [True, True, False]
     assert {v.params.rdg.matching_weight for v in variants} == {0.0}
     assert {v.params.sen.seed for v in variants} == {1}
