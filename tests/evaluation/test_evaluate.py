@@ -80,6 +80,27 @@ def run_stage(
     return figures
 
 
+def test_every_network_looks_as_precisely_and_at_as_many_as_the_parameters_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking: list[tuple[str, str, int]] = []
+
+    class Noted(Judge):
+        def see(self, source: Source, rows: Rows, what: str) -> Seen:
+            looking.append((self.role, self.precision, self.batch_size))
+            return super().see(source, rows, what)
+
+    monkeypatch.setattr(stage, "Judge", Noted)
+    monkeypatch.setattr(stage, "load_judge", lambda *_: PlantedBackbone())
+    monkeypatch.setattr(stage, "load_image_embedding", lambda *_: embed_truth)
+    world = full(tmp_path)
+    world.write()
+    others = {"fidelity_backbone": "compact", "is_backbone": "torch_fidelity"}
+    run_stage(world, tmp_path, settings(precision="bfloat16", batch_size=5, **others))
+    roles = ("judge", "fidelity", "inception score")
+    assert set(looking) == {(role, "bfloat16", 5) for role in roles}
+
+
 def swapped(folder: Path) -> World:
     world = full(folder)
     for utterance in world.captions()[:2]:
