@@ -17,12 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
-import torch
 from PIL import Image
 
 from s2igan.engine.launch import free_port
-from s2igan.engine.weights import write_weights
-from s2igan.serving.gallery import FILE
+from s2igan.serving import gallery
 from tests.rdg.makers import EMBEDDING_DIM
 from tests.serving.makers import RATE, TTS, babble, write_model
 
@@ -71,10 +69,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(0)
     embeddings = rng.standard_normal((20, EMBEDDING_DIM)).astype(np.float32)
     pictures = rng.integers(0, 256, (20, 8, 8, 3), np.uint8)
-    write_weights(
-        folder / FILE,
-        {"pictures": torch.from_numpy(pictures), "embeddings": torch.from_numpy(embeddings)},
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gallery, "find_gallery", lambda _: gallery.Gallery(pictures, embeddings))
+        gallery.write_gallery(folder, folder, side=8, count=20)
     (folder / "examples.json").write_text('{"babble.wav": "A red bird that babbles"}')
     soundfile.write(folder / "babble.wav", babble(1), RATE)
     soundfile.write(folder / "said.wav", babble(2), RATE)
