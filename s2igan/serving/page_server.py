@@ -4,11 +4,11 @@ import os
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -76,33 +76,35 @@ def serve(folder: Path, where: Where) -> str:
 
     model = SpeechToImage.load(folder)
     page = make_page(model, folder, str(model.device))
-    with _ends_interrupt():
+    with _ends_noted() as ends:
         try:
             sys.stdout.write(launch(page, where) + "\n")
             sys.stdout.flush()
-            threading.Event().wait()
-        except KeyboardInterrupt:
+            ends.get()
+        finally:
             page.close(verbose=False)
     return "the page is closed"
 
 
 @contextmanager
-def _ends_interrupt() -> Iterator[None]:
-    """Take a service manager's SIGTERM and a closed terminal's SIGHUP for Ctrl-C."""
+def _ends_noted() -> Iterator["SimpleQueue[int]"]:
+    """Note Ctrl-C, a service manager's SIGTERM and a closed terminal's SIGHUP in a queue.
+
+    Raised instead, the first could come inside of a ``__del__``, where Python drops what is raised,
+    and a second one, as some come in pairs, would cut short the deletion that the first began.
+    """
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in numbers}
     heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    ends: SimpleQueue[int] = SimpleQueue()  # the one that a signal may fill while it is read
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        # Some come in pairs; a second one would cut short the deletion that the first began.
-        for number in heard:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
+    def note(number: int, _frame: FrameType | None) -> None:
+        ends.put(number)
 
     for number in heard:
-        signal.signal(number, interrupt)
+        signal.signal(number, note)
     try:
-        yield
+        yield ends
     finally:
         for number in heard:
             signal.signal(number, before[number])

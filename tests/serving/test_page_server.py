@@ -6,6 +6,7 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -57,12 +58,34 @@ def test_an_address_is_not_given_beside_the_whole_network(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_whoever_ends_the_page_interrupts_it_once(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    with page_server._ends_interrupt():
-        with pytest.raises(KeyboardInterrupt):
+def test_a_page_that_is_told_to_end_while_it_starts_is_closed(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("gradio", reason="the page needs the extra `demo`")
+    from s2igan.serving import page_model
+    from s2igan.serving.model import SpeechToImage
+
+    closed = []
+
+    class Dropped:
+        def __del__(self) -> None:  # of what is raised here, Python only warns
             signal.raise_signal(number)
-        signal.raise_signal(number)  # while what the visitors said is being deleted
+
+    class Page:
+        def close(self, *, verbose: bool) -> None:
+            signal.raise_signal(number)  # a second one, while what visitors said is being deleted
+            closed.append(verbose)
+
+    def launch(*_: object) -> str:
+        Dropped()
+        return "the page is at http://127.0.0.1"
+
+    monkeypatch.setattr(SpeechToImage, "load", lambda _: SimpleNamespace(device="cpu"))
+    monkeypatch.setattr(page_model, "make_page", lambda *_: Page())
+    monkeypatch.setattr(page_server, "launch", launch)
+    before = signal.getsignal(number)
+    assert page_server.serve(Path(), page_server.Where()) == "the page is closed"
+    assert closed == [False]
     assert signal.getsignal(number) == before
 
 
