@@ -5,10 +5,8 @@ import gradio as gr
 from s2igan.serving.examples import Example
 from s2igan.serving.gallery import Gallery
 from s2igan.serving.page_answers import Answers
-from s2igan.serving.page_layout import Controls, Words, lay_out
+from s2igan.serving.page_layout import SECONDS_KEPT, Controls, Words, lay_out
 from s2igan.serving.page_utterance import Model
-
-_SECONDS_KEPT = 3600
 
 # The microphone's tab goes where the browser gives no microphone, and the next one opens.
 _WITHOUT_MICROPHONE = """() => {
@@ -46,11 +44,11 @@ def build_page(
     page = gr.Blocks(
         title="Speak, and see",
         analytics_enabled=False,
-        delete_cache=(_SECONDS_KEPT // 6, _SECONDS_KEPT),
+        delete_cache=(SECONDS_KEPT // 6, SECONDS_KEPT),
     )
     with page:
         controls = lay_out(words, examples)
-        _connect(controls, Answers(model, gallery, examples, controls))
+        _connect(controls, Answers(model, words, gallery, examples, controls))
         controls.pictures.change(None, js=_SHOW_PICTURES)
         page.load(None, js=_WITHOUT_MICROPHONE)
     return page
@@ -62,6 +60,8 @@ def _connect(at: Controls, answers: Answers) -> None:
         at.problem,
         at.utterance,
         at.pictures,
+        at.drawn,
+        at.seed,
         at.heard,
         at.nearest,
         at.word,
@@ -103,8 +103,8 @@ def _connect(at: Controls, answers: Answers) -> None:
     gr.on(
         [at.count.change, at.variety.change, at.seed.change],
         answers.redraw,
-        [at.utterance, *choice],
-        [at.pictures, at.problem],
+        [at.utterance, at.drawn, *choice],
+        [at.pictures, at.drawn, at.seed, at.problem],
         **waiting,
     ).then(*swap, **waiting)
     gr.on([at.again.click], answers.another_seed, None, at.seed, api_visibility="private")

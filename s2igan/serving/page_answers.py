@@ -13,8 +13,7 @@ from s2igan.errors import UserError
 from s2igan.serving.colour_words import ColourWord, colour_words, with_colour
 from s2igan.serving.examples import Example
 from s2igan.serving.gallery import Gallery
-from s2igan.serving.language import language_of
-from s2igan.serving.page_layout import HIGHEST_SEED, SWAP_HINT, Controls
+from s2igan.serving.page_layout import HIGHEST_SEED, Controls, Words
 from s2igan.serving.page_panels import (
     heard_panel,
     nearest_panel,
@@ -31,6 +30,8 @@ _NEAREST = 12
 _SWAPPED = 4
 _NO_COLOUR = "This sentence names no colour that could be changed."
 _PICK = "Choose the colour that it becomes."
+_SPOKEN_ANEW = "Both rows are spoken by one voice, which is not that of the clip."
+_GONE = "What was said is kept for an hour and gone by now; say it again."
 
 P = ParamSpec("P")
 
@@ -54,6 +55,7 @@ class Answers:
 
     Args:
         model: hears and draws.
+        words: what the page says about it.
         gallery: real pictures, if there are any.
         examples: what can be tried.
         controls: whose values the answers are.
@@ -62,18 +64,19 @@ class Answers:
     def __init__(
         self,
         model: Model,
+        words: Words,
         gallery: Gallery | None,
         examples: list[Example],
         controls: Controls,
     ) -> None:
         self._model = model
+        self._page_words = words
         self._gallery = gallery
         self._examples = examples
-        self._language = language_of(model.card)
         self.controls = controls
 
     @_told
-    def hear(self, path: str | None, count: int, variety: float, seed: int | None) -> Answer:
+    def hear(self, path: str | None, count: int, variety: float, seed: float | None) -> Answer:
         """Answer a recording; a cleared one only takes the last problem away."""
         if path is None:
             return {self.controls.problem: ""}
@@ -81,12 +84,12 @@ class Answers:
         return self._show(utterance, count, variety, seed)
 
     @_told
-    def speak(self, text: str, count: int, variety: float, seed: int | None) -> Answer:
+    def speak(self, text: str, count: int, variety: float, seed: float | None) -> Answer:
         """Answer a typed sentence."""
         return self._show(hear_sentence(self._model, text), count, variety, seed)
 
     @_told
-    def try_example(self, index: int, count: int, variety: float, seed: int | None) -> Answer:
+    def try_example(self, index: int, count: int, variety: float, seed: float | None) -> Answer:
         """Answer one of the examples."""
         text, clip = self._examples[index]
         if clip is None:
@@ -97,12 +100,19 @@ class Answers:
 
     @_told
     def redraw(
-        self, utterance: Utterance | None, count: int, variety: float, seed: int | None
+        self,
+        utterance: Utterance | None,
+        drawn: int | None,
+        count: int,
+        variety: float,
+        seed: float | None,
     ) -> Answer:
-        """Draw anew what was said before."""
-        if utterance is None:
-            return {self.controls.problem: ""}
-        return {self.controls.pictures: self._pictures(utterance, count, variety, seed)}
+        """Draw anew what was said before; of what is gone by now, the pictures keep their seed."""
+        if utterance is not None:
+            return {self.controls.problem: "", **self._draw(utterance, count, variety, seed)}
+        if drawn is None:
+            return self._nothing()
+        return {self.controls.problem: notice(_GONE), self.controls.seed: drawn}
 
     def another_seed(self) -> int:
         """Draw a seed; that it changes draws the pictures anew."""
@@ -115,27 +125,33 @@ class Answers:
         label: str | None,
         colour: str | None,
         variety: float,
-        seed: int | None,
+        seed: float | None,
     ) -> Answer:
-        """Speak the sentence once more with another colour word, and draw both with one noise."""
+        """Speak a sentence and the same with another colour word, and draw both with one noise."""
+        if utterance is None and label is not None:
+            return {self.controls.problem: notice(_GONE)}
         word = self._word(utterance, label)
         if utterance is None or utterance.text is None or word is None or colour is None:
-            return {self.controls.problem: ""}
-        changed = hear_sentence(self._model, with_colour(utterance.text, word, colour))
+            return self._nothing()
+        # A clip may be in another voice, which would change the pictures as well.
+        said = hear_sentence(self._model, utterance.text).embedding
+        changed = hear_sentence(self._model, with_colour(utterance.text, word, colour)).embedding
         pairs = self._model.draw(
-            np.stack([utterance.embedding, changed.embedding]),
-            count=_SWAPPED,
-            seed=seed or 0,
-            truncation=variety,
+            np.stack([said, changed]), count=_SWAPPED, seed=_whole(seed), truncation=variety
         )
-        return {self.controls.swapped: swap_panel(utterance.text, word, colour, list(pairs))}
+        anew = "" if np.array_equal(said, utterance.embedding) else notice(_SPOKEN_ANEW, "hint")
+        shown = swap_panel(utterance.text, word, colour, list(pairs))
+        return {self.controls.problem: "", self.controls.swapped: shown + anew}
 
-    def _show(self, utterance: Utterance, count: int, variety: float, seed: int | None) -> Answer:
+    def _nothing(self) -> Answer:
+        return {self.controls.problem: gr.skip()}  # an answer must not be empty
+
+    def _show(self, utterance: Utterance, count: int, variety: float, seed: float | None) -> Answer:
         at = self.controls
         return {
             at.problem: "",
             at.utterance: utterance,
-            at.pictures: self._pictures(utterance, count, variety, seed),
+            **self._draw(utterance, count, variety, seed),
             at.heard: heard_panel(
                 utterance.log_mel,
                 utterance.flac,
@@ -146,12 +162,17 @@ class Answers:
             **self._offer_swap(utterance),
         }
 
-    def _pictures(self, utterance: Utterance, count: int, variety: float, seed: int | None) -> str:
-        seed = seed or 0
+    def _draw(
+        self, utterance: Utterance, count: int, variety: float, asked: float | None
+    ) -> Answer:
+        at, seed = self.controls, _whole(asked)
         (pictures,) = self._model.draw(
             utterance.embedding[None], count=count, seed=seed, truncation=variety
         )
-        return pictures_panel(pictures, said=utterance.said, seed=seed)
+        shown = pictures_panel(pictures, said=utterance.said, seed=seed)
+        # Sent back in any case, a seed would overwrite what is being typed.
+        corrected = {} if asked in (None, seed) else {at.seed: seed}
+        return {at.pictures: shown, at.drawn: seed, **corrected}
 
     def _nearest(self, utterance: Utterance) -> Answer:
         if self._gallery is None:
@@ -161,7 +182,9 @@ class Answers:
 
     def _offer_swap(self, utterance: Utterance) -> Answer:
         labels = [word.label for word in self._words(utterance)]
-        hint = _PICK if labels else _NO_COLOUR if utterance.text else SWAP_HINT
+        words = self._page_words
+        named = utterance.text and words.can_speak
+        hint = _PICK if labels else _NO_COLOUR if named else words.of_swapping
         return {
             self.controls.word: gr.Radio(
                 choices=labels, value=labels[0] if labels else None, visible=bool(labels)
@@ -171,8 +194,14 @@ class Answers:
         }
 
     def _words(self, utterance: Utterance | None) -> list[ColourWord]:
-        text = utterance.text if utterance else None
-        return colour_words(text or "", self._language)
+        words = self._page_words
+        text = utterance.text if utterance and words.can_speak else None
+        return colour_words(text or "", words.language)
 
     def _word(self, utterance: Utterance | None, label: str | None) -> ColourWord | None:
         return next((word for word in self._words(utterance) if word.label == label), None)
+
+
+def _whole(seed: float | None) -> int:
+    """Return the nearest seed that there is; an empty field is 0."""
+    return round(min(HIGHEST_SEED, max(0, seed or 0)))

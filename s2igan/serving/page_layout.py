@@ -16,7 +16,10 @@ FULL_VARIETY = 3.0
 PICTURES = 12
 HIGHEST_SEED = 9999
 
-SWAP_HINT = "Type a sentence that names a colour; then change that colour here."
+SECONDS_KEPT = 3600
+"""How long a recording is kept at least, and what was heard of it."""
+
+_SWAP_HINT = "Type a sentence that names a colour; then change that colour here."
 
 _NO_MICROPHONE = (
     "No microphone here: browsers give it only to pages that come over HTTPS or from the same "
@@ -44,10 +47,18 @@ class Words:
     of_typing: str
     language: Language
 
+    @property
+    def of_swapping(self) -> str:
+        """What changing a colour takes."""
+        return _SWAP_HINT if self.can_speak else self.of_typing
+
 
 @dataclass(frozen=True)
 class Controls:
-    """What a visitor can do, and where the answers appear."""
+    """What a visitor can do, and where the answers appear.
+
+    ``utterance`` is what was said, while it is kept, and ``drawn`` the seed of the pictures shown.
+    """
 
     microphone: gr.Audio
     upload: gr.Audio
@@ -66,6 +77,7 @@ class Controls:
     colour: gr.Radio
     swapped: gr.HTML
     utterance: gr.State
+    drawn: gr.State
 
 
 def lay_out(words: Words, examples: list[Example]) -> Controls:
@@ -92,11 +104,10 @@ def lay_out(words: Words, examples: list[Example]) -> Controls:
             colour = gr.Radio(
                 list(words.language.colours), label="… becomes", visible=False, elem_id="colour"
             )
-        swapped = gr.HTML(notice(SWAP_HINT if words.can_speak else words.of_typing, "hint"))
+        swapped = gr.HTML(notice(words.of_swapping, "hint"))
     gr.HTML(words.footer, elem_id="footer")
-    return Controls(
-        *saying, *seeing, heard, nearest, word, colour, swapped, gr.State(time_to_live=3600)
-    )
+    utterance, drawn = gr.State(time_to_live=SECONDS_KEPT), gr.State()
+    return Controls(*saying, *seeing, heard, nearest, word, colour, swapped, utterance, drawn)
 
 
 def _lay_out_saying(
@@ -161,9 +172,7 @@ def _lay_out_seeing() -> tuple[gr.HTML, gr.Slider, gr.Slider, gr.Number, gr.Butt
             elem_id="variety",
         )
     with gr.Row(elem_id="luck"):
-        seed = gr.Number(
-            1, label="Seed", precision=0, minimum=0, maximum=HIGHEST_SEED, elem_id="seed"
-        )
+        seed = gr.Number(1, label="Seed", elem_id="seed")
         again = gr.Button("Draw again", elem_id="again")
     return pictures, count, variety, seed, again
 

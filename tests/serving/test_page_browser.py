@@ -248,6 +248,10 @@ def test_one_seed_draws_one_set_of_pictures(visit: Visit, folder: Path) -> None:
     visit.page.press("#variety input[type=number]", "Enter")
     tame = visit.other_pictures(first)
     assert tame.std(axis=0).mean() < 0.5 * first.std(axis=0).mean()
+    visit.page.fill("#seed input", "12345")
+    visit.page.press("#seed input", "Enter")
+    visit.page.wait_for_selector('.pictures a[download="s2igan-9999-1.png"]')
+    assert visit.page.input_value("#seed input") == "9999"
 
 
 def test_a_colour_of_a_typed_sentence_is_changed_with_the_same_noise(visit: Visit) -> None:
