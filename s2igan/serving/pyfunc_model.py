@@ -18,6 +18,8 @@ from s2igan.serving.limits import LARGEST_SEED, LEAST_TRUNCATION, MOST_PICTURES
 from s2igan.serving.model import SpeechToImage
 from s2igan.serving.recording import Recording, check_recording, read_recording
 
+_COLUMNS = "`recording`, or `samples` with `rate_hz`"
+
 
 class SpokenPictures(PythonModel):
     """Recordings in, PNG pictures out."""
@@ -37,9 +39,9 @@ class SpokenPictures(PythonModel):
         Args:
             context: not used.
             model_input: one recording a row: ``recording``, a WAV, FLAC, OGG or MP3 file in base64;
-                or ``samples`` in [-1, 1] with ``rate_hz``.
+                or, in every row, ``samples`` in [-1, 1] with ``rate_hz``.
             params: ``count`` pictures of each in a row, ``seed`` of the noise, ``truncation`` of
-                it, 0 for none.
+                it, 0 for none; null is as if left out.
 
         Returns:
             For each row ``{"png": …}``, a PNG file in base64.
@@ -47,9 +49,12 @@ class SpokenPictures(PythonModel):
         Raises:
             MlflowException: if a recording is bad; a server answers with code 400 and one line.
         """
-        asked = {"count": 1, "seed": 0, "truncation": 0.0} | (params or {})
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        asked = {"count": 1, "seed": 0, "truncation": 0.0} | given
         try:
             _check(asked)
+            if model_input.columns.empty:  # MLflow drops those that the signature does not name
+                raise UserError("rows", got="no column known here", expected=_COLUMNS)
             recordings = [
                 _recording(row, f"of row {number}")
                 for number, row in enumerate(model_input.to_dict("records"))
@@ -92,9 +97,16 @@ def _recording(row: dict[Any, Any], name: str) -> Recording:
             copy.write(content)
             copy.flush()
             return read_recording(Path(copy.name), name)
-    if (samples := row.get("samples")) is None:
-        raise UserError(f"recording {name}", got="none", expected="`recording`, or `samples`")
-    rate_hz = row.get("rate_hz")
+    samples, rate_hz = row.get("samples"), row.get("rate_hz")
+    if isinstance(file, np.ndarray) or isinstance(rate_hz, np.ndarray):
+        raise UserError(
+            f"recording {name}",
+            got="a whole column",
+            expected="one recording a row",
+            fix="send the rows as `dataframe_records`",
+        )
+    if samples is None:
+        raise UserError(f"recording {name}", got="none", expected=_COLUMNS)
     if rate_hz is None or not np.isfinite(rate_hz):
         raise UserError(f"recording {name}", got="no rate_hz", expected="samples a second")
     return check_recording(np.asarray(samples, np.float64), round(rate_hz), name)

@@ -168,14 +168,17 @@ def test_a_server_answers_a_recording_with_the_models_own_picture(
         [
             {"dataframe_records": [{"recording": clip}]},
             {"dataframe_records": [as_samples], "params": {"count": 3, "seed": 7}},
+            {"dataframe_records": [{"recording": clip}], "params": {"count": None}},
             {"dataframe_records": [{"recording": base64.b64encode(b"no sound").decode()}]},
             {"dataframe_records": [{"recording": "?"}]},
             {"dataframe_records": [{"recording": "ë"}]},
             {"dataframe_records": [{"recording": clip}], "params": {"count": 1000}},
+            {"dataframe_records": [{"Recording": clip}]},
+            {"instances": [{"recording": clip}]},
         ],
         tmp_path,
     )
-    assert [code for code, _ in answers] == [200, 200, 400, 400, 400, 400]
+    assert [code for code, _ in answers] == 3 * [200] + 6 * [400]
     model = SpeechToImage.load(find_model(str(said["root"])))
     embedding = model.embed([check_recording(sound, RATE, "clip")])
     assert_alike(answers[0][1], model.draw(embedding)[0, 0])
@@ -183,10 +186,13 @@ def test_a_server_answers_a_recording_with_the_models_own_picture(
     side = model.image_size
     assert row.shape[0] == side
     assert_alike(answers[1][1], model.draw(embedding, seed=7)[0, 0], (0, 0, side, side))
-    words = [answer["message"] for _, answer in answers[2:]]
+    assert answers[2] == answers[0]
+    words = [answer["message"] for _, answer in answers[3:]]
     assert "recording 'of row 0'; got 8 bytes that do not decode" in words[0]
     assert all("expected an audio file in base64" in said for said in words[1:3])
     assert "count; got 1000; expected 1 to 64" in words[3]
+    assert "rows; got no column known here; expected `recording`, or `samples`" in words[4]
+    assert "got a whole column; expected one recording a row; send the rows as" in words[5]
 
 
 def picture(answer: Any) -> Image.Image:
