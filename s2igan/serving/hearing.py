@@ -37,7 +37,8 @@ class Hearing:
         """
         samples = self.prepared(recording)
         if len(samples) < self._log_mel.window_length:
-            raise _nothing_heard(f"{len(samples) / self.sample_rate_hz * 1000:.0f} ms of sound")
+            milliseconds = len(samples) / self.sample_rate_hz * 1000
+            raise _nothing_heard(recording, f"{milliseconds:.0f} ms of sound")
         # The packed features of the training speech are float16.
         frames: npt.NDArray[np.float32] = self._log_mel(samples).to(torch.float16).float().numpy()
         return frames
@@ -50,9 +51,11 @@ class Hearing:
         """
         pcm = prepared(recording.samples, recording.rate_hz, self.sample_rate_hz, self._recordings)
         if pcm is None:
-            raise _nothing_heard(f"silence at {self.sample_rate_hz} Hz")
+            raise _nothing_heard(recording, f"silence at {self.sample_rate_hz} Hz")
         return from_pcm(pcm)
 
 
-def _nothing_heard(got: str) -> UserError:
-    return UserError("recording", got=got, expected="speech", fix="record it again")
+def _nothing_heard(recording: Recording, got: str) -> UserError:
+    return UserError(
+        f"recording {recording.name!r}", got=got, expected="speech", fix="record it again"
+    )

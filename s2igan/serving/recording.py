@@ -28,10 +28,12 @@ class Recording:
     Attributes:
         samples: ``(T,)`` float32 mono in [-1, 1].
         rate_hz: their rate, Hz.
+        name: how an error names it.
     """
 
     samples: Samples
     rate_hz: int
+    name: str = "unnamed"
 
 
 def read_recording(path: str | Path, name: str | None = None) -> Recording:
@@ -96,7 +98,7 @@ def check_recording(samples: npt.NDArray[Any], rate_hz: int, name: str) -> Recor
             expected="speech",
             fix="check the microphone and its level",
         )
-    return Recording(mono, rate_hz)
+    return Recording(mono, rate_hz, name)
 
 
 def _check_header(file: ForwardSound, name: str) -> None:

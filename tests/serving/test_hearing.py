@@ -10,7 +10,7 @@ import soundfile
 
 from s2igan.errors import UserError
 from s2igan.serving.hearing import Hearing
-from s2igan.serving.recording import Recording
+from s2igan.serving.recording import Recording, check_recording
 from s2igan.speech.audio import from_pcm, resample, to_pcm
 from s2igan.speech.config import RecordingsConfig
 from s2igan.speech.mel import LogMel
@@ -111,8 +111,8 @@ def test_what_lies_above_the_models_rate_is_silence() -> None:
     times = np.arange(96000) / 96000
     # It fades in and out: a sudden edge would be heard.
     ultrasound = (np.hanning(96000) * np.sin(2 * np.pi * 30000 * times)).astype(np.float32)
-    with pytest.raises(UserError, match="silence at 16000 Hz"):
-        hear(ultrasound, 96000)
+    with pytest.raises(UserError, match=r"recording 'bats\.wav'; got silence at 16000 Hz"):
+        Hearing(MEL, None)(check_recording(ultrasound, 96000, "bats.wav"))
 
 
 def test_a_click_is_no_speech() -> None:
