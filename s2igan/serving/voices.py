@@ -53,16 +53,19 @@ def listen(seconds: float, rate_hz: int) -> Recording:
         rate_hz: wanted rate, Hz.
 
     Raises:
-        UserError: if there is no package sounddevice, no microphone, or nothing was heard.
+        UserError: if there is no package sounddevice, no PortAudio, no microphone, or nothing was
+            heard.
     """
     try:
         import sounddevice
-    except (ImportError, OSError) as error:  # OSError: the package is there, PortAudio is not
+    except (ImportError, OSError) as error:
+        lacks_package = isinstance(error, ImportError)  # else the library behind it
+        wanted = "`s2igan[voice]`" if lacks_package else "PortAudio (Debian: libportaudio2)"
         raise UserError(
             "--microphone",
             got=" ".join(str(error).split()),
             expected="the package sounddevice, and PortAudio behind it",
-            fix="install `s2igan[voice]`, or record a file and name it",
+            fix=f"install {wanted}, or record a file and name it",
         ) from error
     sys.stderr.write(f"microphone: listening for {seconds:g} s\n")
     try:

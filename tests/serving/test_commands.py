@@ -215,6 +215,18 @@ def test_no_microphone_is_told_in_one_line(
     assert said in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_a_microphone_without_portaudio_is_told_what_to_install(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
+    monkeypatch.syspath_prepend(here)
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    assert main(["speak", "--microphone"]) == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert "got PortAudio library not found" in told
+    assert "install PortAudio (Debian: libportaudio2), or record a file" in told
+
+
 def test_without_the_voice_a_text_is_told_in_one_line(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
