@@ -41,7 +41,7 @@ def speak_text(text: str, card: Mapping[str, Any]) -> Recording:
             expected="the voice that it carries",
             fix="install `s2igan[voice]`",
         )
-    ((pcm, rate_hz),) = say([own_voice(card, text)], [name])
+    ((pcm, rate_hz),) = say([own_voice(card, text)], ["the sentence"])
     return check_recording(from_pcm(pcm), rate_hz, name)
 
 

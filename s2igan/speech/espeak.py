@@ -84,7 +84,7 @@ def _converse(
                 f"text of {name}",
                 got=f"{line.text!r}, of which espeak-ng says nothing",
                 expected="words that can be spoken",
-                fix="mend the text or take the description out of the corpus",
+                fix="mend the text or leave it out",
             )
         yield pcm, rate_hz
 

@@ -133,6 +133,7 @@ def test_a_bad_clip_among_good_ones_is_told_in_one_line(
         (["a.wav", "--model", "nowhere"], "no model there"),
         (["--text", "  "], "expected 1 to 1000"),
         (["--text", "bird " * 999], "expected 1 to 1000"),
+        (["--text", "..."], "text of the sentence; got '...', of which espeak-ng says nothing"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(
