@@ -58,6 +58,8 @@ def begin(state: Path, steps: int | None = None, results: Path | None = None) ->
 def _with_steps(path: Path, steps: int | None) -> str:
     if steps is None:
         return path.read_text(encoding="utf-8")
+    if steps < 1:
+        raise UserError("STEPS", got=steps, expected="at least 1")
     values: Any = read_yaml(path)
     values["rdg"]["steps"] = steps
     return yaml.safe_dump(values, sort_keys=False)

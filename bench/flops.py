@@ -13,7 +13,7 @@ Shape = Sequence[int]
 def products_of(step: Callable[[], object]) -> int:
     """Take ``step`` and return the FLOP of its matrix products and convolutions.
 
-    Those of a GRU or LSTM count wherever it runs: one by one on a CPU, in cuDNN, in
+    Those of a GRU or LSTM count wherever it runs: on a CPU, in cuDNN, in
     :mod:`s2igan.sen.paired_gru`.
     """
     with FlopCounterMode(display=False, custom_mapping=_LACKING) as counter:
@@ -34,8 +34,18 @@ def _backwards(*shapes: Any, **named: Any) -> int:
     return 2 * _forwards(*shapes, **named)  # towards the frames and towards the weights
 
 
+def _layer_forwards(frames: Shape, *weights: Any, **named: Any) -> int:
+    return _forwards(frames, weights[:2], **named)
+
+
+def _layer_backwards(frames: Shape, *weights: Any, **named: Any) -> int:
+    return 2 * _layer_forwards(frames, *weights, **named)
+
+
 _LACKING = {
     torch.ops.aten.baddbmm_: _added,
+    torch.ops.aten.mkldnn_rnn_layer: _layer_forwards,  # an LSTM on a CPU
+    torch.ops.aten.mkldnn_rnn_layer_backward: _layer_backwards,
     torch.ops.aten._cudnn_rnn: _forwards,
     torch.ops.aten._cudnn_rnn_backward: _backwards,
 }

@@ -77,14 +77,14 @@ def pack(
         folder = Path(temporary)
         archive = folder / "inputs.tar"
         with tarfile.open(archive, "w") as tar:
-            tar.add(params, "params.yaml")
+            _add(tar, params, "params.yaml")
             _add_whole(tar, artifacts)
             _write_light(folder, artifacts, shape)
             for path in sorted(folder.glob("light/**/*")):
                 if path.is_file():
-                    tar.add(path, f"packed/{path.relative_to(folder / 'light')}")
+                    _add(tar, path, f"packed/{path.relative_to(folder / 'light')}")
             for wheel in sorted(wheels.glob("*.whl")) if wheels else ():
-                tar.add(wheel, f"wheels/{wheel.name}")
+                _add(tar, wheel, f"wheels/{wheel.name}")
         split(archive, out, NAME, limit)
 
 
@@ -92,7 +92,16 @@ def _add_whole(tar: tarfile.TarFile, artifacts: Path) -> None:
     for folder, patterns in WHOLE.items():
         for pattern in patterns:
             for path in sorted((artifacts / folder).glob(pattern)):
-                tar.add(path, f"packed/{folder}/{path.name}")
+                _add(tar, path, f"packed/{folder}/{path.name}")
+
+
+def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
+    """Add a file by its bytes alone: the same inputs packed again are the same pieces."""
+
+    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        return member.replace(mtime=0, mode=0o644, uid=0, gid=0, uname="", gname="", deep=False)
+
+    tar.add(path, name, filter=plain)
 
 
 def _write_light(folder: Path, artifacts: Path, shape: Shape) -> None:

@@ -25,6 +25,16 @@ def test_both_directions_count_in_each_way_of_running_them(
     assert products_of(lambda: rnn(x, lengths).sum().backward()) == 2 * BOTH_WAYS
 
 
+def test_the_layers_of_an_lstm_count_as_well() -> None:
+    rnn, lengths = BidirectionalRnn(FEATURES, HIDDEN, 1, nn.LSTM), torch.full((BATCH,), FRAMES)
+    x = torch.ones(BATCH, FRAMES, FEATURES, requires_grad=True)
+    forwards = 2 * FORWARDS * 4 // 3  # four gates in place of three
+    assert products_of(lambda: rnn(x, lengths)) == forwards
+    both_ways = products_of(lambda: rnn(x, lengths).sum().backward())
+    # A machine without those layers leaves the zero state before the first step out.
+    assert both_ways == pytest.approx(3 * forwards, rel=0.03)
+
+
 def test_cudnn_counts_as_well() -> None:
     gru = nn.GRU(FEATURES, HIDDEN, device="meta")
     x = torch.ones(FRAMES, BATCH, FEATURES, device="meta")

@@ -158,6 +158,16 @@ def test_what_is_packed_comes_out_again(
     assert np.abs(brightness(seen[6]) - brightness(drawn[5])).mean() > 4  # another picture
 
 
+def test_the_same_inputs_packed_again_are_the_same_pieces(
+    artifacts: Path, pieces: Path, tmp_path: Path
+) -> None:
+    copied, again = tmp_path / "params.yaml", tmp_path / "pieces"
+    shutil.copyfile(SMOKE, copied)
+    os.utime(copied, (0, 0))
+    pack.pack(artifacts, copied, again, limit=MIB // 8, wheels=None, shape=pack.Shape())
+    assert (again / "inputs.json").read_bytes() == (pieces / "inputs.json").read_bytes()
+
+
 def interrupted(_: Any) -> Any:
     raise KeyboardInterrupt
 
