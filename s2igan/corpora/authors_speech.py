@@ -32,6 +32,12 @@ class Spoken(NamedTuple):
     position: int
 
 
+class _Surveyed(NamedTuple):
+    picture: str
+    number: int
+    problem: str | None
+
+
 class AuthorsSpeech:
     """The recordings of one archive, in its order; none is held in memory.
 
@@ -56,13 +62,13 @@ class AuthorsSpeech:
         self._path = path
         self._names = {picture.place: picture.name for picture in pictures}
         self.size = 0
-        numbered = self._survey(facts.counts.utterances, defects)
-        if not numbered:
+        surveyed = self._survey(facts.counts.utterances, defects)
+        if not surveyed:
             defects.add(f"{path.name}: no recordings inside")
             defects.raise_any()
-        self._first = min(1, min(number for _, number in numbered))
-        self._order = [Spoken(name, number - self._first) for name, number in numbered]
-        self._check(pictures, facts, defects)
+        self._first = min(1, min(item.number for item in surveyed))
+        self._order = [Spoken(item.picture, item.number - self._first) for item in surveyed]
+        self._check(pictures, surveyed, facts, defects)
 
     def rows(self, wanted: Container[Spoken]) -> dict[Spoken, int]:
         """Number the recordings of the wanted captions in the order of the archive."""
@@ -77,9 +83,9 @@ class AuthorsSpeech:
             if name and Spoken(name, int(match["number"]) - self._first) in rows:
                 yield content
 
-    def _survey(self, expected: int, defects: Defects) -> list[tuple[str, int]]:
-        """Return picture and number of every recording in the order of the archive."""
-        numbered: list[tuple[str, int]] = []
+    def _survey(self, expected: int, defects: Defects) -> list[_Surveyed]:
+        """Listen to every recording, in the order of the archive."""
+        surveyed: list[_Surveyed] = []
         strangers: Counter[str] = Counter()
         members = read_members(self._path, _RECORDING)
         for match, content in bar(members, "survey of the authors' speech", total=expected):
@@ -87,26 +93,32 @@ class AuthorsSpeech:
             if name is None:
                 strangers[_place(match)] += 1
                 continue
-            if problem := sound_problem(content):
-                defects.add_picture(name, f"recording {number}: {problem}")
-            numbered.append((name, number))
+            surveyed.append(_Surveyed(name, number, sound_problem(content)))
             self.size += len(content)
         for place, count in strangers.items():
             defects.add(f"recordings {place}: {count} of no picture that is listed there")
-        return numbered
+        return surveyed
 
     def _check(
-        self, pictures: Sequence[ListedPicture], facts: CorpusManifest[E], defects: Defects
+        self,
+        pictures: Sequence[ListedPicture],
+        surveyed: Sequence[_Surveyed],
+        facts: CorpusManifest[E],
+        defects: Defects,
     ) -> None:
         quirks = facts.dropped_by_image()
+        # Whether, and how, a caption that is no description was spoken makes no difference.
+        dropped = {picture.name: quirks.get(picture.stem, {}).keys() for picture in pictures}
+        for name, number, problem in surveyed:
+            if problem and number - self._first not in dropped[name]:
+                defects.add_picture(name, f"recording {number}: {problem}")
         found: dict[str, Counter[int]] = {picture.name: Counter() for picture in pictures}
         for name, position in self._order:
             found[name][position] += 1
         due = range(facts.counts.captions_per_image)
         for picture in pictures:
             positions = found[picture.name]
-            # Whether a caption that is no description was spoken makes no difference.
-            needed = set(due) - quirks.get(picture.stem, {}).keys()
+            needed = set(due) - dropped[picture.name]
             for position in sorted(needed - positions.keys()):
                 defects.add_picture(picture.name, f"no recording of caption {position}")
             for position in sorted(positions):

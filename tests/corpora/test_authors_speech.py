@@ -59,8 +59,19 @@ def with_leftovers(recordings: dict[str, bytes]) -> None:
     recordings["oxford_audio/audio/class_00003/readme.txt"] = b"flowers"
 
 
+QUIRK = "oxford_audio/audio/class_00005/image_00008/1.wav"
+
+
+def quirk_without_a_recording(recordings: dict[str, bytes]) -> None:
+    del recordings[QUIRK]
+
+
 def silent_quirk(recordings: dict[str, bytes]) -> None:
-    del recordings["oxford_audio/audio/class_00005/image_00008/1.wav"]
+    recordings[QUIRK] = clip(0)
+
+
+def short_quirk(recordings: dict[str, bytes]) -> None:
+    recordings[QUIRK] = clip(100, seconds=0.02)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +81,9 @@ def silent_quirk(recordings: dict[str, bytes]) -> None:
         named_after_the_picture,
         beside_each_other,
         with_leftovers,
+        quirk_without_a_recording,
         silent_quirk,
+        short_quirk,
     ],
 )
 def test_names_of_recordings_are_read_leniently(
