@@ -13,6 +13,8 @@ from s2igan.corpora.fetching.space import require_space
 
 HOSTS = frozenset({"drive.google.com", "docs.google.com"})
 
+_UNWILLING = 3  # answers in a row that do not go on, as a busy server's for a while
+
 
 def fetch_from_drive(address: str, partial: Partial, name: str, expected: int | None) -> None:
     """Bring a file of Google Drive into ``partial``.
@@ -31,7 +33,7 @@ def fetch_from_drive(address: str, partial: Partial, name: str, expected: int | 
         UserError: if the disk is too full.
     """
     whole = partial.folder / name
-    patience = Patience(name)
+    patience, unwilling = Patience(name), 0
     with Meter(name) as meter:
         while True:
             try:
@@ -39,7 +41,8 @@ def fetch_from_drive(address: str, partial: Partial, name: str, expected: int | 
                 break
             except BrokenOffError as reason:
                 reached = _size(whole.parent)
-                if isinstance(reason, ChangedError):
+                unwilling = unwilling + 1 if isinstance(reason, ChangedError) else 0
+                if unwilling == _UNWILLING:
                     shutil.rmtree(whole.parent)
                 patience.wait(reason, reached)
     _take(whole, partial)
@@ -105,7 +108,7 @@ def _outcome(error: Exception) -> RefusedError | BrokenOffError:
     if not isinstance(error, gdown.exceptions.DownloadError):
         return outcome_of(error)
     if error.__cause__ is None:  # no connection broke: gdown refuses to go on
-        return ChangedError("what has arrived from Google Drive cannot be continued")
+        return ChangedError("Google Drive did not go on with what has arrived")
     first = str(error).partition("\n")[0]
     return BrokenOffError(f"Google Drive broke off ({first})")
 

@@ -36,13 +36,19 @@ def fetch(file: PublishedFile, target: Path) -> None:
             return
         said = []
         partial = Partial(target)
-        for address in sorted(file.addresses, key=lambda address: partial.remark(address) is None):
+        for address in sorted(file.addresses, key=lambda address: not _has_begun(address, partial)):
             try:
                 _fetch_verified(file, address, partial)
                 return
             except RefusedError as reason:
                 said.append(f"{address} {reason}")
         raise RefusedError("; ".join(said))
+
+
+def _has_begun(address: str, partial: Partial) -> bool:
+    if urlsplit(address).hostname in HOSTS:
+        return partial.folder.is_dir() and any(partial.folder.iterdir())
+    return partial.remark(address) is not None
 
 
 def _fetch_verified(file: PublishedFile, address: str, partial: Partial) -> None:

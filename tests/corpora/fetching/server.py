@@ -23,7 +23,7 @@ class Served:
         tells_length: whether it announces how much it sends.
         lie: added to every length that it announces.
         drops: bytes after which it closes the connection; None: it does not.
-        statuses: answered in place of the file.
+        statuses: answered in place of the file; None: it sends the file.
         wrong_answers: how many answers carry other bytes.
         pause: after how many bytes of a body to wait for what.
         asked: the ``Range`` of every question.
@@ -37,7 +37,7 @@ class Served:
     tells_length: bool = True
     lie: int = 0
     drops: list[int | None] = field(default_factory=list)
-    statuses: list[int] = field(default_factory=list)
+    statuses: list[int | None] = field(default_factory=list)
     wrong_answers: int = 0
     pause: tuple[int, threading.Event] | None = None
     asked: list[str | None] = field(default_factory=list)
@@ -97,8 +97,8 @@ def answer(handler: BaseHTTPRequestHandler, served: Served) -> None:
     """Send one answer."""
     asked = handler.headers.get("Range")
     served.asked.append(asked)
-    if served.statuses:
-        handler.send_error(served.statuses.pop(0))
+    if served.statuses and (status := served.statuses.pop(0)):
+        handler.send_error(status)
         return
     start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
     valid = handler.headers.get("If-Range") in (None, *served.headers.values())

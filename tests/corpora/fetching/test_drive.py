@@ -102,14 +102,13 @@ def test_a_broken_connection_is_told_and_continued(
 
 
 def test_what_arrived_before_it_is_given_up_is_continued_by_the_next_run(
-    target: Path, drive: Served, monkeypatch: pytest.MonkeyPatch
+    target: Path, drive: Served
 ) -> None:
     """A run without a network in between asks once, and takes nothing away."""
     drive.drops = [2**19, *[None, 0] * (ATTEMPTS - 1)]
     assert f"{ATTEMPTS} times in a row" in refused(target)
     assert kept(target) == CONTENT[: 2**19]
-    with no_network() as looked_up, monkeypatch.context() as patched:
-        send_questions_to("http://example.invalid/birds.tgz", patched)
+    with no_network() as looked_up:
         assert "cannot be reached" in refused(target)
     assert len(looked_up) == 1
     assert kept(target) == CONTENT[: 2**19]
@@ -124,7 +123,31 @@ def test_a_server_without_ranges_begins_anew(target: Path, drive: Served) -> Non
     drive.drops = [2**19]
     fetch(entry(ADDRESS), target)
     assert target.read_bytes() == CONTENT
-    assert drive.asked == [None, None, PART, None]
+    assert drive.asked == [None, None, PART, None, PART, None, PART, None]
+
+
+def test_a_server_that_is_busy_for_a_while_costs_nothing_that_has_arrived(
+    target: Path, drive: Served
+) -> None:
+    drive.drops = [2**19]
+    drive.statuses = [None, None, 503, None, 429]
+    fetch(entry(ADDRESS), target)
+    assert target.read_bytes() == CONTENT
+    assert drive.asked == [None, *[None, PART] * 3]
+
+
+def test_what_google_drive_has_begun_it_goes_on_with_before_other_addresses(
+    target: Path, drive: Served, server: FileServer
+) -> None:
+    other = Served(CONTENT, statuses=[404])
+    addresses = server.serve(other, name="other"), ADDRESS
+    drive.drops = [2**19, *[None, 0] * (ATTEMPTS - 1)]
+    with pytest.raises(RefusedError):
+        fetch(entry(*addresses), target)
+    drive.asked.clear()
+    fetch(entry(*addresses), target)
+    assert target.read_bytes() == CONTENT
+    assert (drive.asked, other.asked) == ([None, PART], [None])
 
 
 @pytest.mark.usefixtures("drive")
