@@ -165,7 +165,7 @@ def _protocols(figures: list[Figure]) -> Iterator[str]:
             if all(sentence in figure.protocol for figure in alike)
         ]
         if len(alike) > 1 and shared:
-            yield f"All of {kind}: {'; '.join(shared)}."
+            yield f"All figures of {kind}: {'; '.join(shared)}."
         for figure in alike:
             own = [s for s in figure.protocol if len(alike) == 1 or s not in shared]
             if own:
@@ -191,10 +191,10 @@ def _interval(figure: Figure) -> str:
 def _files(networks: Networks, size: int) -> str:
     encoder, generator = _weights(networks.encoder), _weights(networks.generator)
     return (
-        f"`speech_encoder.safetensors` ({encoder:,} numbers) with `sen.json`, its sizes and the "
-        f"log-mel front end; `generator.safetensors` ({generator:,} numbers) with `rdg.json`, its "
+        f"`speech_encoder.safetensors` ({encoder:,} weights) with `sen.json`, its sizes and the "
+        f"log-mel front end; `generator.safetensors` ({generator:,} weights) with `rdg.json`, its "
         "sizes; `card.json`, all of the above and every figure with its protocol. "
-        f"{size / 1e6:.1f} MB; nothing is unpickled."
+        f"{size / 1e6:.1f} MB; no file is a pickle."
     )
 
 
