@@ -138,7 +138,7 @@ def test_what_is_made_of_the_default() -> None:
         f"is there in {100 * colours['value']:.0f} of 100 cases ({100 * colours['chance']:.0f} by",
         f"changes in {100 * follows['value']:.0f} of 100 ({100 * follows['chance']:.0f} by chance)",
         f"shows {100 * figure(f'{looked_up}/keywords/colours')['value']:.0f} of 100 spoken colours",
-        f"with an mAP of {value(f'{looked_up}/mAP')}, though, and among drawn ones with "
+        f"with an mAP of {value(f'{looked_up}/mAP')}, though, and among generated ones with "
         f"{value(ALL_PAIRS)}.",
     ):
         assert told in page
