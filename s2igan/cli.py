@@ -24,11 +24,19 @@ def build_parser() -> argparse.ArgumentParser:
     add_commands(commands.add_parser)
     add_serve(commands.add_parser)
     report = commands.add_parser("report", help="print the figures of a folder as a table")
-    report.add_argument("metrics", type=Path, nargs="?", default=Path("metrics"))
+    report.add_argument(
+        "metrics",
+        type=Path,
+        nargs="?",
+        default=Path("metrics"),
+        help="the folder; by default metrics",
+    )
     report.set_defaults(run=_report)
     score = commands.add_parser("score", help="judge pictures that another model drew")
-    score.add_argument("samples", type=Path, help="images.npy, samples.parquet and samples.json")
-    score.add_argument("-o", "--out", type=Path, required=True, help="folder of the figures")
+    score.add_argument(
+        "samples", type=Path, help="folder of images.npy, samples.parquet and samples.json"
+    )
+    score.add_argument("-o", "--out", type=Path, required=True, help="folder to write")
     score.set_defaults(run=_score)
     _add_table(commands.add_parser("table", help="run every variant of a list and compare them"))
     _add_register(commands.add_parser("register", help="register a model with MLflow"))
@@ -94,12 +102,14 @@ def _score(arguments: argparse.Namespace) -> str:
 
 
 def _add_table(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("list", type=Path, help="such as presets/tables/minibirds.yaml")
+    parser.add_argument(
+        "list", type=Path, help="the list of rows, such as presets/tables/minibirds.yaml"
+    )
     parser.add_argument(
         "--with",
         dest="runner",
         choices=("dvc", "plain"),
-        help="what runs the experiments; by default DVC where there is one",
+        help="what runs the experiments; by default DVC if it is there",
     )
     parser.add_argument(
         "--out", type=Path, help="the page; by default docs/results/<name of the list>-table.md"
@@ -115,9 +125,9 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
         default=1,
         choices=range(1, 65),
         metavar="N",
-        help="experiments at the same time, sharing the cores; on a CPU one a core is fastest",
+        help="experiments at the same time, sharing the cores; on a CPU one per core is fastest",
     )
-    parser.add_argument("--only-write", action="store_true", help="run nothing")
+    parser.add_argument("--only-write", action="store_true", help="write the page, run nothing")
     parser.set_defaults(run=_table)
 
 

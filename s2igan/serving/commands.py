@@ -18,20 +18,21 @@ from s2igan.serving.limits import (
 _MODEL = """\
 MODEL is one of
   a folder             what `s2igan export` wrote, or a pipeline's artifacts/rdg
-  a DVC revision       a commit, branch, tag or experiment of the repository that you stand in,
+  a DVC revision       a commit, branch, tag or experiment of the repository that you are in,
                        its model fetched from the DVC cache or remote: main, dvc:main, swift-lark
   an MLflow address    models:/s2igan@champion, looked up in $MLFLOW_TRACKING_URI or else in the
                        repository's mlflow.db
-By default it is artifacts/rdg of the repository that you stand in, else the model that ships with
+By default it is artifacts/rdg of the repository that you are in, else the model that ships with
 the package, which draws the birds of MiniBirds.
 """
 
 _SPEAK = """\
 Draw what a recording describes.
 
-Every clip is heard as the model's training speech was: mixed to mono, brought to the model's rate,
-silence cut from its ends, its level set. Then it becomes an embedding, and noise makes as many
-pictures of it as you like. No text is involved; --text is spoken first, --microphone listens.
+Every clip is prepared as the model's training speech was: mixed to mono, resampled to the model's
+rate, silence cut from its ends, its level set. Then it becomes an embedding, and noise makes as
+many pictures of it as you like. No text is involved: --text is spoken first, --microphone records
+you.
 """
 
 _SPEAK_EXAMPLES = f"""\
@@ -42,25 +43,25 @@ examples:
       eight pictures of it, in a row; seed 7 gives the same eight every time, and a truncation
       below 1 keeps to what is typical
   s2igan speak red.wav blue.flac grey.mp3 -n 4 -o grid.png
-      a grid, one row a clip; in a column all have the same noise, so that only what was said
-      differs
+      a grid, one row per clip; pictures of a column have the same noise, so that only what was
+      said differs
   s2igan speak --text "a small red bird with black wings" -o red.png
       spoken by espeak-ng, in the voice of the model's corpus
   s2igan speak --microphone 4 -o mine.png
-      four seconds of microphone
+      four seconds from the microphone
 
 Recordings are WAV, FLAC, OGG or MP3 files of any rate, mono or stereo, and last {SHORTEST_S:g} to
 {LONGEST_S:g} seconds.
 
 {_MODEL}
-A bad recording is told in one line, with exit code 2, and nothing is drawn.
+A bad recording is reported in one line, with exit code 2, and nothing is drawn.
 """
 
 _INFO = "Say what a model was trained on, how well it does, its sizes and its licence."
 
 _EXPORT = """\
-Write a trained model into one folder that needs neither the repository nor its packages: speech
-encoder, generator, log-mel front end, a card with all figures and their protocols, and a README.
+Write a trained model into one folder that needs nothing else from the repository: speech encoder,
+generator, log-mel front end, a card with all figures and their protocols, and a README.
 """
 
 _EXPORT_EXAMPLES = """\
@@ -70,7 +71,7 @@ examples:
   s2igan speak clip.wav --model minibirds -o bird.png
       on any machine that the folder was copied to
   s2igan export -o swift --model dvc:swift-lark
-      the model of an experiment, as DVC has cached it
+      the model of an experiment, from DVC's cache or remote
 
 Figures of an older training are left out: `dvc repro` brings them up to date.
 """
@@ -101,7 +102,11 @@ def new_command(
 def _speak(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("clips", metavar="CLIP", type=Path, nargs="*", help="a recording")
     parser.add_argument(
-        "--text", metavar="TEXT", action="append", default=[], help="a text, spoken first"
+        "--text",
+        metavar="TEXT",
+        action="append",
+        default=[],
+        help="a sentence, which espeak-ng speaks first",
     )
     parser.add_argument(
         "--microphone",
@@ -109,7 +114,7 @@ def _speak(parser: argparse.ArgumentParser) -> None:
         type=number_in(SHORTEST_S, LONGEST_S),
         nargs="?",
         const=5.0,
-        help="listen to the microphone, for 5 seconds if none are given",
+        help="record from the microphone; by default for 5 seconds",
     )
     parser.add_argument(
         "-o",
@@ -132,17 +137,17 @@ def _speak(parser: argparse.ArgumentParser) -> None:
         metavar="SEED",
         type=whole_in(0, LARGEST_SEED),
         default=0,
-        help="of the noise; by default 0",
+        help="seed of the noise; by default 0",
     )
     parser.add_argument(
         "--truncation",
         metavar="SD",
         type=number_in(LEAST_TRUNCATION, 100.0),
-        help="draw noise again that lies beyond so many standard deviations: 0.8 keeps to what is "
+        help="redraw noise values beyond this many standard deviations: 0.8 keeps to what is "
         "typical; by default never",
     )
     add_model(parser)
-    parser.add_argument("--timings", action="store_true", help="say what took how long")
+    parser.add_argument("--timings", action="store_true", help="print how long each part took")
     parser.set_defaults(run=_run_speak)
 
 
@@ -161,14 +166,14 @@ def _export(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         type=Path,
         help="what the stage train_rdg wrote; by default artifacts/rdg of the repository that you "
-        "stand in",
+        "are in",
     )
     chosen.add_argument("--model", metavar="MODEL", help="any other model, as for `speak`")
     parser.add_argument(
         "--precision",
         choices=("float16", "float32"),
         default="float16",
-        help="of the stored weights; float16, the default, halves the folder",
+        help="precision of the stored weights; float16, the default, halves the folder",
     )
     parser.set_defaults(run=_run_export)
 

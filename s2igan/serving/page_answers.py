@@ -31,7 +31,7 @@ _SWAPPED = 4
 _NO_COLOUR = "This sentence names no colour that could be changed."
 _PICK = "Choose the colour that it becomes."
 _SPOKEN_ANEW = "Both rows are spoken by one voice, which is not that of the clip."
-_GONE = "What was said is kept for an hour and gone by now; say it again."
+_GONE = "What you said was kept for an hour and is gone by now; say it again."
 
 P = ParamSpec("P")
 

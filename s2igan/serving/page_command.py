@@ -17,13 +17,13 @@ examples:
   s2igan serve
       for this machine alone, at http://127.0.0.1:7860 or the next free port
   s2igan serve --lan
-      for phones and others of the same network, over HTTPS: without it browsers give no microphone;
+      for phones and others on the same network, over HTTPS, as browsers allow no microphone without;
       the certificate is made here and kept while the machine keeps its address and its name, so
       that a browser has to be told only once to trust it
   s2igan serve --model minibirds --port 8000
       a folder that `s2igan export` wrote
 
-MODEL is what it is for `s2igan speak`.
+MODEL is as for `s2igan speak`.
 """
 
 
@@ -43,7 +43,7 @@ def add_serve(add: Subparsers) -> None:
         help="port to listen on; by default the first free one from 7860 on",
     )
     parser.add_argument(
-        "--lan", action="store_true", help="listen to the whole network, over HTTPS"
+        "--lan", action="store_true", help="serve the whole local network, over HTTPS"
     )
     parser.set_defaults(run=_run)
 

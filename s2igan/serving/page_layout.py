@@ -22,7 +22,7 @@ SECONDS_KEPT = 3600
 _SWAP_HINT = "Type a sentence that names a colour; then change that colour here."
 
 _NO_MICROPHONE = (
-    "No microphone here: browsers give it only to pages that come over HTTPS or from the same "
+    "No microphone here: browsers allow it only on pages that come over HTTPS or from the same "
     "machine, and this one came over plain HTTP. Upload a recording, or start the page with --lan."
 )
 
