@@ -17,9 +17,9 @@ examples:
   s2igan serve
       for this machine alone, at http://127.0.0.1:7860 or the next free port
   s2igan serve --lan
-      for phones and others on the same network, over HTTPS, as browsers allow no microphone without;
-      the certificate is made here and kept while the machine keeps its address and its name, so
-      that a browser has to be told only once to trust it
+      for phones and others on the same network, over HTTPS, since browsers otherwise allow no
+      microphone; the certificate is made here and kept while the machine keeps its address and its
+      name, so that a browser has to be told only once to trust it
   s2igan serve --model minibirds --port 8000
       a folder that `s2igan export` wrote
 
