@@ -10,6 +10,7 @@ A name misleads as well: by some extensions libsndfile decodes bytes that are no
 
 import io
 import math
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -25,6 +26,9 @@ SHORTEST_S = 0.05
 _AUDIBLE = 1 / 2**15  # what never moves by a step of 16 bits is nothing in them
 _BLOCK = 2**16
 _LENGTHS = 2**62  # an unsaid length is the largest of libsndfile's integers
+_CUT = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)  # of WAV, libsndfile
+_HEADER = 128  # bytes
+_UNSAID = 2**30  # bytes; what writes to a pipe puts 2 GiB or more where it knows no length
 
 
 class ForwardSound(soundfile.SoundFile):  # type: ignore[misc]
@@ -38,6 +42,15 @@ class ForwardSound(soundfile.SoundFile):  # type: ignore[misc]
     def says_length(self) -> bool:
         """Whether ``frames`` is a length."""
         return bool(self.frames < _LENGTHS)
+
+    @property
+    def cut(self) -> str | None:
+        """How many bytes of sound a WAV file says and holds, if a part of them is missing."""
+        if (found := _CUT.search(self.extra_info)) is None:
+            return None
+        said, held = map(int, found.groups())
+        # Some writers count their header, too.
+        return f"{held} bytes of sound of {said}" if held + _HEADER < said < _UNSAID else None
 
     def forward(self) -> Iterator[npt.NDArray[np.float32]]:
         """Yield ``(n, channels)`` float32 block by block, to the end of the file."""
@@ -57,7 +70,7 @@ def sound_problem(data: bytes) -> str | None:
     length, low, high = 0, math.inf, -math.inf
     try:
         with ForwardSound(io.BytesIO(data)) as file:
-            rate_hz = int(file.samplerate)
+            rate_hz, cut = int(file.samplerate), file.cut
             for block in file.forward():
                 mono = block.mean(axis=1)  # (frames, channels) -> (frames,)
                 if not np.isfinite(mono).all():
@@ -70,6 +83,8 @@ def sound_problem(data: bytes) -> str | None:
         return "no sample"
     if problem := rate_problem(rate_hz) or length_problem(length, rate_hz):
         return problem
+    if cut is not None:
+        return f"{cut}: the file was cut off"
     return "nothing but silence" if high - low < _AUDIBLE else None
 
 

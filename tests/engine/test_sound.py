@@ -17,6 +17,11 @@ def encoded(samples: npt.NDArray[np.float64], rate_hz: int = RATE) -> bytes:
     return file.getvalue()
 
 
+def said(data: bytes, size: int) -> bytes:
+    """A WAV file whose header says another number of bytes of sound."""
+    return data[:40] + size.to_bytes(4, "little") + data[44:]
+
+
 @pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG", "MP3", "AIFF"])
 def test_a_tone_of_every_format_is_sound(form: str) -> None:
     assert sound_problem(clip(300, format=form)) is None
@@ -37,6 +42,10 @@ def test_a_tone_of_every_format_is_sound(form: str) -> None:
         (clip(300, rate=22050, seconds=0.05), "49.98 ms of sound, less than 50 ms"),
         (clip(300, rate=44100, seconds=0.0001), "0.0907 ms of sound, less than 50 ms"),
         (clip(5, rate=50, seconds=20), "50 samples a second, not 4000 to 384000"),
+        (clip(300, seconds=1)[:16044], "16000 bytes of sound of 32000: the file was cut off"),
+        (said(clip(300, seconds=1), 32036), None),
+        (said(clip(300, seconds=1), 2**31 - 1), None),
+        (said(clip(300, seconds=1), 2**32 - 1), None),
     ],
 )
 def test_what_cannot_be_heard_is_told(data: bytes, problem: str | None) -> None:
