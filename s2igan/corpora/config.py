@@ -35,7 +35,7 @@ class CorpusConfig(Section):
         ge=0, description="draws the validation classes and, for minibirds, pictures and captions"
     )
     val_classes: int = Field(
-        ge=0, description="classes held out of the training classes for choices; paper 0"
+        ge=0, description="classes held out of the training classes, for choosing settings; paper 0"
     )
     test_share: float = Field(
         gt=0,
@@ -43,14 +43,14 @@ class CorpusConfig(Section):
         description="share of the classes that become test where a recorded folder names no split",
     )
     on_broken: Literal["stop", "skip"] = Field(
-        description="what a picture that does not decode or lacks its captions does: stop the "
-        "stage, or be left out and listed in corpus.json"
+        description="a picture that does not decode or lacks its captions: stop = stop the stage, "
+        "skip = leave it out and list it in corpus.json"
     )
     authors_speech: bool = Field(
-        description="take the speech that the paper's authors published (oxford102); "
-        "tts.engine is recorded then"
+        description="take the speech that the paper's authors published (oxford102); needs "
+        "tts.engine recorded"
     )
-    minibirds: MinibirdsConfig = Field(description="how much is drawn")
+    minibirds: MinibirdsConfig = Field(description="size and language of the corpus minibirds")
 
 
 def conflicts(config: CorpusConfig) -> list[str]:

@@ -29,7 +29,7 @@ class EvaluateConfig(Section):
         "on the test classes as the paper's was, or any that classifies; null = that of fidelity"
     )
     precision: Literal["float32", "bfloat16"] = Field(
-        description="arithmetic of the judge's convolutions"
+        description="precision of the judge's convolutions"
     )
     batch_size: int = Field(ge=1, description="pictures per forward pass; changes no figure")
     seed: int = Field(
@@ -50,13 +50,13 @@ class EvaluateConfig(Section):
     )
     crop: int = Field(
         ge=8,
-        description="side of the centre square of the packed pictures that real pictures show, px, "
-        "then resized to the generated size; the same as rdg.crop",
+        description="side of the centre crop of the packed pictures that a real picture shows, "
+        "px, then resized to the generated size; the same as rdg.crop",
     )
     training_pictures: int | None = Field(
         ge=1,
-        description="training pictures that the networks look at, drawn by seed, which saves time "
-        "with a slow one; null = all",
+        description="training pictures that are judged, drawn by seed; fewer save time with a "
+        "slow network; null = all",
     )
     neighbourhood: int = Field(
         ge=1, description="k of the k-nearest-neighbour balls of precision and recall"

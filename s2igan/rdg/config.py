@@ -14,7 +14,7 @@ class RdgConfig(Section):
 
     seed: int = Field(ge=0, description="seed of initial weights, batches, noise, augmentation")
     precision: Literal["float32", "bfloat16"] = Field(
-        description="arithmetic of the convolutions; losses are float32 (paper: float32)"
+        description="precision of the convolutions; losses are float32 (paper: float32)"
     )
 
     base_size: Literal[8, 16, 32, 64, 128] = Field(
@@ -46,8 +46,8 @@ class RdgConfig(Section):
     )
 
     speech_encoder: Literal["trained", "untrained", "end_to_end"] = Field(
-        description="which encoder the speech passes: trained = SEN's, untrained = frozen as SEN's "
-        "was seeded (w/o SEN), end_to_end = from there on trained with the generator"
+        description="the speech encoder: trained = SEN's, untrained = frozen at SEN's initial "
+        "weights (w/o SEN), end_to_end = trained from there with the generator"
     )
     standardise_speech: bool = Field(
         description="whether F_ca sees speech embeddings centred and scaled to unit variance over "
@@ -68,8 +68,8 @@ class RdgConfig(Section):
     rs_weight: float = Field(gt=0, description="weight of the generator's relation loss (paper: 1)")
     rs_every: int = Field(
         ge=1,
-        description="steps between two looks of the SEN's image encoder at generated pictures, for "
-        "the relation supervisor and the matching loss (paper: 1)",
+        description="every how many steps SEN's image encoder sees generated pictures, for the "
+        "relation supervisor and the matching loss (paper: 1)",
     )
     matching_weight: float = Field(
         ge=0,
@@ -85,7 +85,7 @@ class RdgConfig(Section):
 
     augment: list[Augmentation] = Field(
         description="random transforms applied alike to real and generated pictures before the "
-        "discriminators, which keeps a small corpus from being learnt by heart (paper: none)"
+        "discriminators, which keeps a small corpus from being memorised (paper: none)"
     )
     embedding_mix: float = Field(
         ge=0,
@@ -110,8 +110,8 @@ class RdgConfig(Section):
     log_every: int = Field(ge=1, description="steps per row of the curves")
     checkpoint_every: int = Field(ge=1, description="steps between two checkpoints to resume from")
     when_not_finite: Literal["retry", "stop"] = Field(
-        description="what a loss or a weight that is not finite does: retry = go on once more from "
-        "the last checkpoint, stop = stop the stage"
+        description="on a loss or weight that is not finite: retry = once more from the last "
+        "checkpoint, stop = stop"
     )
     grid_rows: int = Field(
         ge=1, description="rows of the training grid, evenly spaced over the steps"
@@ -123,7 +123,7 @@ class SampleConfig(Section):
     """Pictures drawn by the trained generator for the test utterances."""
 
     seed: int = Field(ge=0, description="seed of the noise and of the drawn controls")
-    precision: Literal["float32", "bfloat16"] = Field(description="arithmetic of the convolutions")
+    precision: Literal["float32", "bfloat16"] = Field(description="precision of the convolutions")
     batch_size: int = Field(ge=1, description="pictures per forward pass; changes no picture")
     split: Literal["test", "val"] = Field(
         description="whose captions are drawn: test, or val while settings are being chosen"
@@ -146,5 +146,7 @@ class SampleConfig(Section):
     draws: int = Field(ge=2, description="draws of each sentence of the diversity figures")
     diversity_sentences: int = Field(ge=1, description="test sentences drawn several times")
     mismatched: int = Field(
-        ge=2, description="most test utterances drawn from another class's speech, as a control"
+        ge=2,
+        description="most test utterances that are also drawn from another class's speech, as a "
+        "control",
     )

@@ -65,11 +65,11 @@ class SenConfig(Section):
     )
     warmup_steps: int = Field(ge=0, description="linear rise of lr at the start; paper 0")
     decay_every_steps: int = Field(
-        ge=1, description="read by schedule step; paper 50 epochs, CUB 3,450 steps"
+        ge=1, description="used by schedule step; paper 50 epochs, CUB 3,450 steps"
     )
-    decay_factor: float = Field(gt=0.0, le=1.0, description="read by schedule step; paper 0.1")
+    decay_factor: float = Field(gt=0.0, le=1.0, description="used by schedule step; paper 0.1")
     precision: Literal["float32", "bfloat16"] = Field(
-        description="arithmetic of matrix products; weights stay float32; paper float32"
+        description="precision of matrix products; weights stay float32; paper float32"
     )
 
     time_masks: int = Field(ge=0, description="stretches silenced per training utterance; paper 0")
@@ -87,24 +87,27 @@ class SenConfig(Section):
     feature_dropout: Share = Field(description="share of picture features dropped; paper 0")
 
     keep: Literal["last", "best_val", "best_test_as_published"] = Field(
-        description="weights kept: the last step's, those with the best mAP on val classes or, for "
-        "comparison with published figures alone, on test classes, as the authors' code chooses"
+        description="weights kept: last = the last step's; best_val = those with the best mAP on "
+        "val classes; best_test_as_published = on test classes, as in the authors' code, only "
+        "for comparison with published figures"
     )
-    log_every_steps: int = Field(ge=1, description="rows of the loss curve")
-    val_every_steps: int = Field(ge=1, description="mAP on val classes, where the corpus has any")
+    log_every_steps: int = Field(ge=1, description="steps per row of the loss curve")
+    val_every_steps: int = Field(
+        ge=1, description="steps between two mAPs on val classes, where the corpus has any"
+    )
     checkpoint_every_steps: int = Field(
-        ge=1, description="a training that was stopped goes on from here"
+        ge=1, description="steps between two checkpoints to resume from"
     )
     when_not_finite: Literal["retry", "stop"] = Field(
-        description="what a loss or a weight that is not finite does: retry = go on once more from "
-        "the last checkpoint, stop = stop the stage"
+        description="on a loss or weight that is not finite: retry = once more from the last "
+        "checkpoint, stop = stop"
     )
 
 
 class EmbedConfig(Section):
     """How embeddings are computed and retrieval is measured (paper §2.4, mAP)."""
 
-    precision: Literal["float32", "bfloat16"] = Field(description="arithmetic of matrix products")
+    precision: Literal["float32", "bfloat16"] = Field(description="precision of matrix products")
     frames_per_batch: int = Field(
         ge=1, description="log-mel frames, padding included, encoded at a time; bounds memory"
     )

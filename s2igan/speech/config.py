@@ -116,9 +116,10 @@ class Tacotron2Config(Section):
     )
     batch: int = Field(ge=1, description="sentences of similar length spoken at once")
     max_frames: int = Field(
-        ge=100, description="spectrogram frames, 12 ms each, after which a sentence has failed"
+        ge=100,
+        description="spectrogram frames, 12 ms each, after which a sentence counts as failed",
     )
-    precision: Literal["float32", "bfloat16"] = Field(description="arithmetic of both networks")
+    precision: Literal["float32", "bfloat16"] = Field(description="precision of both networks")
 
 
 class TtsConfig(Section):
@@ -145,8 +146,8 @@ class TtsConfig(Section):
     )
     programs: dict[Program, Command] = Field(
         description="other programs that speak, by name: a command line with {voice}, {text} and "
-        "{file}, the recording it writes; {rate} is words per minute, {stretch} is 1 in the middle "
-        "of rate_wpm and more below"
+        "{file}, the file to write; {rate} is words per minute, {stretch} is 1 in the middle of "
+        "rate_wpm and more below it"
     )
     rate_wpm: SpeakingRate = Field(description="speaking rate, words per minute")
     pitch: Pitch = Field(description="base pitch, 0 to 100")
