@@ -135,8 +135,8 @@ def _limits(card: Card) -> Iterator[str]:
         yield "It draws what its corpus shows and nothing else, whatever is said."
     if heard_one_synthesiser(card):
         yield (
-            "It has heard one synthesiser alone and understands people much worse than the figures "
-            "above say of that."
+            "It has heard one synthesiser alone and understands other voices much worse than the "
+            "figures above say of that."
         )
     elif card.get("tts", {}).get("engine") == "espeak":
         yield (

@@ -23,7 +23,7 @@ _ABOUT_BIRDS = (
 )
 
 _ONE_SYNTHESISER = (
-    " This model has heard one synthesiser alone and understands people much worse: type a "
+    " This model has heard one synthesiser alone and understands other voices much worse: type a "
     "sentence to see what it can do."
 )
 

@@ -79,7 +79,7 @@ def test_card_and_readme_say_what_it_was_trained_on(tmp_path: Path) -> None:
         "| mentioned attributes seen in the drawn picture | 0.750 |",
         "by ear",
         "by espeak-ng in the voices en-us+m3, en-us, at 150",
-        "one synthesiser alone and understands people much worse",
+        "one synthesiser alone and understands other voices much worse",
         "2,200 steps of 24 pictures",
         "Apache-2.0",
         "32 × 32",

@@ -75,7 +75,7 @@ def test_people_are_told_where_one_synthesiser_spoke_in_training(
     tts: dict[str, object], told: bool, words_of: WordsOf
 ) -> None:
     card = {"corpus": {"kind": "minibirds"}, "tts": {**TTS, **tts}}
-    assert ("understands people much worse" in words_of(card).about) == told
+    assert ("understands other voices much worse" in words_of(card).about) == told
 
 
 def test_a_model_without_a_card_says_nothing_of_its_voices(words_of: WordsOf) -> None:
