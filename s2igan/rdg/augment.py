@@ -2,7 +2,9 @@
 
 Not in the paper: with a few thousand pictures the discriminators learn them by heart and the
 generator collapses; transforms of both sides that the generator's gradient passes through prevent
-it (Zhao et al., *Differentiable Augmentation for Data-Efficient GAN Training*, 2020).
+it (Zhao et al., *Differentiable Augmentation for Data-Efficient GAN Training*, 2020). Translation
+is as strong as theirs, the others are weaker: they change brightness by up to 0.5, saturation by 0
+to 2 times, contrast by 0.5 to 1.5, and cut squares of half of the side.
 Pictures are ``(N, 3, S, S)`` float32 in [-1, 1]; every picture draws its own transform.
 """
 

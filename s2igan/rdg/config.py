@@ -24,7 +24,8 @@ class RdgConfig(Section):
     crop: int = Field(
         ge=8,
         description="side of the random crop taken out of the packed pictures, px, then resized "
-        "to the three scales (paper: 256)",
+        "to the three scales; a whole multiple of 4 x base_size averages areas exactly "
+        "(paper: 256)",
     )
     gf: int = Field(ge=4, multiple_of=4, description="channels of h0, halved per scale (paper: 64)")
     df: int = Field(ge=4, description="channels of the discriminators' first layer (paper: 64)")
@@ -90,8 +91,8 @@ class RdgConfig(Section):
     embedding_mix: float = Field(
         ge=0,
         le=1,
-        description="share of conditions that lie at a random point between two captions of the "
-        "same picture (paper: 0)",
+        description="share of conditions that lie at a random point between two captions drawn for "
+        "the same picture, which now and then are one and the same (paper: 0)",
     )
 
     steps: int = Field(ge=1, description="updates (paper: 600 epochs, 220,800 on CUB)")

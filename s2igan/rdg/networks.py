@@ -39,7 +39,8 @@ def build_discriminators(config: RdgConfig) -> list[Discriminator]:
 def to_scales(pictures: Tensor, sizes: tuple[int, int, int]) -> list[Tensor]:
     """``(N, crop, crop, 3)`` uint8 → three ``(N, 3, S, S)`` float32 in [-1, 1], small to large.
 
-    Each scale is the area average of the crop; ``sizes`` double from scale to scale.
+    Each scale is the area average of the crop; ``sizes`` double from scale to scale. Of a crop that
+    is no whole multiple or fraction of the largest, PyTorch averages overlapping whole pixels.
     """
     images = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1  # (N, 3, crop, crop)
     if images.shape[-1] != sizes[2]:
