@@ -58,15 +58,17 @@ table: $(READY)  ## run the variants of presets/tables/<TABLE>.yaml and compare 
 register: $(READY)  ## register the trained model with MLflow: [METRIC=generation/...]
 	@$(BIN)/python -m s2igan.cli register $(addprefix --metric ,$(METRIC)) $(if $(MODEL),--model "$(MODEL)")
 
-# The address is for everybody and goes into Git; an endpoint may be each machine's own. Keys are
-# taken from where AWS's tools take theirs. What arrives is verified: DVC by itself trusts a download
-# that was cut short.
+# Address and endpoint are for everybody and go into Git. What the clone itself says of this remote is
+# removed: it would hide them, and without an address DVC refuses it at every commit that has no remote.
+# Keys are taken from where AWS's tools take theirs. What arrives is verified: DVC by itself trusts a
+# download that was cut short.
 .PHONY: remote
 remote: $(READY)  ## name the team's remote: URL=s3://bucket/folder [ENDPOINT=https://...]
 	@test -n "$(URL)" || { echo 'make remote URL=s3://bucket/folder [ENDPOINT=https://...]'; exit 2; }
+	@$(BIN)/dvc config --quiet --local --unset remote.team || true
 	$(BIN)/dvc remote add --quiet --default --force team "$(URL)"
 	$(BIN)/dvc remote modify --quiet team verify true
-	$(BIN)/dvc remote modify --quiet --local team endpointurl $(if $(ENDPOINT),"$(ENDPOINT)",--unset)
+	$(if $(ENDPOINT),$(BIN)/dvc remote modify --quiet team endpointurl "$(ENDPOINT)")
 
 .PHONY: push
 push: $(READY)  ## upload the outputs and the run cache to the remote

@@ -58,17 +58,29 @@ def test_the_pages_of_a_server_are_named(clone: Clone, address: str) -> None:
     assert clone.run("make", "ui", MLFLOW_TRACKING_URI=address) == f"open {address}\n"
 
 
-def test_the_endpoint_is_that_of_the_last_remote(clone: Clone) -> None:
+def test_a_remote_is_the_teams_and_older_commits_stay_readable(clone: Clone) -> None:
     write_program(clone.folder / ".venv" / "bin" / "dvc", f'exec "{sys.executable}" -m dvc "$@"')
-    clone.run("git", "init", "-q")
+    (clone.folder / ".gitignore").write_text(".venv\n")
+    clone.run("git", "init", "-qb", "main")
     clone.run("dvc", "init", "-q")
-    own = clone.folder / ".dvc" / "config.local"
-    clone.run("make", "remote", "URL=s3://one/s2igan", "ENDPOINT=https://minio.example.org:9000")
-    assert "endpointurl = https://minio.example.org:9000\n" in own.read_text()
-    for _ in range(2):
-        clone.run("make", "remote", "URL=s3://two/s2igan")
-        assert "endpointurl" not in own.read_text()
-    assert "s3://two/s2igan" in clone.run("dvc", "remote", "list")
+    clone.commit("No remote yet")
+    shared, own = (clone.folder / ".dvc" / name for name in ("config", "config.local"))
+    own.write_text("['remote \"team\"']\n    endpointurl = https://of.yesterday\n")
+    endpoint = "https://minio.example.org:9000"
+    clone.run("make", "remote", "URL=s3://one/s2igan", f"ENDPOINT={endpoint}")
+    assert "of.yesterday" not in own.read_text()
+    assert f"    endpointurl = {endpoint}\n" in shared.read_text()
+    clone.commit("One remote")
+    clone.run("make", "remote", "URL=s3://two/s2igan")
+    assert "endpointurl" not in shared.read_text()
+    clone.commit("Another remote")
+    remotes = []
+    for commit in ("main~2", "main~1", "main"):
+        clone.run("git", "checkout", "-q", commit)
+        clone.run("dvc", "status")
+        remotes.append(clone.run("dvc", "remote", "list").split())
+    one, two = (["team", f"s3://{bucket}/s2igan", "(default)"] for bucket in ("one", "two"))
+    assert remotes == [[], one, two]
 
 
 def test_make_remote_without_an_address_says_what_it_takes(clone: Clone) -> None:
