@@ -77,9 +77,14 @@ class Standing:
 
 
 def place_of(metric: str, card: Mapping[str, Any]) -> str:
-    """Return where a metric, perhaps by its name in MLflow, stands in a card's ``figures``."""
-    places = (place for place, _ in values_of(card.get("figures", {})))
-    return next((place for place in places if metric_name(place) == metric), metric)
+    """Return where a metric, perhaps by its name in MLflow, stands in a card's ``figures``.
+
+    Runs of the stage ``evaluate`` name their own figures without ``generation/``.
+    """
+    places = [place for place, _ in values_of(card.get("figures", {}))]
+    short = {metric_name(place.removeprefix("generation/")): place for place in places}
+    full = {metric_name(place): place for place in places}
+    return (short | full).get(metric_name(metric), metric)
 
 
 def standings(card: Mapping[str, Any], metric: str) -> dict[str, Standing]:

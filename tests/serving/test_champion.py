@@ -44,7 +44,8 @@ def test_a_figure_is_found_by_the_name_that_mlflow_gives_it() -> None:
     figures = {"retrieval": {"speech_to_image": {"R@1": {"value": 0.5, "protocol": []}}}}
     for name in ("retrieval/speech_to_image/R@1", "retrieval/speech_to_image/R_at_1"):
         assert place_of(name, {"figures": figures}) == "retrieval/speech_to_image/R@1"
-    assert place_of(METRIC, card()) == METRIC
+    for name in (METRIC, METRIC.removeprefix("generation/")):  # a run of `evaluate` has the latter
+        assert place_of(name, card()) == METRIC
     assert place_of(FID, {}) == FID
 
 
