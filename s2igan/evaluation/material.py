@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 from torch.nn import functional as F
 
@@ -84,7 +85,17 @@ class Material:
                 f"target {self.targets(row)} in row {row} of their table, which is no caption of a "
                 f"{self.drawn_set} picture of this corpus"
             )
-        return None
+        return self._miscounted(self.targets(rows))
+
+    def _miscounted(self, targets: Rows) -> str | None:
+        """Say how many captions of a picture were drawn, if not as many as protocols will say."""
+        told = self.drawing.captions_per_picture
+        drawn = np.bincount(self.described[np.unique(targets)], minlength=len(self.image_classes))
+        there = np.bincount(self.described[self.captions()], minlength=len(drawn))
+        most = drawn.max()
+        if most == min(told, there[drawn > 0].max(initial=0)):
+            return None
+        return f"captions_per_picture {told}, but at most {most} of a picture in their table"
 
     @property
     def protocol(self) -> list[str]:
@@ -177,16 +188,23 @@ class Material:
         """Utterances whose speech was drawn, ``(n,)``."""
         return self.samples["utterance"].to_numpy(np.int64)[rows]
 
+    @property
+    def noise_names(self) -> pd.Series | None:
+        """What the table calls the noise of each drawn picture; None where it names none."""
+        if "noise" not in self.samples:
+            return None
+        return self.samples["noise"].astype(str).fillna("none")  # whatever another model calls one
+
     def noises(self, rows: Rows) -> Rows:
         """Number drawn pictures ``(n,)``, those of one real picture and one noise alike.
 
         Where the table names no noise, as that of another model need not, each has its own.
         """
-        if "noise" not in self.samples:
+        if (names := self.noise_names) is None:
             return np.arange(len(rows))
-        noise = self.samples["noise"].astype(str).iloc[rows]  # whatever another model calls one
+        noise = names.iloc[rows]
         image = self.described[self.targets(rows)]
-        numbers = noise.groupby([image, noise], sort=False, dropna=False).ngroup()
+        numbers = noise.groupby([image, noise], sort=False).ngroup()
         return np.asarray(numbers, np.int64)
 
 

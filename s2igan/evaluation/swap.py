@@ -115,7 +115,8 @@ def swap_rows(material: Material) -> tuple[Rows, Rows]:
     """Rows of the samples of original and of changed sentences, aligned.
 
     Raises:
-        UserError: if a changed sentence is not made from the original beside it.
+        UserError: if a changed sentence is not made from the original beside it, or drawn with
+            another noise.
     """
     before, after = material.drawn_rows("swap_original"), material.drawn_rows("swap_changed")
     made_from = material.corpus.descriptions["swap_of"].to_numpy(np.int64, na_value=-1)
@@ -126,6 +127,17 @@ def swap_rows(material: Material) -> tuple[Rows, Rows]:
             expected="each changed sentence beside its original",
             fix=MEND,
         )
+    if (names := material.noise_names) is not None:
+        noise = names.to_numpy()
+        for pair in np.flatnonzero(noise[before] != noise[after])[:1]:
+            one, other = before[pair], after[pair]
+            raise UserError(
+                "swapped sentences of the samples",
+                got=f"noise {noise[one]} in row {one} of their table, {noise[other]} in row "
+                f"{other}, the same sentence changed",
+                expected="one noise for both",
+                fix=MEND,
+            )
     return before, after
 
 
@@ -151,9 +163,10 @@ def swap_figures(
         if has_changed_sentences(judged.material):
             return absent("no picture of these samples was drawn from a changed sentence")
         return absent("no sentence of the corpus was changed and spoken again")
+    named = judged.material.noise_names is not None
     protocol = judged.protocol(
         f"{len(pairs.changed)} test sentences, spoken again with one colour word changed, drawn "
-        "with the same noise"
+        f"with {'the same noise' if named else 'noise of which nothing is told'}"
     )
     parts = {
         ATTRIBUTES[column]: pairs.select(pairs.changed == column)

@@ -16,6 +16,7 @@ from s2igan.engine.arrays import write_array
 from s2igan.engine.pictures import Picture
 from s2igan.engine.session import plain_session
 from s2igan.engine.showcase import values_of
+from s2igan.engine.tables import write_json
 from s2igan.engine.tracking import Tracker
 from s2igan.errors import UserError
 from s2igan.evaluation import evaluate as stage
@@ -24,7 +25,15 @@ from s2igan.evaluation.fidelity import frechet_distance
 from s2igan.evaluation.judge import Judge, Rows, Seen, Source
 from s2igan.evaluation.material import Judged, Material
 from s2igan.vision.interface import CLASSES, BackboneOutput
-from tests.evaluation.world import SIZE, PlantedBackbone, World, embed_truth, full, settings
+from tests.evaluation.world import (
+    DRAWING,
+    SIZE,
+    PlantedBackbone,
+    World,
+    embed_truth,
+    full,
+    settings,
+)
 
 JUDGE, FIDELITY = "judge: planted, 50 features", "fidelity: other, 50 features"
 
@@ -350,6 +359,10 @@ def torn_pictures(samples: Path) -> None:
     (samples / "images.npy").write_bytes(whole[:-9])
 
 
+def fewer_captions_told(samples: Path) -> None:
+    write_json(samples / "samples.json", {**DRAWING, "captions_per_picture": 1})
+
+
 def rows(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Path], None]:
     def changed(samples: Path) -> None:
         path = samples / "samples.parquet"
@@ -371,6 +384,13 @@ def rows(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Path], Non
         (rows(lambda t: t.assign(target=10**6)), "target 1000000 in row 0"),
         (rows(lambda t: t.assign(target=0)), "target 0 in row 0 of their table, which is no capt"),
         (rows(lambda t: t.assign(set="Test")), "no picture of the set 'test', but of 'Test'"),
+        (fewer_captions_told, "captions_per_picture 1, but at most 2 of a picture in their table"),
+        (
+            rows(
+                lambda t: t.assign(target=t["target"] // 2 * 2)
+            ),  # the first of each picture's two
+            "captions_per_picture 2, but at most 1 of a picture in their table",
+        ),
     ],
 )
 def test_samples_that_do_not_fit_are_refused_in_words_for_whoever_drew_them(

@@ -7,7 +7,7 @@ from s2igan.corpora.attributes import ATTRIBUTES
 from s2igan.errors import UserError
 from s2igan.evaluation.figures import Resampling, means
 from s2igan.evaluation.material import Attributes
-from s2igan.evaluation.swap import Pairs, read_pairs, swap_figures
+from s2igan.evaluation.swap import Pairs, read_pairs, swap_figures, swap_rows
 from tests.evaluation.world import World, colour, values
 
 RESAMPLING = Resampling(seed=0, permutations=20, draws=100)
@@ -142,6 +142,36 @@ def test_pairs_out_of_step_are_refused(tmp_path: Path) -> None:
     judged = world.judged()
     with pytest.raises(UserError, match="do not belong together"):
         swap_figures(judged, Attributes.of(judged.material.corpus), RESAMPLING)
+
+
+def test_pairs_of_two_noises_are_refused(tmp_path: Path) -> None:
+    world = planted(tmp_path)
+    world.samples[-1]["noise"] = 5
+    world.write()
+    told = "got noise 0 in row 11 of their table, 5 in row 17, the same sentence changed; expected"
+    with pytest.raises(UserError, match=told):
+        swap_rows(world.material())
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [(True, "with the same noise"), (False, "with noise of which nothing is told")],
+)
+def test_pairs_are_said_to_share_their_noise_where_the_table_names_it(
+    named: bool, told: str, tmp_path: Path
+) -> None:
+    world = planted(tmp_path)
+    if not named:
+        for sample in world.samples:
+            del sample["noise"]
+    world.write()
+    judged = world.judged()
+    figures = swap_figures(judged, Attributes.of(judged.material.corpus), RESAMPLING)
+    starts = figures["starts_right"]
+    assert isinstance(starts, dict)
+    assert starts["protocol"][1] == (
+        f"6 test sentences, spoken again with one colour word changed, drawn {told}"
+    )
 
 
 @pytest.mark.parametrize(
