@@ -61,8 +61,6 @@ def _run(options: argparse.Namespace) -> FineTuning:
     expected = file_name(str(corpus.info["kind"]))
     if options.out.name != expected:
         raise UserError("--out", got=repr(str(options.out)), expected=f"a file named {expected}")
-    if not options.out.parent.is_dir():
-        raise UserError("--out", got=f"no folder {str(options.out.parent)!r}")
     if options.out.is_dir():
         raise UserError("--out", got=f"a folder {str(options.out)!r}", expected="a file")
     with _replaced(options.out) as partial:
@@ -77,6 +75,7 @@ def _run(options: argparse.Namespace) -> FineTuning:
 def _replaced(path: Path) -> Iterator[Path]:
     """Yield a file that takes the place of ``path`` at the end, and of which no part is left."""
     partial = path.with_name(f"{path.name}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial.write_bytes(b"")  # refused now, not after the training
     try:
         yield partial

@@ -208,6 +208,8 @@ def test_a_missing_fine_tuned_network_names_the_command(
     assert "\n" not in told
     assert f"put into {str(archives.store / 'weights')!r}: {file_name(kind)} (made by" in told
     assert "python -m s2igan.evaluation.fine_tune --backbone" in told
+    # DVC has by then removed the corpus, which the command reads.
+    assert "`, after `dvc repro features` with evaluate.is_backbone null" in told
 
 
 @pytest.mark.real_data
