@@ -92,14 +92,15 @@ def _copied_code(folder: Path) -> Path:
 def _signature() -> Any:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
-    from mlflow.types.schema import Array
+    from mlflow.types.schema import AnyType, Array
 
     return ModelSignature(
         inputs=Schema(
             [
                 ColSpec(DataType.string, "recording", required=False),
                 ColSpec(Array(DataType.double), "samples", required=False),
-                ColSpec(DataType.double, "rate_hz", required=False),
+                # MLflow takes no whole number of pandas for a double, nor a float for a long.
+                ColSpec(AnyType(), "rate_hz", required=False),  # type: ignore[no-untyped-call]
             ]
         ),
         outputs=Schema([ColSpec(DataType.string, "png")]),

@@ -2,6 +2,7 @@
 
 import base64
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +108,15 @@ def _recording(row: dict[Any, Any], name: str) -> Recording:
         )
     if samples is None:
         raise UserError(f"recording {name}", got="none", expected=_COLUMNS)
-    if rate_hz is None or not np.isfinite(rate_hz):
-        raise UserError(f"recording {name}", got="no rate_hz", expected="samples a second")
-    return check_recording(np.asarray(samples, np.float64), round(rate_hz), name)
+    return check_recording(np.asarray(samples, np.float64), _whole_rate(rate_hz, name), name)
+
+
+def _whole_rate(rate_hz: Any, name: str) -> int:
+    with suppress(TypeError, ValueError):
+        if np.isfinite(rate := float(rate_hz)):
+            return round(rate)
+    got = "no rate_hz" if rate_hz is None else f"rate_hz {rate_hz!r}"
+    raise UserError(f"recording {name}", got=got, expected="samples a second")
 
 
 mlflow.models.set_model(SpokenPictures())

@@ -117,14 +117,17 @@ def test_figures_that_were_edited_by_hand_register_nothing(
 
 
 SERVER = """
-import sys
-import mlflow
+import json, sys
+import mlflow, pandas
 from fastapi.testclient import TestClient
 from mlflow.pyfunc.scoring_server import init
 
 model = mlflow.pyfunc.load_model("models:/s2igan@champion")
 with TestClient(init(model)) as client:
     for line in sys.stdin:
+        if isinstance(rows := json.loads(line), list):
+            print(200, json.dumps({"predictions": model.predict(pandas.DataFrame(rows))}))
+            continue
         answer = client.post(
             "/invocations", content=line, headers={"Content-Type": "application/json"}
         )
@@ -133,7 +136,10 @@ with TestClient(init(model)) as client:
 
 
 def served(root: Path, requests: list[object], folder: Path) -> list[tuple[int, Any]]:
-    """Return the answers of MLflow's own server, which knows nothing of this repository."""
+    """Return the answers of MLflow's own server, which knows nothing of this repository.
+
+    A list is given to the model in Python instead, as the rows of a table.
+    """
     done = subprocess.run(
         [sys.executable, "-I", "-c", SERVER],
         input="\n".join(json.dumps(request) for request in requests),
@@ -169,16 +175,20 @@ def test_a_server_answers_a_recording_with_the_models_own_picture(
             {"dataframe_records": [{"recording": clip}]},
             {"dataframe_records": [as_samples], "params": {"count": 3, "seed": 7}},
             {"dataframe_records": [{"recording": clip}], "params": {"count": None}},
+            [as_samples],
+            [as_samples | {"rate_hz": float(RATE)}],
             {"dataframe_records": [{"recording": base64.b64encode(b"no sound").decode()}]},
             {"dataframe_records": [{"recording": "?"}]},
             {"dataframe_records": [{"recording": "ë"}]},
             {"dataframe_records": [{"recording": clip}], "params": {"count": 1000}},
             {"dataframe_records": [{"Recording": clip}]},
             {"instances": [{"recording": clip}]},
+            {"dataframe_records": [as_samples | {"rate_hz": "fast"}]},
+            {"dataframe_records": [{"samples": as_samples["samples"]}]},
         ],
         tmp_path,
     )
-    assert [code for code, _ in answers] == 3 * [200] + 6 * [400]
+    assert [code for code, _ in answers] == 5 * [200] + 8 * [400]
     model = SpeechToImage.load(find_model(str(said["root"])))
     embedding = model.embed([check_recording(sound, RATE, "clip")])
     assert_alike(answers[0][1], model.draw(embedding)[0, 0])
@@ -186,13 +196,15 @@ def test_a_server_answers_a_recording_with_the_models_own_picture(
     side = model.image_size
     assert row.shape[0] == side
     assert_alike(answers[1][1], model.draw(embedding, seed=7)[0, 0], (0, 0, side, side))
-    assert answers[2] == answers[0]
-    words = [answer["message"] for _, answer in answers[3:]]
+    assert answers[2] == answers[0] == answers[3] == answers[4]
+    words = [answer["message"] for _, answer in answers[5:]]
     assert "recording 'of row 0'; got 8 bytes that do not decode" in words[0]
     assert all("expected an audio file in base64" in said for said in words[1:3])
     assert "count; got 1000; expected 1 to 64" in words[3]
     assert "rows; got no column known here; expected `recording`, or `samples`" in words[4]
     assert "got a whole column; expected one recording a row; send the rows as" in words[5]
+    assert "got rate_hz 'fast'; expected samples a second" in words[6]
+    assert "got no rate_hz; expected samples a second" in words[7]
 
 
 def picture(answer: Any) -> Image.Image:
