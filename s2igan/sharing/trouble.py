@@ -69,7 +69,7 @@ def _unanswered(chain: list[BaseException], transferred: bool) -> tuple[str, str
             return f"a connection that broke ({one_line(error)})", AGAIN
         return (
             f"no connection ({one_line(error)})",
-            "check the network and AWS_ENDPOINT_URL, or `dvc remote list`",
+            "check the network, and the endpoint in .dvc/config or AWS_ENDPOINT_URL",
         )
     return one_line(error), AGAIN
 
