@@ -26,12 +26,13 @@ class Batch:
 
     Attributes:
         real: ``(N, crop, crop, 3)`` uint8, the ground truth; on a GPU, where to cut it.
-        wrong: ``(N, crop, crop, 3)`` uint8, a picture of another class, or None; another picture
-            where there are no classes.
+        wrong: ``(N, crop, crop, 3)`` uint8, a picture of another class, or another picture where
+            there are no classes; None unless ``rdg.wrong_pairs`` is ``pictures``.
         labels: ``(N,)`` int64, class of the ground truth.
         speech: ``(N, E)`` float32, a caption's speech embedding, or what a learning encoder reads
             of the caption.
-        wrong_speech: the same of the picture of another class, or None.
+        wrong_speech: the same of the picture of another class; None unless ``rdg.wrong_pairs`` is
+            ``speech``.
         truth_seen: ``(N, E)`` float32, image embedding of a view of the ground truth.
         same_seen: ``(N, E)`` float32, of another picture of its class, or of another view of it
             where the class has no other.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
@@ -10,15 +11,18 @@ from torch import Tensor
 from s2igan.engine.device import sent
 from s2igan.rdg.augment import Drawn, draw_transforms
 from s2igan.rdg.batches import Batch
+from s2igan.rdg.config import RdgConfig
 from s2igan.rdg.speech_source import Sequences
 from s2igan.vision.device_pixels import Crops
 
 
 @dataclass(frozen=True)
 class Placed:
-    """What :class:`Batch` holds, on the device; ``speech`` is embedded unless an encoder learns.
+    """What a step takes of a batch, on the device; ``speech`` is embedded unless an encoder learns.
 
     Attributes:
+        wrong: None unless ``rdg.wrong_pairs`` is ``pictures``.
+        wrong_speech: None unless it is ``speech``.
         drawn: per set of pictures (generated, real, perhaps wrong) and per scale, what the random
             transforms draw.
     """
@@ -55,29 +59,38 @@ class Placed:
 
 def place(
     batch: Batch,
-    kinds: list[str],
+    config: RdgConfig,
     sizes: tuple[int, int, int],
     draws: torch.Generator,
     device: torch.device,
 ) -> Placed:
-    """Send a batch, and what its random transforms draw, to ``device``.
+    """Send what ``config`` wants of a batch, and what random transforms draw, to ``device``.
 
     Args:
         batch: host arrays, or pictures that are cut on the device.
-        kinds: random transforms.
+        config: the section ``rdg``; its transforms and mismatched pairs are read.
         sizes: of the three scales, px.
         draws: of the CPU; generated, real and wrong pictures in this order, small scale first.
         device: where the networks are.
+
+    Raises:
+        ValueError: if the batch lacks the mismatched pairs of ``config``, or its pictures are not
+            as :class:`Batch` says.
     """
-    sets = 2 if batch.wrong is None else 3
-    count = len(batch.labels)
+    pairs, kinds, count = config.wrong_pairs, list(config.augment), len(batch.labels)
+    wrong = batch.wrong if pairs == "pictures" else None
+    wrong_speech = batch.wrong_speech if pairs == "speech" else None
+    if pairs != "none" and wrong is None and wrong_speech is None:
+        name = {"pictures": "wrong", "speech": "wrong_speech"}[pairs]
+        raise ValueError(f"rdg.wrong_pairs is {pairs!r}, but `{name}` of the batch is None")
+    sets = 2 if wrong is None else 3
     drawn = [[draw_transforms(kinds, count, size, draws) for size in sizes] for _ in range(sets)]
     return Placed(
-        real=_pictures(batch.real, device),
-        wrong=None if batch.wrong is None else _pictures(batch.wrong, device),
+        real=_pictures(batch.real, "real", count, device),
+        wrong=None if wrong is None else _pictures(wrong, "wrong", count, device),
         labels=sent(batch.labels, device),
         speech=_speech(batch.speech, device),
-        wrong_speech=None if batch.wrong_speech is None else _speech(batch.wrong_speech, device),
+        wrong_speech=None if wrong_speech is None else _speech(wrong_speech, device),
         truth_seen=sent(batch.truth_seen, device),
         same_seen=sent(batch.same_seen, device),
         wrong_seen=sent(batch.wrong_seen, device),
@@ -87,8 +100,18 @@ def place(
     )
 
 
-def _pictures(pictures: npt.NDArray[Any] | Crops, device: torch.device) -> Tensor:
-    return pictures.cut() if isinstance(pictures, Crops) else sent(pictures, device)
+def _pictures(
+    pictures: npt.NDArray[Any] | Crops, name: str, count: int, device: torch.device
+) -> Tensor:
+    if isinstance(pictures, Crops):
+        return pictures.cut()
+    # Any other numbers would be taken for levels of 0 to 255: those of [0, 1] are all black.
+    dtype, shape = pictures.dtype, tuple(pictures.shape)
+    if dtype != np.uint8 or shape != (count, *2 * shape[1:2], 3):
+        raise ValueError(
+            f"`{name}` of the batch holds {dtype} {shape}, not uint8 ({count}, side, side, 3)"
+        )
+    return sent(pictures, device)
 
 
 def _speech(speech: npt.NDArray[Any] | Sequences, device: torch.device) -> Tensor | Sequences:

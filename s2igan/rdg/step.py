@@ -95,16 +95,21 @@ class RdgStep:
         Args:
             step: number of the step, which random transforms are drawn by; supervisor and matching
                 loss take part in every ``rs_every``-th.
-            batch: this process's rows of the global batch.
+            batch: this process's rows of the global batch; mismatched pairs are read where
+                ``config`` wants them.
 
         Returns:
             Detached scalars that hold until the next call, none times its weight: per side S
             ``D_S``, ``G_S`` and the accuracies ``D_S_real_accuracy``, …; ``KL``; where they take
             part, ``RS``, ``G_RS``, ``G_match`` and ``G_S_class``.
+
+        Raises:
+            ValueError: if the batch lacks the mismatched pairs of ``config``, or its pictures are
+                not as :class:`Batch` says.
         """
         config = self.config
         draws = torch_generator(config.seed, _AUGMENTATION, step)
-        placed = place(batch, list(config.augment), self.generator.sizes, draws, self.device)
+        placed = place(batch, config, self.generator.sizes, draws, self.device)
         guided = step % config.rs_every == 0
         if not self._captures:
             return self._update(placed, guided)
@@ -137,7 +142,7 @@ class RdgStep:
         self._judging(True)
         reals = self._prepared(batch.real, batch.drawn[1])
         wrongs = None if batch.wrong is None else self._prepared(batch.wrong, batch.drawn[2])
-        wrong_seen = self._wrong_condition(batch) if config.wrong_pairs == "speech" else None
+        wrong_seen = self._wrong_condition(batch)
         terms: dict[str, Tensor] = {}
         total = torch.zeros((), device=self.device)
         for index, (judge, size) in enumerate(self._judges):
@@ -239,9 +244,9 @@ class RdgStep:
         ]
 
     @torch.no_grad()
-    def _wrong_condition(self, batch: Placed) -> Tensor:
+    def _wrong_condition(self, batch: Placed) -> Tensor | None:
         if batch.wrong_speech is None:
-            raise ValueError("the batch holds no speech of another class")
+            return None
         condition: Condition = self.generator.conditioning(
             self._embedded(batch.wrong_speech), batch.condition_noise
         )

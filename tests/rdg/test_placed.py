@@ -1,10 +1,13 @@
 """Batches on their way to the device: whichever way they take, a step sees the same numbers."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pytest
 import torch
 from torch import Tensor
 
@@ -44,9 +47,9 @@ def test_pictures_cut_on_the_device_train_the_same_network(tmp_path: Path) -> No
 
 
 def test_a_placed_batch_is_its_tensors() -> None:
-    batch = random_batch(rdg_config(wrong_pairs="pictures"))
+    config = rdg_config(wrong_pairs="pictures", augment=KINDS)
     draws = torch.Generator().manual_seed(0)
-    placed = place(batch, KINDS, (8, 16, 32), draws, CPU)
+    placed = place(random_batch(config), config, (8, 16, 32), draws, CPU)
     tensors = placed.tensors()
     again = placed.with_tensors([value + 1 for value in tensors])
     assert torch.equal(again.noise, placed.noise + 1)
@@ -54,3 +57,39 @@ def test_a_placed_batch_is_its_tensors() -> None:
     assert len(again.tensors()) == len(tensors)
     for moved, value in zip(again.tensors(), tensors, strict=True):
         assert torch.equal(moved, value + 1)
+
+
+Pictures = npt.NDArray[Any]
+
+
+@pytest.mark.parametrize("name", ["real", "wrong"])
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda x: (x / 255).astype(np.float32), r"float32 \(4, 32, 32, 3\)"),
+        (lambda x: x.astype(np.int64), r"int64 \(4, 32, 32, 3\)"),
+        (torch.from_numpy, r"torch.uint8 \(4, 32, 32, 3\)"),
+        (lambda x: x.transpose(0, 3, 1, 2), r"uint8 \(4, 3, 32, 32\)"),
+        (lambda x: x[:, 1:], r"uint8 \(4, 31, 32, 3\)"),
+        (lambda x: x[..., :1], r"uint8 \(4, 32, 32, 1\)"),
+        (lambda x: x[:1], r"uint8 \(1, 32, 32, 3\)"),
+        (lambda x: x[0], r"uint8 \(32, 32, 3\)"),
+    ],
+    ids=["0 to 1", "int64", "tensor", "channels first", "not square", "grey", "one", "no batch"],
+)
+def test_what_is_no_batch_of_pictures_is_refused(
+    name: str, made: Callable[[Pictures], Any], said: str
+) -> None:
+    config = rdg_config(wrong_pairs="pictures")
+    batch = random_batch(config)
+    batch = dataclasses.replace(batch, **{name: made(getattr(batch, name))})
+    with pytest.raises(ValueError, match=rf"`{name}` .*{said}, not uint8 \(4, side, side, 3\)$"):
+        place(batch, config, (8, 16, 32), torch.Generator(), CPU)
+
+
+def test_a_batch_of_any_side_is_taken() -> None:
+    batch = random_batch(rdg_config())
+    assert isinstance(batch.real, np.ndarray)
+    large = dataclasses.replace(batch, real=batch.real.repeat(2, axis=1).repeat(2, axis=2))
+    for one, other in zip(weights_after(batch), weights_after(large), strict=True):
+        torch.testing.assert_close(one, other)

@@ -157,9 +157,28 @@ def test_wrong_speech_judges_the_real_picture_under_the_other_condition() -> Non
     }.items():
         told[name] = make(wrong_pairs="speech")(0, value)
     assert not torch.equal(told["as it is"]["D_32"], told["other speech"]["D_32"])
-    unused = make(wrong_pairs="none")(0, batch)
-    changed = make(wrong_pairs="none")(0, replace(batch, wrong_speech=None))
-    assert all(torch.equal(unused[name], changed[name]) for name in unused)
+
+
+USES = {"none": None, "pictures": "wrong", "speech": "wrong_speech"}
+
+
+@pytest.mark.parametrize("wrong_pairs", USES)
+def test_the_config_decides_which_mismatched_pairs_of_a_batch_are_used(wrong_pairs: str) -> None:
+    batch = random_batch(rdg_config(wrong_pairs="pictures"))  # which holds both kinds
+    changes: dict[str, Any] = {"wrong_pairs": wrong_pairs, "augment": ["brightness", "cutout"]}
+    told = make(**changes)(0, batch)
+    for name in ("wrong", "wrong_speech"):
+        nothing: dict[str, Any] = {name: None}
+        without = replace(batch, **nothing)
+        if USES[wrong_pairs] == name:
+            said = f"^rdg.wrong_pairs is '{wrong_pairs}', but `{name}` of the batch is None$"
+            with pytest.raises(ValueError, match=said):
+                make(**changes)(0, without)
+        else:
+            again = make(**changes)(0, without)
+            assert told.keys() == again.keys()
+            assert all(torch.equal(told[key], again[key]) for key in told)
+    assert ("D_32_wrong_accuracy" in told) == (wrong_pairs != "none")
 
 
 @pytest.mark.parametrize("condition_on", ["mu", "sample"])
