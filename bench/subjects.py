@@ -123,6 +123,7 @@ class _Rdg:
                 folder / "embeddings",
                 device=None if setting.plain else device,
             )
+            statistics = speech.statistics() if config.standardise_speech else None
         embed = None
         if config.use_rs or config.matching_weight:
             embed = load_image_embedding(
@@ -133,6 +134,7 @@ class _Rdg:
             embedding_dim=speech.source.embedding_dim,
             embed_image=embed,
             encoder=speech.learning,
+            speech_statistics=statistics,
             device=device,
         )
         self.images, self._number = config.batch_size, 0

@@ -34,7 +34,7 @@ from s2igan.rdg.generator import Generated, Generator
 from s2igan.rdg.learning_encoder import LearningEncoder
 from s2igan.rdg.networks import build_discriminators, build_generator, to_channels_last, to_scales
 from s2igan.rdg.placed import Placed, place
-from s2igan.rdg.speech_source import Sequences
+from s2igan.rdg.speech_source import Floats, Sequences
 from s2igan.rdg.supervision import ImageEmbedding, Supervision
 from s2igan.sen.encoder import DescriptionEncoder
 from s2igan.sen.losses import matching_loss
@@ -55,7 +55,13 @@ class RdgStep:
             None leaves both out, whatever ``config`` says.
         encoder: where a speech encoder begins that learns with the generator; None where batches
             hold embeddings.
+        speech_statistics: mean ``(E,)`` and deviation of the training captions' embeddings, as
+            :meth:`EmbeddedSpeech.statistics` returns them; read where ``rdg.standardise_speech`` is
+            true.
         device: where to compute.
+
+    Raises:
+        ValueError: if ``config`` standardises speech and there are no statistics of it.
     """
 
     def __init__(
@@ -65,6 +71,7 @@ class RdgStep:
         embedding_dim: int,
         embed_image: ImageEmbedding | None,
         encoder: DescriptionEncoder | None = None,
+        speech_statistics: tuple[Floats, float] | None = None,
         device: torch.device,
     ) -> None:
         self.config, self.device, self.embed_image = config, device, embed_image
@@ -74,6 +81,8 @@ class RdgStep:
             self.generator = build_generator(config, embedding_dim)
             self.discriminators = build_discriminators(config)
             self.supervision = self._supervision(embedding_dim) if config.use_rs else None
+        if config.standardise_speech:
+            self._standardise(speech_statistics)
         for module in (self.generator, *self.discriminators):
             to_channels_last(module.to(device))
             spread_from_first(module)
@@ -221,6 +230,12 @@ class RdgStep:
             total = total + config.matching_weight * match
         return total
 
+    def _standardise(self, statistics: tuple[Floats, float] | None) -> None:
+        if statistics is None:
+            raise ValueError("rdg.standardise_speech is true, but `speech_statistics` is None")
+        mean, deviation = statistics
+        self.generator.conditioning.standardise(torch.from_numpy(mean), deviation)
+
     def _supervision(self, embedding_dim: int) -> Supervision:
         return Supervision(
             embedding_dim=embedding_dim,
@@ -271,11 +286,6 @@ class RdgStep:
     def _adam(self, module: nn.Module, rate: float) -> Adam:
         betas = (self.config.betas[0], self.config.betas[1])
         return Adam(module.parameters(), lr=rate, betas=betas, device=self.device)
-
-    def standardise_speech(self, mean: Tensor, deviation: float) -> None:
-        """See :meth:`ConditioningAugmentation.standardise`."""
-        for generator in (self.generator, self.averaged_generator):
-            generator.conditioning.standardise(mean, deviation)
 
     @property
     def averaged_generator(self) -> Generator:

@@ -65,11 +65,9 @@ class RdgTraining:
             embedding_dim=stream.speech.embedding_dim,
             embed_image=embed_image,
             encoder=speech.learning,
+            speech_statistics=speech.statistics() if config.standardise_speech else None,
             device=session.device,
         )
-        if config.standardise_speech:
-            mean, deviation = speech.statistics()
-            self.update.standardise_speech(torch.from_numpy(mean), deviation)
         self.step = 0
         self.curves = Curves()
         self._shown = self._choose_shown()

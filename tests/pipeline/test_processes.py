@@ -76,6 +76,7 @@ def beginnings(fresh: Clone, params: Params, stage: str) -> dict[str, Weights]:
             params.rdg,
             embedding_dim=params.sen.embedding_dim,
             embed_image=None,
+            speech_statistics=(np.zeros(params.sen.embedding_dim, np.float32), 1.0),
             device=torch.device("cpu"),
         )
         return {"generator.safetensors": arrays(step.averaged_generator)}

@@ -37,6 +37,20 @@ def test_no_global_generator_is_seeded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not seeded
 
 
+def test_the_config_decides_whether_speech_is_standardised() -> None:
+    mean, names = np.linspace(-1, 1, EMBEDDING_DIM, dtype=np.float32), ("mean", "scale")
+    given: dict[str, Any] = {"embedding_dim": EMBEDDING_DIM, "embed_image": None, "device": CPU}
+    for standardise, expected in ((True, (mean, 0.5)), (False, (np.zeros_like(mean), 1.0))):
+        config = rdg_config(standardise_speech=standardise)
+        step = RdgStep(config, speech_statistics=(mean, 2.0), **given)
+        for generator in (step.generator, step.averaged_generator):
+            for name, value in zip(names, expected, strict=True):
+                np.testing.assert_array_equal(getattr(generator.conditioning, name), value)
+    said = "^rdg.standardise_speech is true, but `speech_statistics` is None$"
+    with pytest.raises(ValueError, match=said):
+        RdgStep(rdg_config(standardise_speech=True), **given)
+
+
 def generator_weights(step: RdgStep) -> Tensor:
     return torch.cat([weight.detach().flatten() for weight in step.generator.parameters()])
 
