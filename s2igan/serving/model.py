@@ -24,6 +24,7 @@ from s2igan.speech.audio import Samples
 
 Floats = npt.NDArray[np.float32]
 
+_ROUNDED = 1e-5  # by which float32 may miss unit length
 _SMALL = 128  # side of a picture, pixels, up to which one thread computes
 
 
@@ -116,7 +117,8 @@ class SpeechToImage:
         """Draw pictures of speech embeddings.
 
         Args:
-            embeddings: ``(N, E)`` from :meth:`embed`.
+            embeddings: ``(N, E)`` from :meth:`embed`, or made of such; a row of another length is
+                brought to unit length, as training mixes two captions.
             count: pictures of each; picture k has the same noise for every embedding, that with
                 index k of the stage ``sample``.
             seed: of the noise.
@@ -127,19 +129,18 @@ class SpeechToImage:
             ``(N, count, S, S, 3)`` uint8.
 
         Raises:
-            UserError: if ``embeddings`` has another shape, or ``count``, ``seed`` or ``truncation``
-                lies outside of :mod:`s2igan.serving.limits`.
+            UserError: if ``embeddings`` has another shape, a row of zeros or values that are not
+                finite, or ``count``, ``seed`` or ``truncation`` lies outside of
+                :mod:`s2igan.serving.limits`.
         """
         _check_draw(count, seed, truncation)
-        shape, wanted = np.shape(embeddings), self._generator.embedding_dim
-        if shape != (*shape[:1], wanted):
-            raise UserError("embeddings", got=f"shape {shape}", expected=f"(N, {wanted})")
+        directions = _of_unit_length(embeddings, self._generator.embedding_dim)
         size = self.image_size
         dimension = self._generator.noise_dim + self._generator.condition_dim
         noise = noise_vectors(seed, range(count), dimension, truncation)
-        pictures = np.empty((len(embeddings), count, size, size, 3), np.uint8)
+        pictures = np.empty((len(directions), count, size, size, 3), np.uint8)
         with self._threads():
-            for row, embedding in enumerate(np.array(embeddings, np.float32)):
+            for row, embedding in enumerate(directions):
                 for column in range(count):
                     (pictures[row, column],) = draw(
                         self._generator,
@@ -152,6 +153,25 @@ class SpeechToImage:
 
     def _threads(self) -> AbstractContextManager[None]:
         return one_thread() if self.image_size <= _SMALL else nullcontext()
+
+
+def _of_unit_length(embeddings: Floats, dimension: int) -> Floats:
+    shape = np.shape(embeddings)
+    if shape != (*shape[:1], dimension):
+        raise UserError("embeddings", got=f"shape {shape}", expected=f"(N, {dimension})")
+    rows = np.array(embeddings, np.float64)
+    lengths = np.linalg.norm(rows, axis=1)
+    bad = ~((lengths > 0) & (lengths < np.inf))
+    if bad.any():
+        raise UserError(
+            f"embedding {bad.argmax()}",
+            got=f"a length of {lengths[bad][0]:g}",
+            expected="finite values, not all of them 0",
+        )
+    # Those of an encoder are taken to the last bit.
+    others = np.abs(lengths - 1) > _ROUNDED
+    rows[others] /= lengths[others, None]
+    return rows.astype(np.float32)
 
 
 def _check_draw(count: int, seed: int, truncation: float | None) -> None:

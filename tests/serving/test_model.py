@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from s2igan.corpora.index import write_corpus
+from s2igan.engine.pictures import Picture
 from s2igan.engine.session import plain_session
 from s2igan.engine.weights import write_weights
 from s2igan.errors import UserError
@@ -17,8 +18,9 @@ from s2igan.rdg.sample import sample
 from s2igan.sen import artifact as sen_artifact
 from s2igan.sen.build import build_encoder
 from s2igan.sen.char_cnn_rnn import CharCnnRnn
+from s2igan.serving import model as module
 from s2igan.serving import networks
-from s2igan.serving.model import SpeechToImage
+from s2igan.serving.model import Floats, SpeechToImage
 from s2igan.serving.recording import Recording
 from s2igan.speech.audio import from_pcm, to_pcm
 from s2igan.speech.config import MelConfig
@@ -126,6 +128,37 @@ def test_embeddings_of_another_shape_are_told(model: SpeechToImage, shape: str) 
     given = {"one": embeddings[0], "others": embeddings[:, :-1], "many": embeddings[None]}[shape]
     with pytest.raises(UserError, match=r"embeddings; got shape .*; expected \(N, "):
         model.draw(given)
+
+
+@pytest.mark.parametrize(
+    ("value", "length"), [(np.nan, "nan"), (np.inf, "inf"), (0.0, "0")], ids=["NaN", "inf", "zeros"]
+)
+def test_an_embedding_without_a_direction_is_told(
+    model: SpeechToImage, value: float, length: str
+) -> None:
+    embeddings = model.embed([said(0), said(1)])
+    embeddings[1] = value
+    expected = f"^embedding 1; got a length of {length}; expected finite values, not all of them 0$"
+    with pytest.raises(UserError, match=expected):
+        model.draw(embeddings)
+
+
+def test_an_embedding_counts_by_its_direction(
+    model: SpeechToImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embeddings = model.embed([said(0), said(1)])
+    between = embeddings.sum(axis=0, keepdims=True)
+    given: list[Floats] = []
+
+    def noted(_generator: object, embedding: Floats, *_: object, **__: object) -> list[Picture]:
+        given.append(embedding)
+        return [np.zeros((model.image_size, model.image_size, 3), np.uint8)]
+
+    monkeypatch.setattr(module, "draw", noted)
+    model.draw(np.concatenate([embeddings, between, 10 * embeddings]))
+    np.testing.assert_array_equal(np.concatenate(given[:2]), embeddings)  # to the last bit
+    np.testing.assert_allclose(given[2], between / np.linalg.norm(between), rtol=1e-6)
+    np.testing.assert_allclose(np.concatenate(given[3:]), embeddings, rtol=1e-6)
 
 
 def test_a_folder_may_be_named_by_a_string(model: SpeechToImage, tmp_path: Path) -> None:
