@@ -108,13 +108,13 @@ def _recording(row: dict[Any, Any], name: str) -> Recording:
         )
     if samples is None:
         raise UserError(f"recording {name}", got="none", expected=_COLUMNS)
-    return check_recording(np.asarray(samples, np.float64), _whole_rate(rate_hz, name), name)
+    return check_recording(np.asarray(samples, np.float64), _rate(rate_hz, name), name)
 
 
-def _whole_rate(rate_hz: Any, name: str) -> int:
+def _rate(rate_hz: Any, name: str) -> float:
     with suppress(TypeError, ValueError):
         if np.isfinite(rate := float(rate_hz)):
-            return round(rate)
+            return rate
     got = "no rate_hz" if rate_hz is None else f"rate_hz {rate_hz!r}"
     raise UserError(f"recording {name}", got=got, expected="samples a second")
 

@@ -69,13 +69,13 @@ def read_recording(path: str | Path, name: str | None = None) -> Recording:
     return check_recording(samples, rate_hz, name)
 
 
-def check_recording(samples: npt.NDArray[Any], rate_hz: int, name: str) -> Recording:
+def check_recording(samples: npt.NDArray[Any], rate_hz: float, name: str) -> Recording:
     """Check samples and mix them to mono.
 
     Args:
         samples: ``(T,)`` or ``(T, C)``, float32 or float64 in [-1, 1], or int16 or int32; floats
             beyond full scale are turned down, not clipped.
-        rate_hz: their rate, Hz.
+        rate_hz: their rate, Hz, a whole number.
         name: how an error names the recording.
 
     Raises:
@@ -83,6 +83,7 @@ def check_recording(samples: npt.NDArray[Any], rate_hz: int, name: str) -> Recor
             is shorter or longer than :mod:`s2igan.serving.limits` says, or if dtype, shape or rate
             are none of sound.
     """
+    rate_hz = _whole(rate_hz, name)
     _check_rate(rate_hz, name)
     mono = _mono(samples, name)
     if not len(mono):
@@ -106,6 +107,12 @@ def _check_header(file: ForwardSound, name: str) -> None:
     _check_channels(file.channels, name)
     if file.says_length and file.frames > LONGEST_S * file.samplerate:
         _check_length(file.frames / file.samplerate, name)
+
+
+def _whole(rate_hz: float, name: str) -> int:
+    if not float(rate_hz).is_integer():
+        raise UserError(_named(name), got=f"{rate_hz} samples a second", expected="a whole number")
+    return int(rate_hz)
 
 
 def _check_rate(rate_hz: int, name: str) -> None:

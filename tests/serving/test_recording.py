@@ -208,3 +208,23 @@ def test_samples_that_are_no_sound_are_refused(samples: npt.NDArray[np.generic])
 def test_noise_is_taken() -> None:
     noise = np.random.default_rng(1).standard_normal(RATE).astype(np.float32) / 10
     assert len(check_recording(noise, RATE, "clip").samples) == RATE
+
+
+@pytest.mark.parametrize("rate_hz", [22050.0, np.float64(22050), np.int64(22050)])
+def test_a_whole_rate_is_an_integer_whatever_it_comes_as(rate_hz: float) -> None:
+    recording = check_recording(tone(22050), rate_hz, "clip")
+    assert (type(recording.rate_hz), recording.rate_hz) == (int, 22050)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "said"),
+    [
+        (22050.5, "got 22050.5 samples a second; expected a whole number"),
+        (np.nan, "got nan samples a second; expected a whole number"),
+        (np.inf, "got inf samples a second; expected a whole number"),
+        (100.0, "got 100 samples a second, not 4000 to 384000"),
+    ],
+)
+def test_a_rate_that_is_none_of_sound_is_refused(rate_hz: float, said: str) -> None:
+    with pytest.raises(UserError, match=f"^recording 'clip'; {said}$"):
+        check_recording(tone(), rate_hz, "clip")

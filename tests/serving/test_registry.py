@@ -182,13 +182,14 @@ def test_a_server_answers_a_recording_with_the_models_own_picture(
             {"dataframe_records": [{"recording": "ë"}]},
             {"dataframe_records": [{"recording": clip}], "params": {"count": 1000}},
             {"dataframe_records": [{"Recording": clip}]},
+            {"dataframe_records": [{**as_samples, "rate_hz": RATE + 0.5}]},
             {"instances": [{"recording": clip}]},
             {"dataframe_records": [as_samples | {"rate_hz": "fast"}]},
             {"dataframe_records": [{"samples": as_samples["samples"]}]},
         ],
         tmp_path,
     )
-    assert [code for code, _ in answers] == 5 * [200] + 8 * [400]
+    assert [code for code, _ in answers] == 5 * [200] + 9 * [400]
     model = SpeechToImage.load(find_model(str(said["root"])))
     embedding = model.embed([check_recording(sound, RATE, "clip")])
     assert_alike(answers[0][1], model.draw(embedding)[0, 0])
@@ -202,9 +203,10 @@ def test_a_server_answers_a_recording_with_the_models_own_picture(
     assert all("expected an audio file in base64" in said for said in words[1:3])
     assert "count; got 1000; expected 1 to 64" in words[3]
     assert "rows; got no column known here; expected `recording`, or `samples`" in words[4]
-    assert "got a whole column; expected one recording a row; send the rows as" in words[5]
-    assert "got rate_hz 'fast'; expected samples a second" in words[6]
-    assert "got no rate_hz; expected samples a second" in words[7]
+    assert f"'of row 0'; got {RATE}.5 samples a second; expected a whole number" in words[5]
+    assert "got a whole column; expected one recording a row; send the rows as" in words[6]
+    assert "got rate_hz 'fast'; expected samples a second" in words[7]
+    assert "got no rate_hz; expected samples a second" in words[8]
 
 
 def picture(answer: Any) -> Image.Image:
