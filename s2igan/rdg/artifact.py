@@ -70,7 +70,7 @@ def write_speech_encoder(
     write_json(folder / SPEECH_DESCRIPTION, kept)
 
 
-def load_generator(rdg: Path) -> Generator:
+def load_generator(rdg: str | Path) -> Generator:
     """Load the trained generator, on the CPU and in evaluation mode.
 
     Args:
@@ -79,6 +79,7 @@ def load_generator(rdg: Path) -> Generator:
     Raises:
         UserError: if a file is missing or does not fit.
     """
+    rdg = Path(rdg)
     try:
         description: dict[str, Any] = json.loads((rdg / DESCRIPTION).read_text("utf-8"))
         generator = Generator(**description["generator"])

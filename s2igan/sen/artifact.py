@@ -72,7 +72,7 @@ def read_description(sen: Path) -> dict[str, Any]:
     return read_json(sen / DESCRIPTION, "train_sen")
 
 
-def load_speech_encoder(sen: Path) -> DescriptionEncoder:
+def load_speech_encoder(sen: str | Path) -> DescriptionEncoder:
     """Load the trained encoder of descriptions, on the CPU and in evaluation mode.
 
     Args:
@@ -81,6 +81,7 @@ def load_speech_encoder(sen: Path) -> DescriptionEncoder:
     Raises:
         UserError: if a file is missing or does not fit.
     """
+    sen = Path(sen)
     encoder = _build(sen, build_encoder)
     _load_weights(sen / SPEECH_WEIGHTS, encoder)
     return encoder.eval()
@@ -101,7 +102,7 @@ def seeded_speech_encoder(sen: Path) -> DescriptionEncoder:
     return _build(sen, build_seeded_encoder).eval()
 
 
-def load_image_encoder(sen: Path) -> PictureEncoder:
+def load_image_encoder(sen: str | Path) -> PictureEncoder:
     """Load the trained image encoder, on the CPU and in evaluation mode.
 
     After ``sen.objective`` teacher_student it has no weights: pictures are their own features.
@@ -109,6 +110,7 @@ def load_image_encoder(sen: Path) -> PictureEncoder:
     Raises:
         UserError: if a file is missing or does not fit.
     """
+    sen = Path(sen)
     encoder = _build(sen, _build_image_encoder)
     _load_weights(sen / IMAGE_WEIGHTS, encoder)
     return encoder.eval()

@@ -13,7 +13,7 @@ from s2igan.vision.joined import load_joined
 
 
 def load_image_embedding(
-    features: Path, weights: Path, sen: Path, device: torch.device
+    features: str | Path, weights: str | Path, sen: str | Path, device: torch.device
 ) -> Callable[[Tensor], Tensor]:
     """Load the SEN's image encoder behind its backbones, frozen.
 
@@ -30,7 +30,7 @@ def load_image_embedding(
     Raises:
         UserError: if a file is missing or broken, or the encoder learnt from other backbones.
     """
-    backbone = load_joined(features, weights).to(device).eval().requires_grad_(False)
+    backbone = load_joined(Path(features), Path(weights)).to(device).eval().requires_grad_(False)
     encoder = load_image_encoder(sen).to(device).eval().requires_grad_(False)
     check_width(encoder, backbone.dimension)
 

@@ -119,7 +119,7 @@ def test_levels_are_rounded_and_clipped() -> None:
 def test_generator_survives_the_way_to_disk(tmp_path: Path) -> None:
     generator = small_generator(dense="released")
     save_generator(tmp_path, generator, training={"steps": 1})
-    loaded = load_generator(tmp_path)
+    loaded = load_generator(str(tmp_path))
     assert loaded.architecture == generator.architecture
     for name, value in generator.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value)
