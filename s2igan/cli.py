@@ -116,6 +116,7 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--rows",
+        type=_names,
         help="names of rows to take, separated by commas; with --out, since the default page is "
         "the whole list's",
     )
@@ -131,6 +132,10 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_table)
 
 
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
+
+
 def _table(arguments: argparse.Namespace) -> str:
     from s2igan.comparison.table import make_table
 
@@ -144,7 +149,7 @@ def _table(arguments: argparse.Namespace) -> str:
             arguments.list,
             runner=arguments.runner,
             out=arguments.out,
-            rows=arguments.rows.split(",") if arguments.rows else None,
+            rows=arguments.rows,
             only_write=arguments.only_write,
             jobs=arguments.jobs,
         )

@@ -63,13 +63,16 @@ def test_what_the_system_refuses_is_told_in_one_line(
     assert told.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("rows", "unknown"), [("s2igan,none", "none"), ("none, without-rs", "none"), ("", "")]
+)
 def test_a_table_of_unknown_rows_is_told_before_anything_runs(
-    capsys: pytest.CaptureFixture[str],
+    rows: str, unknown: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = Path(__file__).parents[1] / "presets" / "tables" / "smoke.yaml"
-    assert main(["table", str(path), "--with", "plain", "--rows", "s2igan,none"]) == 2
+    assert main(["table", str(path), "--with", "plain", "--rows", rows]) == 2
     told = capsys.readouterr().err
-    assert "rows none; got no such row; expected some of s2igan, without-rs" in told
+    assert f"rows {unknown!r}; got no such row; expected some of s2igan, without-rs" in told
     assert told.count("\n") == 1
 
 

@@ -139,7 +139,9 @@ def _wanted(listed: TableList, only: Iterable[str] | None) -> set[str]:
     wanted = set(names if only is None else only)
     if unknown := sorted(wanted - set(names)):
         raise UserError(
-            f"rows {', '.join(unknown)}", got="no such row", expected=f"some of {', '.join(names)}"
+            f"rows {', '.join(map(repr, unknown))}",
+            got="no such row",
+            expected=f"some of {', '.join(names)}",
         )
     return wanted
 

@@ -71,7 +71,7 @@ def test_seeds_are_those_of_the_row_or_of_the_list(tmp_path: Path) -> None:
 def test_rows_can_be_chosen(tmp_path: Path) -> None:
     listed = read_list(written(tmp_path, SMALL))
     assert [v.name for v in expand(listed, ROOT, ["without-rs"])] == ["without-rs-s1"]
-    with pytest.raises(UserError, match="without-sr; got no such row; expected some of s2igan"):
+    with pytest.raises(UserError, match="rows 'without-sr'; got no such row; expected some of"):
         expand(listed, ROOT, ["without-sr"])
 
 
