@@ -13,7 +13,7 @@ from s2igan.engine.runtime import repository_root
 from s2igan.engine.shortage import DISK_FULL, disk_is_full
 from s2igan.errors import EXIT_USER_ERROR, UserError, refused
 from s2igan.serving.champion import METRIC
-from s2igan.serving.commands import add_commands
+from s2igan.serving.commands import add_commands, path_given
 from s2igan.serving.page_command import add_serve
 
 
@@ -26,7 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="print the figures of a folder as a table")
     report.add_argument(
         "metrics",
-        type=Path,
+        type=path_given,
         nargs="?",
         default=Path("metrics"),
         help="the folder; by default metrics",
@@ -34,9 +34,9 @@ def build_parser() -> argparse.ArgumentParser:
     report.set_defaults(run=_report)
     score = commands.add_parser("score", help="judge pictures that another model drew")
     score.add_argument(
-        "samples", type=Path, help="folder of images.npy, samples.parquet and samples.json"
+        "samples", type=path_given, help="folder of images.npy, samples.parquet and samples.json"
     )
-    score.add_argument("-o", "--out", type=Path, required=True, help="folder to write")
+    score.add_argument("-o", "--out", type=path_given, required=True, help="folder to write")
     score.set_defaults(run=_score)
     _add_table(commands.add_parser("table", help="run every variant of a list and compare them"))
     _add_register(commands.add_parser("register", help="register a model with MLflow"))
@@ -103,7 +103,7 @@ def _score(arguments: argparse.Namespace) -> str:
 
 def _add_table(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "list", type=Path, help="the list of rows, such as presets/tables/minibirds.yaml"
+        "list", type=path_given, help="the list of rows, such as presets/tables/minibirds.yaml"
     )
     parser.add_argument(
         "--with",
@@ -112,7 +112,9 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
         help="what runs the experiments; by default DVC if it is there",
     )
     parser.add_argument(
-        "--out", type=Path, help="the page; by default docs/results/<name of the list>-table.md"
+        "--out",
+        type=path_given,
+        help="the page; by default docs/results/<name of the list>-table.md",
     )
     parser.add_argument(
         "--rows",

@@ -76,6 +76,33 @@ def test_a_table_of_unknown_rows_is_told_before_anything_runs(
     assert told.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["report", ""],
+        ["score", "", "-o", "out"],
+        ["score", "samples", "-o", ""],
+        ["table", ""],
+        ["table", "birds.yaml", "--out="],
+        ["speak", ""],
+        ["speak", "a.wav", "-o", ""],
+        ["export", "-o", ""],
+        ["export", "-o", "out", "--rdg", ""],
+    ],
+)
+def test_an_empty_path_is_not_taken_for_the_folder_one_stands_in(
+    command: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as caught:
+        main(command)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.endswith(": an empty name\n")
+
+
 def test_a_list_that_is_missing_is_told_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -100,7 +100,7 @@ def new_command(
 
 
 def _speak(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("clips", metavar="CLIP", type=Path, nargs="*", help="a recording")
+    parser.add_argument("clips", metavar="CLIP", type=path_given, nargs="*", help="a recording")
     parser.add_argument(
         "--text",
         metavar="TEXT",
@@ -120,7 +120,7 @@ def _speak(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--out",
         metavar="PICTURE",
-        type=Path,
+        type=path_given,
         default=Path("spoken.png"),
         help="the PNG file to write; by default spoken.png",
     )
@@ -158,13 +158,13 @@ def _info(parser: argparse.ArgumentParser) -> None:
 
 def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-o", "--out", metavar="FOLDER", type=Path, required=True, help="the folder to write"
+        "-o", "--out", metavar="FOLDER", type=path_given, required=True, help="the folder to write"
     )
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument(
         "--rdg",
         metavar="FOLDER",
-        type=Path,
+        type=path_given,
         help="what the stage train_rdg wrote; by default artifacts/rdg of the repository that you "
         "are in",
     )
@@ -181,6 +181,18 @@ def _export(parser: argparse.ArgumentParser) -> None:
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add the option that names a model."""
     parser.add_argument("--model", metavar="MODEL", help="which model; see below")
+
+
+def name_given(text: str) -> str:
+    """Return an argument that is not empty, as that of an unset variable would be."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name")
+    return text
+
+
+def path_given(text: str) -> Path:
+    """Return an argument as a path; an empty one would be the folder that one stands in."""
+    return Path(name_given(text))
 
 
 def number_in(low: float, high: float) -> Callable[[str], float]:
@@ -246,7 +258,7 @@ def _run_export(arguments: argparse.Namespace) -> str:
     from s2igan.serving.export import export_model
     from s2igan.serving.locate import find_model
 
-    if arguments.model:
+    if arguments.model is not None:
         folder = find_model(arguments.model)
     else:
         folder = arguments.rdg or repository_root() / "artifacts" / "rdg"

@@ -28,6 +28,9 @@ def find_model(spec: str | Path | None) -> Path:
     if spec is None:
         return _nearest()
     spec = str(spec)
+    revision = spec.removeprefix("dvc:")
+    if not revision:  # as of an unset variable; paths and DVC take it for what lies here
+        raise _no_model(spec, "an empty name")
     if spec.startswith(_MLFLOW):
         from s2igan.serving.from_mlflow import fetch_address
 
@@ -38,7 +41,6 @@ def find_model(spec: str | Path | None) -> Path:
         is_path = Path(spec).exists()
     except OSError as error:
         raise _no_model(spec, error.strerror or str(error)) from error
-    revision = spec.removeprefix("dvc:")
     if revision == spec and (is_path or not (repository_root() / ".dvc").is_dir()):
         raise _no_model(spec)
     from s2igan.serving.from_dvc import fetch_revision

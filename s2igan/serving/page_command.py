@@ -3,7 +3,7 @@
 import argparse
 
 from s2igan.errors import UserError
-from s2igan.serving.commands import Subparsers, add_model, new_command, whole_in
+from s2igan.serving.commands import Subparsers, add_model, name_given, new_command, whole_in
 
 _SERVE = """\
 Open a page to speak to a model: record, upload or type, hear and see what the model hears, look at
@@ -33,6 +33,7 @@ def add_serve(add: Subparsers) -> None:
     add_model(parser)
     parser.add_argument(
         "--host",
+        type=name_given,
         metavar="ADDRESS",
         help="address to listen on, over plain HTTP; by default 127.0.0.1, this machine alone",
     )

@@ -280,6 +280,16 @@ def test_the_repositorys_own_model_is_exported_from_any_folder_of_it(
     assert card["corpus"]["kind"] == "minibirds"
 
 
+@pytest.mark.parametrize("command", [["speak", "a.wav"], ["info"], ["export", "-o", "out"]])
+def test_an_empty_name_of_a_model_is_not_taken_for_the_repositorys_own(
+    command: list[str], here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pipeline(here)
+    assert main([*command, "--model", ""]) == 2
+    assert "s2igan: model ''; got an empty name; expected" in capsys.readouterr().err
+    assert not (here / "out").exists()
+
+
 def plainly(commands: list[list[str]], folder: Path, repository: Path) -> list[tuple[int, str]]:
     """Run commands as a plain installation would; return their exit codes and complaints."""
     script = (

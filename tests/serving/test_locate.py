@@ -103,7 +103,11 @@ def test_a_revision_is_fetched_once_with_what_its_card_needs(repository_with_his
     (folder / "seen").touch()
     assert find_model("first") == folder
     assert (folder / "seen").exists()
-    for spec, said in (("nowhere", "unknown Git revision 'nowhere'"), ("main", "dvc pull")):
+    for spec, said in (
+        ("nowhere", "unknown Git revision 'nowhere'"),
+        ("main", "dvc pull"),
+        ("dvc:", "model 'dvc:'; got an empty name"),
+    ):
         with pytest.raises(UserError, match=said) as caught:
             find_model(spec)
         assert "\n" not in str(caught.value)

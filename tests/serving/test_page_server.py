@@ -46,7 +46,7 @@ def test_without_gradio_the_extra_is_named(
     assert told.count("\n") == 1
 
 
-def test_an_address_is_not_given_beside_the_whole_network(
+def test_an_address_is_neither_empty_nor_beside_the_whole_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(page_server, "serve", lambda *_: "served")
@@ -55,6 +55,9 @@ def test_an_address_is_not_given_beside_the_whole_network(
     told = capsys.readouterr().err
     assert "got --lan and --host 127.0.0.1" in told
     assert told.count("\n") == 1
+    with pytest.raises(SystemExit):
+        main([*arguments[:-1], "--host", ""])
+    assert capsys.readouterr().err.endswith("argument --host: an empty name\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
