@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
+from s2igan.engine.answer import answer
 from s2igan.engine.runtime import repository_root
 from s2igan.engine.shortage import DISK_FULL, disk_is_full
 from s2igan.errors import EXIT_USER_ERROR, UserError, refused
@@ -16,10 +18,13 @@ from s2igan.serving.champion import METRIC
 from s2igan.serving.commands import add_commands, path_given
 from s2igan.serving.page_command import add_serve
 
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all subcommands; each sets ``run``, which returns what is to be said."""
-    parser = argparse.ArgumentParser(prog="s2igan", description="Speech in, pictures out.")
+    parser = _Parser(prog="s2igan", description="Speech in, pictures out.")
     commands = parser.add_subparsers(required=True, metavar="command")
     add_commands(commands.add_parser)
     add_serve(commands.add_parser)
@@ -47,18 +52,32 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Parser(argparse.ArgumentParser):
+    def print_help(self, file: "SupportsWrite[str] | None" = None) -> None:
+        """Print the help as commands print their answers."""
+        if file is None:
+            answer(self.format_help())
+        else:
+            super().print_help(file)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code.
 
     Bad input, a missing package, and what the system refuses, is told in one line with code 2.
+
+    Raises:
+        SystemExit: after a command's help, a command line that cannot be parsed, or once the
+            reader of standard output has gone.
     """
     # Where the terminal's encoding lacks a sign, the rest is still worth reading.
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
-    arguments = build_parser().parse_args(argv)
     try:
+        arguments = build_parser().parse_args(argv)
         text: str = arguments.run(arguments)
         gc.freeze()  # leave without going through all that PyTorch has loaded once more
+        answer(text)
     except UserError as error:
         return _leave(str(error), EXIT_USER_ERROR)
     except KeyboardInterrupt:
@@ -67,7 +86,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if (told := _told(error)) is None:
             raise
         return _leave(told, EXIT_USER_ERROR)
-    sys.stdout.write(text.rstrip("\n") + "\n")
     return 0
 
 

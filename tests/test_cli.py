@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 import subprocess
 import sys
 from io import BytesIO, TextIOWrapper
@@ -30,6 +32,49 @@ def test_a_terminal_without_our_signs_gets_the_rest(
     assert main(["report", str(tmp_path)]) == 0
     terminal.flush()
     assert b"2 ? 2 pairs" in terminal.buffer.getvalue()
+
+
+def answered(command: list[str], stdout: int | None, unbuffered: str) -> tuple[int, str]:
+    """Run a command with a standard output, or without one; return its exit code and complaint."""
+    script = 'exec "$0" -m s2igan.cli "$@"' + (" >&-" if stdout is None else "")
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, sys.executable, *command],
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+COMMITTED = ["report", str(Path(__file__).parents[1] / "metrics")]
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", [COMMITTED, ["report", "--help"]], ids=["answer", "help"])
+def test_a_standard_output_that_cannot_be_written_is_told_in_one_line(
+    command: list[str], unbuffered: str
+) -> None:
+    told = "s2igan: standard output; got {}; expected a terminal, file or pipe to write to\n"
+    assert answered(command, None, unbuffered) == (2, told.format("a closed one"))
+    if os.path.exists("/dev/full"):
+        with open("/dev/full", "w") as full:
+            code = answered(command, full.fileno(), unbuffered)
+        assert code == (2, told.format("No space left on device"))
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", [COMMITTED, ["report", "--help"]], ids=["answer", "help"])
+def test_a_reader_that_has_gone_ends_a_command_as_it_ends_others(
+    command: list[str], unbuffered: str
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        assert answered(command, writer, unbuffered) == (128 + signal.SIGPIPE, "")
+    finally:
+        os.close(writer)
 
 
 def test_a_missing_folder_is_told_in_one_line(

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -12,6 +11,7 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
+from s2igan.engine.answer import answer
 from s2igan.errors import UserError
 from s2igan.serving.certificate import (
     Certificate,
@@ -64,7 +64,9 @@ def serve(folder: Path, where: Where) -> str:
         where: where to listen.
 
     Raises:
-        UserError: if the model or Gradio is missing, or the port is taken.
+        UserError: if the model or Gradio is missing, the port is taken, or nobody can be told
+            where the page is.
+        SystemExit: see :func:`s2igan.engine.answer.answer`.
     """
     # Gradio reads these when it is imported; nobody is told what this page does on their machine.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -78,8 +80,7 @@ def serve(folder: Path, where: Where) -> str:
     page = make_page(model, folder, str(model.device))
     with _ends_noted() as ends:
         try:
-            sys.stdout.write(launch(page, where) + "\n")
-            sys.stdout.flush()
+            answer(launch(page, where))
             ends.get()
         finally:
             page.close(verbose=False)

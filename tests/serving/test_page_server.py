@@ -92,6 +92,26 @@ def test_a_page_that_is_told_to_end_while_it_starts_is_closed(
     assert signal.getsignal(number) == before
 
 
+def test_a_page_whose_address_nobody_can_read_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("gradio", reason="the page needs the extra `demo`")
+    from s2igan.serving import page_model
+    from s2igan.serving.model import SpeechToImage
+
+    closed = []
+    page = SimpleNamespace(close=lambda *, verbose: closed.append(verbose))
+    monkeypatch.setattr(SpeechToImage, "load", lambda _: SimpleNamespace(device="cpu"))
+    monkeypatch.setattr(page_model, "make_page", lambda *_: page)
+    monkeypatch.setattr(page_server, "launch", lambda *_: "the page is at http://127.0.0.1")
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        with pytest.raises(SystemExit) as caught:
+            page_server.serve(Path(), page_server.Where())
+    assert caught.value.code == 128 + signal.SIGPIPE
+    assert closed == [False]
+
+
 def test_what_visitors_said_is_deleted_when_the_page_is_told_to_end(tmp_path: Path) -> None:
     pytest.importorskip("gradio", reason="the page needs the extra `demo`")
     uploads = tmp_path / "uploads"
