@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from s2igan.speech.audio import Samples
 SILENT_DBFS = -60.0
 """A recording whose loudest frame lies below is silent, dB of full scale."""
 
+_PIPED_MIB = 64  # 30 s of 192 kHz in stereo take 44 at 32 bits
 _FRAME_S = 0.02
 _CHANNELS = 32
 _KINDS = "a WAV, FLAC, OGG or MP3 file with speech in it"
@@ -40,7 +42,8 @@ def read_recording(path: str | Path, name: str | None = None) -> Recording:
     """Read a recording of any rate, mono or stereo; a long one is refused from its header.
 
     Args:
-        path: a WAV, FLAC, OGG or MP3 file, or any other that libsndfile reads.
+        path: a WAV, FLAC, OGG or MP3 file, or any other that libsndfile reads; or a pipe that one
+            comes through.
         name: how an error names it; by default its path.
 
     Raises:
@@ -48,9 +51,10 @@ def read_recording(path: str | Path, name: str | None = None) -> Recording:
     """
     path, name = Path(path), name or str(path)
     try:
+        if path.is_fifo():
+            return _read_pipe(path, name)
         if not path.is_file():
-            found = "a folder" if path.is_dir() else "no such file"
-            raise UserError(_named(name), got=found, expected=_KINDS)
+            raise UserError(_named(name), got=_no_file(path), expected=_KINDS)
         # Opened by its number, a file has no name: no extension misleads, nor need it be UTF-8.
         with path.open("rb") as opened, ForwardSound(opened.fileno(), closefd=False) as file:
             _check_header(file, name)
@@ -67,6 +71,21 @@ def read_recording(path: str | Path, name: str | None = None) -> Recording:
     if len(samples) == limit:
         raise _too_long(f"more than {LONGEST_S:.0f} s", name)
     return check_recording(samples, rate_hz, name)
+
+
+def _read_pipe(path: Path, name: str) -> Recording:
+    # libsndfile goes back in most files, as it cannot in a pipe.
+    with path.open("rb") as pipe, NamedTemporaryFile() as copy:
+        if copy.write(pipe.read((_PIPED_MIB << 20) + 1)) > _PIPED_MIB << 20:
+            raise _too_long(f"more than {_PIPED_MIB} MiB", name)
+        copy.flush()
+        return read_recording(copy.name, name)
+
+
+def _no_file(path: Path) -> str:
+    if path.is_dir():
+        return "a folder"
+    return "neither a file nor a pipe" if path.exists() else "no such file"
 
 
 def check_recording(samples: npt.NDArray[Any], rate_hz: float, name: str) -> Recording:

@@ -1,6 +1,7 @@
 """Recordings as people hand them over: a recording or one clear line."""
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import soundfile
 
 from s2igan.errors import UserError
 from s2igan.serving.limits import LONGEST_S
-from s2igan.serving.recording import check_recording, read_recording
+from s2igan.serving.recording import Recording, check_recording, read_recording
 from tests.sounds import with_length
 
 RATE = 16000
@@ -58,6 +59,36 @@ def test_a_flac_that_a_pipe_got_is_read_and_a_long_one_refused(tmp_path: Path) -
     path.write_bytes(with_length(path.read_bytes(), 0))
     with pytest.raises(UserError, match="got more than 30 s; expected at most 30 s"):
         read_recording(path)
+
+
+def piped(path: Path) -> Recording:
+    """Read a file through a pipe, named as a shell names one."""
+    with subprocess.Popen(["cat", path], stdout=subprocess.PIPE) as cat:
+        assert cat.stdout is not None
+        return read_recording(f"/dev/fd/{cat.stdout.fileno()}")
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3"])
+def test_what_comes_through_a_pipe_is_read_as_the_file_is(tmp_path: Path, name: str) -> None:
+    soundfile.write(tmp_path / name, tone(seconds=9.0), RATE)
+    np.testing.assert_array_equal(
+        piped(tmp_path / name).samples, read_recording(tmp_path / name).samples
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (0, "an empty file"),
+        (5, "5 bytes that do not decode"),
+        (2**26 + 1, "more than 64 MiB; expected at most 30 s"),
+    ],
+)
+def test_a_bad_pipe_is_told_in_one_line(tmp_path: Path, size: int, said: str) -> None:
+    (tmp_path / "bad").write_bytes(b"")
+    os.truncate(tmp_path / "bad", size)
+    with pytest.raises(UserError, match=f"recording '/dev/fd/.*'; got {said}"):
+        piped(tmp_path / "bad")
 
 
 def test_a_name_may_be_any_that_the_system_has(tmp_path: Path) -> None:
@@ -111,6 +142,7 @@ def sound(
 MAKERS: dict[str, Callable[[Path], object]] = {
     "nothing": str,
     "folder": Path.mkdir,
+    "device": lambda path: path.symlink_to(os.devnull),
     "0 bytes": Path.touch,
     "text": lambda path: path.write_text("a small bird with a red crown\n" * 40),
     "half a header": half_a_header,
@@ -129,6 +161,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     [
         ("nothing", "no such file"),
         ("folder", "a folder"),
+        ("device", "neither a file nor a pipe"),
         ("0 bytes", "an empty file"),
         ("text", "1200 bytes that do not decode"),
         ("half a header", "20 bytes that do not decode"),
