@@ -45,18 +45,21 @@ repro: $(READY)  ## run the pipeline of params.yaml, then show its figures
 	@echo 'pictures:  plots/samples_grid.png  plots/swap_grid.png  plots/training_grid.png'
 	@echo 'runs:      make ui, then open the address that it names'
 
+# The option of a variable that is given; an empty one, as of `MODEL=$$MODEL`, is for the command to refuse.
+option = $(if $(filter-out undefined,$(origin $(2))),--$(1) "$($(2))")
+
 # The list of variants. WITH=dvc or WITH=plain chooses what runs them, else DVC does where it can;
 # JOBS=2 runs two at a time.
 TABLE ?= minibirds
 
 .PHONY: table
 table: $(READY)  ## run the variants of presets/tables/<TABLE>.yaml and compare them
-	$(BIN)/python -m s2igan.cli table presets/tables/$(TABLE).yaml $(addprefix --with ,$(WITH)) $(addprefix --jobs ,$(JOBS))
+	$(BIN)/python -m s2igan.cli table presets/tables/$(TABLE).yaml $(call option,with,WITH) $(call option,jobs,JOBS)
 
 # The alias `champion` moves if METRIC is better, all else being equal.
 .PHONY: register
 register: $(READY)  ## register the trained model with MLflow: [METRIC=generation/...]
-	@$(BIN)/python -m s2igan.cli register $(addprefix --metric ,$(METRIC)) $(if $(MODEL),--model "$(MODEL)")
+	@$(BIN)/python -m s2igan.cli register $(call option,metric,METRIC) $(call option,model,MODEL)
 
 # Address and endpoint are for everybody and go into Git. What the clone itself says of this remote is
 # removed: it would hide them, and without an address DVC refuses it at every commit that has no remote.

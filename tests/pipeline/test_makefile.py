@@ -49,6 +49,17 @@ def test_a_model_may_lie_in_a_folder_whose_name_has_a_space(clone: Clone) -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    ("target", "variables"), [("register", ("metric", "model")), ("table", ("with", "jobs"))]
+)
+def test_a_variable_that_is_empty_is_not_taken_for_the_default(
+    clone: Clone, target: str, variables: tuple[str, ...]
+) -> None:
+    plain = clone.run("make", "--silent", target)
+    empty = clone.run("make", "--silent", target, *(f"{name.upper()}=" for name in variables))
+    assert empty == plain + "".join(f"<--{name}>\n<>\n" for name in variables)
+
+
 def test_the_pages_show_the_runs_of_the_clone(clone: Clone) -> None:
     assert f"\n<sqlite:///{clone.folder}/mlflow.db>\n" in clone.run("make", "ui")
 
