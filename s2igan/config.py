@@ -14,7 +14,8 @@ from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
 from s2igan.evaluation.config import EvaluateConfig, check_counts, fitted
 from s2igan.rdg.config import RdgConfig, SampleConfig
-from s2igan.sen.config import EmbedConfig, SenConfig
+from s2igan.sen.checks import check_readable, check_trainable
+from s2igan.sen.config import CONV_BLSTM_WIDTHS, EmbedConfig, SenConfig
 from s2igan.speech.config import MelConfig, TtsConfig, mel_conflicts, voice_conflicts
 from s2igan.vision.config import VisionConfig
 
@@ -56,7 +57,7 @@ def read_params(path: Path) -> Params:
 
 
 def check_material(params: Params, corpus: Path) -> None:
-    """Refuse what only the last stages would miss in a corpus, before anything learns from it.
+    """Refuse what only later stages would miss in a corpus, before anything is made of it.
 
     Args:
         params: all of them.
@@ -65,6 +66,7 @@ def check_material(params: Params, corpus: Path) -> None:
     Raises:
         UserError: naming the key.
     """
+    _check_sen(params.sen, corpus)
     info = json.loads((corpus / "corpus.json").read_text("utf-8"))
     images, split = info["images"], params.sample.split
     if split not in images:
@@ -88,6 +90,23 @@ def check_material(params: Params, corpus: Path) -> None:
     # Without fresh pictures the floor is one half of the real pictures against the other.
     smallest = min(images["train"], seen, drawn, *(fresh or [images[split] // 2]))
     check_counts(smallest, fitted(params.evaluate, split, smallest))
+
+
+def _check_sen(config: SenConfig, corpus: Path) -> None:
+    # Who only reads parameters need not wait for pandas.
+    from s2igan.corpora.index import Corpus
+
+    opened = Corpus(corpus)
+    texts = opened.descriptions["text"]
+    check_readable(config, empty=int(texts.isna().sum()), descriptions=len(texts))
+    classes = opened.images.groupby("split")["class_id"].nunique()
+    check_trainable(
+        config,
+        classes=int(classes.get("train", 0)),
+        val_classes=int(classes.get("val", 0)),
+        test_classes=int(classes.get("test", 0)),
+        has_classes=opened.has_classes,
+    )
 
 
 def combination_problems(params: Params) -> list[str]:
@@ -124,6 +143,11 @@ def _training_checks(params: Params) -> tuple[tuple[bool, str], ...]:
             not params.sen.matching_loss and params.sen.distinctive_weight == 0,
             f"sen.distinctive_weight: got {params.sen.distinctive_weight} beside "
             "sen.matching_loss false; expected more than 0, or a training has no loss",
+        ),
+        (
+            params.sen.encoder == "conv_blstm" and len(params.sen.channels) > CONV_BLSTM_WIDTHS,
+            f"sen.channels: got {len(params.sen.channels)} widths with sen.encoder 'conv_blstm'; "
+            f"expected at most {CONV_BLSTM_WIDTHS}",
         ),
         (
             params.sen.keep == "best_val"

@@ -1,6 +1,5 @@
 """`params.yaml` and the presets, and what the loader says of a wrong one."""
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -8,13 +7,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from pydantic import BaseModel
 
 from s2igan.config import Params, check_material, combination_problems, read_params
+from s2igan.corpora.index import write_corpus
 from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
+from s2igan.sen.conv_blstm import WIDTHS
 
 ROOT = Path(__file__).parents[1]
 FILES = [ROOT / "params.yaml", *sorted((ROOT / "presets").glob("*.yaml"))]
@@ -188,6 +191,15 @@ def test_choosing_on_validation_classes_needs_some(tmp_path: Path, default: Valu
     assert "sen.keep: got 'best_val' with corpus.val_classes 0" in problem(tmp_path, default)
 
 
+def test_a_conv_blstm_has_so_many_widths_and_no_more(tmp_path: Path, default: Values) -> None:
+    default["sen"] |= {"encoder": "conv_blstm", "channels": [8] * WIDTHS}
+    assert combination_problems(Params.model_validate(default)) == []
+    default["sen"]["channels"] += [8]
+    told = problem(tmp_path, default)
+    assert f"sen.channels: got {WIDTHS + 1} widths with sen.encoder 'conv_blstm'" in told
+    assert f"expected at most {WIDTHS}" in told
+
+
 @pytest.mark.parametrize("content", ["", "[1, 2]", "just words"])
 def test_a_file_that_is_no_mapping_is_told(tmp_path: Path, content: str) -> None:
     path = tmp_path / "params.yaml"
@@ -260,19 +272,47 @@ def test_every_key_is_read_somewhere() -> None:
         ({"has_classes": False}, {"views": 1}, r"features\.views; got 1; expected at least 2"),
         ({"has_classes": False}, {"views": 1, "use_rs": False}, None),
         ({}, {"views": 1}, None),
+        ({}, {"keep": "best_val"}, r"sen\.keep best_val; got fewer than 2 validation classes"),
+        (
+            {"val": 2},
+            {"keep": "best_val"},
+            r"sen\.keep best_val; .*raise corpus\.val_classes, list",
+        ),
+        ({"val": 4}, {"keep": "best_val"}, None),
+        ({"val": 2, "has_classes": False}, {"keep": "best_val"}, None),
+        ({"val": 1, "has_classes": False}, {"keep": "best_val"}, "fewer than 2 validation pictu"),
+        ({"has_classes": False}, {"matching_loss": False}, r"sen\.matching_loss; got false, on a"),
+        ({"has_classes": False}, {"objective": "teacher_student", "matching_loss": False}, None),
+        ({"train": 2}, {}, "classes of the split train; got 1; expected at least 2"),
+        ({"without_text": 7}, {"encoder": "char_cnn_rnn"}, "got 7 of 600 descriptions without te"),
+        ({"without_text": 7}, {"encoder": "conv_blstm"}, None),
+        ({}, {"encoder": "char_cnn_rnn"}, None),
     ],
 )
-def test_what_the_last_stages_would_miss_in_a_corpus_is_told_at_once(
+def test_what_later_stages_would_miss_in_a_corpus_is_told_at_once(
     tmp_path: Path, default: Values, info: Values, changes: Values, told: str | None
 ) -> None:
-    images = {"train": 40, "test": 20, **info}
-    classes = {"has_classes": images.pop("has_classes", True)}
-    utterances = {split: 10 * count for split, count in images.items()}
-    counts = {"images": images, "utterances": utterances}
-    (tmp_path / "corpus.json").write_text(json.dumps({**counts, **classes}))
+    write_pictures(tmp_path, **{"train": 40, "test": 20, **info})
     default["evaluate"] |= {"kid_subset_size": 10, "is_splits": 2, "neighbourhood": 3}
     for key, value in changes.items():
         next(section for section in default.values() if key in section)[key] = value
     params = Params.model_validate(default)
     with pytest.raises(UserError, match=told) if told else nullcontext():
         check_material(params, tmp_path)
+
+
+def write_pictures(
+    folder: Path, *, has_classes: bool = True, without_text: int = 0, **images: int
+) -> None:
+    """So many pictures of each split, two to a class, each with ten descriptions."""
+    splits = [split for split, count in images.items() for _ in range(count)]
+    rows = range(len(splits))
+    classes = [row // 2 if has_classes else row for row in rows]
+    texts = [None if row < without_text else "a bird" for row in range(10 * len(splits))]
+    write_corpus(
+        folder,
+        pd.DataFrame({"name": map(str, rows), "class_id": classes, "split": splits}),
+        [b""] * len(splits),
+        pd.DataFrame({"image": np.repeat(rows, 10), "text": texts, "role": "caption"}),
+        info={"kind": "recorded", "edition": "of a test", "has_classes": has_classes},
+    )

@@ -2,43 +2,42 @@
 
 from s2igan.errors import UserError
 from s2igan.sen.config import SenConfig
-from s2igan.sen.conv_blstm import WIDTHS
-from s2igan.sen.data import SenData
-from s2igan.sen.encoder import DescriptionEncoder
 
 
-def check_readable(config: SenConfig, data: SenData) -> None:
-    """Refuse a text encoder where descriptions have no text, and widths that nothing has.
+def check_readable(config: SenConfig, *, empty: int, descriptions: int) -> None:
+    """Refuse a text encoder where descriptions have no text.
+
+    Args:
+        config: the section ``sen``.
+        empty: descriptions of which the encoder would read nothing.
+        descriptions: all of them.
 
     Raises:
         UserError: naming the key.
     """
-    silent = int((data.sequences.lengths == 0).sum())
-    if config.encoder == "char_cnn_rnn" and silent:
+    if config.encoder == "char_cnn_rnn" and empty:
         raise UserError(
             "sen.encoder 'char_cnn_rnn'",
-            got=f"{silent} of {len(data.sequences)} descriptions without text",
+            got=f"{empty} of {descriptions} descriptions without text",
             expected="a text for every description",
             fix="choose 'sed' or 'conv_blstm', which hear them",
         )
-    if config.encoder == "conv_blstm" and len(config.channels) > WIDTHS:
-        raise UserError(
-            "sen.channels",
-            got=f"{len(config.channels)} widths",
-            expected=f"at most {WIDTHS}, since conv_blstm has no more",
-        )
 
 
-def check_reach(encoder: DescriptionEncoder, longest: int) -> None:
+def check_reach(shortest: int, longest: int) -> None:
     """Refuse convolutions for which every description would be padded to twice its length.
+
+    Args:
+        shortest: frames or characters that give one output.
+        longest: those of the longest description.
 
     Raises:
         UserError: naming the keys.
     """
-    if encoder.shortest > 2 * longest:
+    if shortest > 2 * longest:
         raise UserError(
             "sen.channels, sen.kernel and sen.stride",
-            got=f"convolutions of which one output sees {encoder.shortest} frames or characters",
+            got=f"convolutions of which one output sees {shortest} frames or characters",
             expected=f"at most {2 * longest}, twice the longest description",
             fix="lower sen.stride or sen.kernel, or give sen.channels fewer widths",
         )
@@ -73,7 +72,8 @@ def check_trainable(
             "sen.keep best_val",
             got=f"fewer than 2 validation {unit}",
             expected="at least 2",
-            fix="raise corpus.val_classes or keep the last step",
+            fix="raise corpus.val_classes, list more where an index names them, or set sen.keep to "
+            "last",
         )
     if config.keep == "best_test_as_published" and test_classes < 2:
         raise UserError(

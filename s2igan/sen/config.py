@@ -1,10 +1,13 @@
 """The sections ``sen`` and ``embed`` of ``params.yaml`` (paper §2.2)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from s2igan.engine.section import Section
+
+CONV_BLSTM_WIDTHS: Final = 5
+"""Most ``channels`` of the encoder ``conv_blstm``."""
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Width = Annotated[int, Field(ge=1, le=8192)]

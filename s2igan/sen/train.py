@@ -70,7 +70,8 @@ def train_sen(
         UserError: if the corpus cannot be trained on, or the loss stops being finite.
     """
     data = SenData(corpus, features, ENCODERS[config.encoder].reads)
-    check_readable(config, data)
+    lengths = data.sequences.lengths
+    check_readable(config, empty=int((lengths == 0).sum()), descriptions=len(lengths))
     _tell(config, data)
     training = fit_past_faults(lambda: SenTraining(config, data, session), config.when_not_finite)
     if not is_first():
@@ -144,7 +145,7 @@ class SenTraining:
             classes=len(classes),
             distinctive=self.distinctive,
         ).to(session.device)
-        check_reach(self.model.speech_encoder, int(data.sequences.lengths.max()))
+        check_reach(self.model.speech_encoder.shortest, int(data.sequences.lengths.max()))
         spread_from_first(self.model)
         self.optimizer = Adam(
             self.model.parameters(),

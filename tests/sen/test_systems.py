@@ -155,11 +155,6 @@ def test_convolutions_that_see_more_than_any_description_has_are_refused(
         train(sen_config(channels=[4] * 6, stride=8, kernel=6), inputs, tmp_path)
 
 
-def test_more_widths_than_a_conv_blstm_has_are_refused(inputs: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"sen\.channels; got 6 widths; expected at most 5"):
-        train(sen_config(encoder="conv_blstm", channels=[4] * 6), inputs, tmp_path)
-
-
 def test_weights_chosen_on_test_classes_say_so(
     inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
