@@ -20,6 +20,17 @@ _NEEDED = {"text", "file"}
 _OFFERED = {"voice", "rate", "stretch"}
 
 
+class Stretch(float):
+    """How much longer speech takes than usual, to three decimals where no format is asked for."""
+
+    def __format__(self, spec: str) -> str:
+        """See :func:`format`."""
+        return super().__format__(spec or ".3f")
+
+
+_NUMBERS = {"rate": 170, "stretch": Stretch(1)}
+
+
 def split_voice(voice: str) -> tuple[str | None, str]:
     """Return the program that speaks a voice, None for espeak-ng, and what that one calls it."""
     program, slash, name = voice.partition("/")
@@ -41,16 +52,32 @@ def _voice(voice: str) -> str:
 def _command(command: str) -> str:
     try:
         words = shlex.split(command)
-        fields = {name for word in words for _, name, _, _ in string.Formatter().parse(word)}
+        parts = [part for word in words for part in string.Formatter().parse(word)]
     except ValueError as error:
-        raise ValueError(f"a command line: {error}") from error
-    fields.discard(None)
+        raise ValueError(f"a command line that can be read ({error})") from error
+    fields = {name for _, name, _, _ in parts} - {None}
     if not words or not fields >= _NEEDED or not fields <= _NEEDED | _OFFERED:
         raise ValueError(
             "a command line with {text} and {file}, and with none but {voice}, {rate} and "
             "{stretch} besides"
         )
+    if not all(_has_format(*part[1:]) for part in parts):
+        raise ValueError(
+            "a command line with no format but those of numbers, such as {stretch:.2f} and {rate:d}"
+        )
     return command
+
+
+def _has_format(name: str | None, spec: str | None, conversion: str | None) -> bool:
+    """Tell whether what a field is filled with can be written as it asks."""
+    if conversion or not spec:
+        return not conversion
+    if name not in _NUMBERS or "{" in spec:
+        return False
+    try:
+        return bool(format(_NUMBERS[name], spec))
+    except ValueError:
+        return False
 
 
 def _program(name: str) -> str:

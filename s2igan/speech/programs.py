@@ -16,7 +16,7 @@ import numpy as np
 
 from s2igan.errors import UserError
 from s2igan.speech.audio import Pcm, decode_audio
-from s2igan.speech.config import TtsConfig, split_voice
+from s2igan.speech.config import Stretch, TtsConfig, split_voice
 from s2igan.speech.lines import Line
 from s2igan.speech.preparation import prepared
 
@@ -136,7 +136,7 @@ def say_with(command: str, line: Line, usual_wpm: float, name: str) -> bytes:
         command: its command line, which no shell reads. ``{voice}`` stands for the voice of
             ``line``, without the name of the program; ``{text}`` for the text; ``{file}`` for the
             file to write; ``{rate}`` for words per minute; ``{stretch}`` for how much longer than
-            at ``usual_wpm`` that takes.
+            at ``usual_wpm`` that takes. The last two may have a format, as ``{stretch:.2f}``.
         line: what is said, and how; its pitch is not heard.
         usual_wpm: the rate at which the program speaks where ``{stretch}`` is 1.
         name: how an error names the utterance.
@@ -153,8 +153,8 @@ def say_with(command: str, line: Line, usual_wpm: float, name: str) -> bytes:
             "voice": split_voice(line.voice)[1],
             "text": line.text,
             "file": str(file),
-            "rate": str(line.rate_wpm),
-            "stretch": f"{usual_wpm / line.rate_wpm:.3f}",
+            "rate": line.rate_wpm,
+            "stretch": Stretch(usual_wpm / line.rate_wpm),
         }
         words = [word.format_map(values) for word in shlex.split(command)]
         try:

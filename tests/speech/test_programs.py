@@ -56,6 +56,24 @@ def test_a_program_is_asked_for_text_voice_and_rate(command: str) -> None:
     assert _loudest_hz(samples, rate_hz) == pytest.approx(500, abs=10)
 
 
+@pytest.mark.parametrize(
+    ("fields", "written"),
+    [
+        ("{rate} {stretch}", "150 1.133"),
+        ("{rate:d} {stretch:.2f}", "150 1.13"),
+        ("{rate:.1f} --stretch={stretch:.0%}", "150.0 --stretch=113%"),
+    ],
+)
+def test_numbers_are_written_as_a_command_asks(
+    tts: MakeTts, tmp_path: Path, fields: str, written: str
+) -> None:
+    said = tmp_path / "said"
+    command = f"sh -c 'echo \"$@\" > {said}; : > $0' {{file}} {{text}} {fields}"
+    (command,) = tts(programs={"x": command}).programs.values()
+    say_with(command, Line("x/slt", 150, 50, "a bird"), 170, "line 1")
+    assert said.read_text() == f"a bird {written}\n"
+
+
 def test_both_synthesisers_speak_of_a_corpus(
     tts: MakeTts, corpus: MakeCorpus, command: str, tmp_path: Path
 ) -> None:
@@ -263,6 +281,12 @@ def test_one_that_no_voice_names_need_not_be_here(
         "flite {text} {file.parent}",
         "flite {text} {file} '",
         "flite {text} {file} {",
+        "flite {text!r} {file}",
+        "flite {text:>10} {file}",
+        "flite {text} {file:s}",
+        "flite {text} {file} {stretch!s}",
+        "flite {text} {file} {stretch:d}",
+        "flite {text} {file} {rate:{stretch}}",
     ],
 )
 def test_a_command_that_cannot_speak_is_refused(tts: MakeTts, command: str) -> None:
