@@ -116,8 +116,17 @@ def speak_line(config: TtsConfig, line: Line, name: str) -> Pcm:
     program, _ = split_voice(line.voice)
     assert program is not None
     usual_wpm = (config.rate_wpm.low + config.rate_wpm.high) / 2
-    data = say_with(config.programs[program], line, usual_wpm, name)
-    samples, rate_hz = decode_audio(data, f"voice {line.voice} at {name}")
+    command = config.programs[program]
+    data = say_with(command, line, usual_wpm, name)
+    try:
+        samples, rate_hz = decode_audio(data, name)
+    except UserError as error:
+        raise UserError(
+            f"voice {line.voice} at {name}",
+            got=error.got,
+            expected=f"a WAV, FLAC, OGG or MP3 file that `{command}` writes",
+            fix=f"mend tts.programs.{program}",
+        ) from error
     pcm = prepared(samples, rate_hz, config.sample_rate_hz, None)
     if pcm is None:
         raise UserError(

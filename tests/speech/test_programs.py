@@ -315,7 +315,16 @@ def test_every_voice_of_an_unknown_program_is_told(tts: MakeTts) -> None:
     ]
 
 
-def test_a_file_that_is_no_recording_is_told(tts: MakeTts) -> None:
-    config = tts(voices=["x/slt"], programs={"x": "sh -c ': > $0' {file} {text}"})
-    with pytest.raises(UserError, match=r"voice x/slt at line 7; got 0 bytes that do not decode"):
+@pytest.mark.parametrize(
+    ("write", "got"),
+    [
+        (": > $0", "0 bytes that do not decode"),
+        ("echo $1 > $0", "7 bytes that do not decode"),
+    ],
+)
+def test_a_file_that_is_no_recording_is_told(tts: MakeTts, write: str, got: str) -> None:
+    command = f"sh -c '{write}' {{file}} {{text}}"
+    config = tts(voices=["x/slt"], programs={"x": command})
+    with pytest.raises(UserError, match=f"^voice x/slt at line 7; got {got}") as caught:
         speak_line(config, Line("x/slt", 170, 50, "a bird"), "line 7")
+    assert str(caught.value).endswith(f" that `{command}` writes; mend tts.programs.x")
