@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from s2igan.config import Params, combination_problems
-from s2igan.engine.section import Section, field_problems
+from s2igan.engine.section import Section, field_problems, matching
 from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
 
@@ -18,7 +18,11 @@ SEED = "rdg.seed"
 and a table of many seeds trains few encoders.
 """
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+Name = Annotated[
+    str,
+    matching(r"[a-z0-9]+(-[a-z0-9]+)*", "a name of small letters, digits and - between them"),
+    Field(max_length=60),
+]
 Seed = Annotated[int, Field(ge=0)]
 Values = dict[str, Any]
 

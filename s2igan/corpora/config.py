@@ -1,11 +1,11 @@
 """The section ``corpus`` of ``params.yaml``."""
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from s2igan.corpora.minibirds.config import MinibirdsConfig
-from s2igan.engine.section import Section
+from s2igan.engine.section import Section, matching
 
 EDITIONS: Final[dict[str, tuple[str, ...]]] = {
     "minibirds": ("drawn",),
@@ -13,6 +13,14 @@ EDITIONS: Final[dict[str, tuple[str, ...]]] = {
     "oxford102": ("published", "304px"),
 }
 """Editions of the corpora that the manifests list; a recorded corpus names its own."""
+
+Name = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9._-]*",
+        "a name of letters, digits, ., _ and -, the first a letter or a digit",
+    ),
+]
 
 
 class CorpusConfig(Section):
@@ -26,8 +34,7 @@ class CorpusConfig(Section):
         description="minibirds: drawn from a seed; cub, oxford102: photographs and captions of "
         "birds and flowers; recorded: a folder of pictures with spoken or written descriptions"
     )
-    edition: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+    edition: Name = Field(
         description="which copy, named beside every figure: drawn (minibirds); published (cub); "
         "published or 304px (oxford102); the name of the folder (recorded)",
     )

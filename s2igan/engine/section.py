@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 
 class Section(BaseModel):
@@ -12,9 +12,30 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+def matching(pattern: str, expected: str) -> AfterValidator:
+    """Return a validator of text that must match a pattern as a whole.
+
+    Args:
+        pattern: a regular expression.
+        expected: what it means, in words.
+    """
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(expected)
+        return text
+
+    return AfterValidator(check)
+
+
 def wanted(message: str) -> str:
-    """Return what was expected, out of pydantic's sentence about a value that is wrong."""
-    return re.sub(r"^(\w+ should (be |have |match )?|Value error, )", "", message)
+    """Return what was expected, out of pydantic's sentence about a value that is wrong.
+
+    A validator of this project raises a ``ValueError`` that says what is expected, and no more.
+    """
+    began = r"^(\w+ should (be |have )?|Value error, )"
+    ended = r" (or instance of \w+|after validation, not \d+)$"
+    return re.sub(f"{began}|{ended}", "", message)
 
 
 def field_problems(error: ValidationError, known: str = "the files in presets/ have") -> list[str]:

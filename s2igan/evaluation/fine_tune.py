@@ -94,7 +94,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     try:
         options.backbone = check_judge(options.backbone)
     except ValueError as error:
-        raise UserError("--backbone", got=str(error)) from error
+        raise UserError("--backbone", got=repr(options.backbone), expected=str(error)) from error
     if options.layers == "all" and options.backbone.partition("/")[0] == LIBRARY:
         raise UserError(
             "--layers",

@@ -8,14 +8,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from s2igan.engine.section import Section
+from s2igan.engine.section import Section, matching
 
 # Other variants draw on what the process happens to hold in memory, so that two processes say the
 # same text in different bytes; tests/speech/test_espeak.py speaks every accepted variant twice.
 STEADY_VARIANTS = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f4")
 _STEADY_VOICE = re.compile(rf"[a-z]{{2,3}}(-[a-z0-9]+)*(\+({'|'.join(STEADY_VARIANTS)}))?")
-# A voice has one slash, and MLflow takes the name of a parameter.
-_PROGRAM = re.compile(r"[A-Za-z0-9_-]+")
 _NEEDED = {"text", "file"}
 _OFFERED = {"voice", "rate", "stretch"}
 
@@ -41,11 +39,11 @@ def _voice(voice: str) -> str:
     program, name = split_voice(voice)
     if program is None and not _STEADY_VOICE.fullmatch(voice):
         raise ValueError(
-            f"voice {voice!r} is not known to give the same audio twice; take a language such as "
-            f"en-us, alone or with + and one of {', '.join(STEADY_VARIANTS)}"
+            "a language such as en-us, alone or with + and one of "
+            f"{', '.join(STEADY_VARIANTS)}, since others may not give the same audio twice"
         )
     if not name:
-        raise ValueError(f"voice {voice!r} has no name after the slash")
+        raise ValueError("a name after the slash")
     return voice
 
 
@@ -80,14 +78,14 @@ def _has_format(name: str | None, spec: str | None, conversion: str | None) -> b
         return False
 
 
-def _program(name: str) -> str:
-    if not _PROGRAM.fullmatch(name):
-        raise ValueError("a name of letters, digits, _ and -, before the slash of its voices")
-    return name
-
-
 Voice = Annotated[str, AfterValidator(_voice)]
-Program = Annotated[str, AfterValidator(_program)]
+# A voice has one slash, and MLflow takes the name of a parameter.
+Program = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9_-]+", "a name of letters, digits, _ and -, before the slash of its voices"
+    ),
+]
 Command = Annotated[str, AfterValidator(_command)]
 
 
@@ -100,7 +98,7 @@ class IntegerRange(Section):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.low > self.high:
-            raise ValueError(f"low {self.low} is greater than high {self.high}")
+            raise ValueError("low to be at most high")
         return self
 
 

@@ -59,12 +59,9 @@ def load_backbone(name: str, weights: Path) -> Backbone:
 
 def _parse(name: str) -> BackboneName:
     try:
-        parsed = parse_backbone(name)
+        return parse_backbone(name, BACKBONES)
     except ValueError as error:
-        raise UserError("backbone", got=str(error)) from error
-    if parsed.network not in BACKBONES:
-        raise UserError("backbone", got=repr(name), expected="one of " + ", ".join(BACKBONES))
-    return parsed
+        raise UserError("backbone", got=repr(name), expected=str(error)) from error
 
 
 def _build(name: BackboneName, weights: Path) -> Backbone:

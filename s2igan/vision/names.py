@@ -1,5 +1,6 @@
 """Names of pretrained networks: which network, whose weights, which layers."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 LAYERS: dict[str, dict[str, int]] = {
@@ -19,6 +20,7 @@ LAYERS: dict[str, dict[str, int]] = {
 JUDGES_ALONE = ("reader", "torch_fidelity")
 """Networks that evaluation alone may use."""
 
+_TRAINING = tuple(network for network in LAYERS if network not in JUDGES_ALONE)
 
 FINE_TUNED = "fine_tuned"
 """A network fine-tuned on the test classes; the inception score alone may be taken from it."""
@@ -41,27 +43,30 @@ def default_layer(network: str) -> str:
     return list(LAYERS[network])[-1]
 
 
-def parse_backbone(name: str) -> BackboneName:
+def parse_backbone(name: str, networks: Collection[str] = tuple(LAYERS)) -> BackboneName:
     """Take a name apart.
 
     Args:
         name: ``<network>``, or ``<network>/<layer>`` with further layers behind ``+``.
+        networks: those that may be named.
 
     Raises:
-        ValueError: if network or layer are unknown, or a layer stands there twice.
+        ValueError: saying what is expected, if the network is none of them, a layer is unknown or
+            stands there twice.
     """
     if name == FINE_TUNED:
-        raise ValueError(f"{name} serves the inception score alone, as evaluate.is_backbone")
-    if name in LAYERS:
+        raise ValueError(
+            f"another network, since {name} serves the inception score alone, as "
+            "evaluate.is_backbone"
+        )
+    if name in networks:
         return BackboneName(name, (default_layer(name),))
     network, _, tail = name.rpartition("/")
     layers = tuple(tail.split("+"))
-    if network not in LAYERS:
-        raise ValueError(f"unknown network {name!r}; known are {', '.join(LAYERS)}")
-    unknown = [layer for layer in layers if layer not in LAYERS[network]]
-    if unknown or len(set(layers)) < len(layers):
-        known = ", ".join(LAYERS[network])
-        raise ValueError(f"{name!r} names layers other than {known}, or one of them twice")
+    if network not in networks:
+        raise ValueError(f"one of {', '.join(networks)}")
+    if not set(layers) <= set(LAYERS[network]) or len(set(layers)) < len(layers):
+        raise ValueError(f"layers of {network}, each once: {', '.join(LAYERS[network])}")
     return BackboneName(network, layers)
 
 
@@ -69,19 +74,22 @@ def check_backbone(name: str) -> str:
     """Return a valid name of a network that training may look through, in its shortest form.
 
     Raises:
-        ValueError: if it is unknown, or kept for evaluation.
+        ValueError: saying what is expected, if it is unknown, or kept for evaluation.
     """
-    parsed = parse_backbone(name)
-    if parsed.network in JUDGES_ALONE:
-        raise ValueError(f"{parsed.network} judges in evaluation and takes part in no training")
-    return str(parsed)
+    network = name.partition("/")[0]
+    if network in JUDGES_ALONE:
+        raise ValueError(
+            f"one of {', '.join(_TRAINING)}, since {network} judges in evaluation and takes part "
+            "in no training"
+        )
+    return str(parse_backbone(name, _TRAINING))
 
 
 def check_judge(name: str) -> str:
     """Return a valid name of any network, in its shortest form.
 
     Raises:
-        ValueError: if it is unknown.
+        ValueError: saying what is expected, if it is unknown.
     """
     return str(parse_backbone(name))
 
@@ -90,6 +98,11 @@ def check_classifier(name: str) -> str:
     """Return a valid name of any network that the inception score may be taken from.
 
     Raises:
-        ValueError: if it is unknown.
+        ValueError: saying what is expected, if it is unknown.
     """
-    return name if name == FINE_TUNED else check_judge(name)
+    if name == FINE_TUNED:
+        return name
+    try:
+        return check_judge(name)
+    except ValueError as error:
+        raise ValueError(f"{FINE_TUNED}, or {error}") from error

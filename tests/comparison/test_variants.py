@@ -96,7 +96,11 @@ def test_all_wrong_rows_are_told_at_once(tmp_path: Path) -> None:
         ("reference: s2igan", "reference: s3igan", "reference: got 's3igan'"),
         ("seeds: [1, 4]", "seeds: [4, 4]", "same seed twice"),
         ("rdg.use_rs: false", "rdg.seed: 3", "without-rs.set: rdg.seed stands among the seeds"),
-        ("name: without-rs", "name: w/o RS", "rows.1.name"),
+        (
+            "name: without-rs",
+            "name: w/o RS",
+            "rows.1.name: got .*; expected a name of small letters",
+        ),
         ("title: A table", "titel: A table", "titel: unknown key"),
     ],
 )

@@ -215,8 +215,8 @@ def test_an_untrained_head_has_no_opinion() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--backbone=vgg16"], "--backbone; got unknown network"),
-        (["--backbone=fine_tuned"], "--backbone; got fine_tuned serves the inception score alone"),
+        (["--backbone=vgg16"], "--backbone; got 'vgg16'; expected one of compact"),
+        (["--backbone=fine_tuned"], "--backbone; got 'fine_tuned'; expected another network"),
         (["--backbone=inception_v3/torchvision"], "inception_v3_google-0cc3c7bd.pth"),
         (["--backbone=torch_fidelity", "--layers=all"], "through which no gradient passes"),
         (["--steps=0"], "--steps; got 0; expected at least 1"),

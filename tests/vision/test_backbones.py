@@ -188,7 +188,7 @@ def test_a_pth_file_of_other_objects_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_backbone_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="unknown network 'vgg16'; known are compact, reader"):
+    with pytest.raises(UserError, match=r"^backbone; got 'vgg16'; expected one of compact, reader"):
         load_backbone("vgg16", tmp_path)
 
 
