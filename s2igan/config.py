@@ -12,7 +12,7 @@ from s2igan.corpora.config import conflicts as corpus_conflicts
 from s2igan.engine.section import Section, field_problems
 from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
-from s2igan.evaluation.config import EvaluateConfig, check_counts, fitted
+from s2igan.evaluation.config import EvaluateConfig, check_counts, fitted, picture_sets
 from s2igan.rdg.config import RdgConfig, SampleConfig
 from s2igan.sen.checks import check_readable, check_trainable
 from s2igan.sen.config import CONV_BLSTM_WIDTHS, EmbedConfig, SenConfig
@@ -84,12 +84,16 @@ def check_material(params: Params, corpus: Path) -> None:
             "picture with another view of itself",
             fix="raise it or set rdg.use_rs to false",
         )
-    fresh = [images[name] for name in ("reference", "floor") if name in images and split == "test"]
-    drawn = min(info["utterances"][split], images[split] * params.sample.captions_per_picture)
-    seen = params.evaluate.training_pictures or images["train"]
-    # Without fresh pictures the floor is one half of the real pictures against the other.
-    smallest = min(images["train"], seen, drawn, *(fresh or [images[split] // 2]))
-    check_counts(smallest, fitted(params.evaluate, split, smallest))
+    fresh = images if split == "test" else {}  # pictures of test classes
+    sets = picture_sets(
+        params.evaluate,
+        split,
+        train=images["train"],
+        drawn=min(info["utterances"][split], images[split] * params.sample.captions_per_picture),
+        reference=fresh.get("reference", images[split]),
+        floor=fresh.get("floor", 0),
+    )
+    check_counts(sets, fitted(params.evaluate, split, sets))
 
 
 def _check_sen(config: SenConfig, corpus: Path) -> None:

@@ -166,9 +166,11 @@ def test_numbers_that_would_stop_a_later_stage_are_told(tmp_path: Path, default:
     default["evaluate"]["seed"] = 2**32
     default["rdg"]["betas"] = [1.0, -0.1]
     default["sample"]["truncation"] = 1e-9
+    default["evaluate"]["training_pictures"] = 1
     told = problem(tmp_path, default)
     for key in ("sen.seed", "evaluate.seed", "rdg.betas.0", "rdg.betas.1", "sample.truncation"):
         assert f"{key}: got" in told
+    assert "evaluate.training_pictures: got 1; expected greater than or equal to 2" in told
 
 
 def test_a_crop_has_the_pixels_of_the_last_scale(tmp_path: Path, default: Values) -> None:
@@ -273,20 +275,56 @@ def test_every_key_is_read_somewhere() -> None:
     ("info", "changes", "told"),
     [
         ({}, {}, None),
-        ({}, {"kid_subset_size": 11, "neighbourhood": 9}, r"kid_subset_size; got 11.*\(10 pict"),
-        ({}, {"neighbourhood": 10, "is_splits": 11}, r"neighbourhood and evaluate\.is_splits"),
-        ({}, {"training_pictures": 9}, r"kid_subset_size.*\(9 pictures\)"),
-        ({"reference": 30, "floor": 9}, {}, r"kid_subset_size.*\(9 pictures\)"),
+        (
+            {},
+            {"kid_subset_size": 11, "neighbourhood": 9},
+            r"kid_subset_size; got 11; .*\(10 pictures in half of the split test\); lower it or "
+            r"raise corpus\.test_share or add test pictures$",
+        ),
+        (
+            {},
+            {"neighbourhood": 10, "is_splits": 11},
+            r"neighbourhood and evaluate\.is_splits; got 10 and 11; .*\); lower them or raise",
+        ),
+        (
+            {},
+            {"training_pictures": 9},
+            r"kid_subset_size.*\(9 pictures of evaluate\.training_pictures\); lower it or raise "
+            r"evaluate\.training_pictures$",
+        ),
+        (
+            {"train": 8},
+            {"training_pictures": 9},
+            r"\(8 pictures of the split train\); .*or add tra",
+        ),
+        (
+            {"reference": 30, "floor": 9},
+            {},
+            r"kid_subset_size.*\(9 pictures of the split reference or floor\); lower it or raise "
+            r"corpus\.minibirds\.reference_drawings$",
+        ),
         ({"reference": 30, "floor": 10}, {}, None),
         ({}, {"split": "val"}, r"sample\.split; got 'val'; expected a split of the corpus: train"),
         ({"val": 8}, {"split": "val"}, None),
-        ({"val": 6}, {"split": "val"}, r"neighbourhood and evaluate\.is_splits.*\(3 pictures\)"),
-        ({}, {"is_splits": 6}, r"is_splits; got 6.*\(10 pictures\)"),
+        (
+            {"val": 6},
+            {"split": "val"},
+            r"neighbourhood and evaluate\.is_splits.*\(3 pictures in half of the split val\); "
+            r"lower them or raise corpus\.val_classes",
+        ),
+        ({}, {"is_splits": 6}, r"is_splits; got 6.*\(10 pictures in half"),
+        # No value is low enough.
+        (
+            {"test": 3},
+            {},
+            r"\(1 picture in half of the split test\); raise corpus\.test_share or add",
+        ),
         ({"reference": 30, "floor": 30}, {"kid_subset_size": 21}, None),
         (
             {"reference": 30, "floor": 30},
             {"kid_subset_size": 21, "captions_per_picture": 1},
-            r"kid_subset_size; got 21.*\(20 pictures\)",
+            r"kid_subset_size; got 21.*\(20 pictures drawn of captions\); lower it or raise "
+            r"sample\.captions_per_picture$",
         ),
         ({"has_classes": False}, {"views": 1}, r"features\.views; got 1; expected at least 2"),
         ({"has_classes": False}, {"views": 1, "use_rs": False}, None),

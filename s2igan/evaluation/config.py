@@ -1,6 +1,7 @@
 """The section ``evaluate`` of ``params.yaml`` (paper §2.4 and Fig. 3)."""
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
@@ -54,7 +55,7 @@ class EvaluateConfig(Section):
         "px, then resized to the generated size; the same as rdg.crop",
     )
     training_pictures: int | None = Field(
-        ge=1,
+        ge=2,
         description="training pictures that are judged, drawn by seed; fewer save time with a "
         "slow network; null = all",
     )
@@ -94,32 +95,78 @@ class EvaluateConfig(Section):
         return [name for name in names if name is not None]
 
 
-def fitted(config: EvaluateConfig, split: str, smallest: int) -> EvaluateConfig:
+class PictureSet(NamedTuple):
+    """Pictures that fidelity compares with others: how many, which, and what makes them more."""
+
+    size: int
+    which: str
+    more: str
+
+
+def picture_sets(
+    config: EvaluateConfig, split: str, *, train: int, drawn: int, reference: int, floor: int
+) -> list[PictureSet]:
+    """List the sets of pictures that fidelity compares.
+
+    Args:
+        config: the section ``evaluate``.
+        split: whose captions are drawn.
+        train: training pictures of the corpus.
+        drawn: pictures that are drawn of captions.
+        reference: real pictures that all others are compared with.
+        floor: fresh real pictures besides; where there are none, the halves of ``reference`` are
+            compared with each other.
+    """
+    seen = PictureSet(train, "of the split train", "add training pictures")
+    if config.training_pictures is not None and config.training_pictures < train:
+        seen = PictureSet(
+            config.training_pictures,
+            "of evaluate.training_pictures",
+            "raise evaluate.training_pictures",
+        )
+    if floor:
+        real = PictureSet(
+            min(reference, floor),
+            "of the split reference or floor",
+            "raise corpus.minibirds.reference_drawings",
+        )
+    else:
+        key = "test_share" if split == "test" else "val_classes"
+        more = f"raise corpus.{key} or add {split} pictures"
+        real = PictureSet(reference // 2, f"in half of the split {split}", more)
+    return [seen, PictureSet(drawn, "drawn of captions", "raise sample.captions_per_picture"), real]
+
+
+def fitted(config: EvaluateConfig, split: str, sets: Sequence[PictureSet]) -> EvaluateConfig:
     """Lower KID's subsets to the smallest set where val pictures are judged.
 
     The setting is made for the test pictures; the fewer val pictures allow what they allow.
     """
     if split == "test":
         return config
-    size = min(config.kid_subset_size, smallest)
+    size = min(config.kid_subset_size, *(one.size for one in sets))
     return config.model_copy(update={"kid_subset_size": size})
 
 
-def check_counts(smallest: int, config: EvaluateConfig) -> None:
+def check_counts(sets: Sequence[PictureSet], config: EvaluateConfig) -> None:
     """Refuse settings that need more pictures than the smallest set has.
 
     Raises:
-        UserError: naming every such setting.
+        UserError: naming every such setting, and the set.
     """
     needs = {
         "kid_subset_size": config.kid_subset_size,
         "neighbourhood": config.neighbourhood + 1,
         "is_splits": 2 * config.is_splits,  # the score of one picture is always 1
     }
-    if wrong := [key for key, needed in needs.items() if needed > smallest]:
+    size, which, more = min(sets)
+    if wrong := [key for key, needed in needs.items() if needed > size]:
+        # Every setting needs two pictures at least.
+        lower = f"lower {'it' if len(wrong) == 1 else 'them'} or " if size > 1 else ""
         raise UserError(
             " and ".join(f"evaluate.{key}" for key in wrong),
             got=" and ".join(str(getattr(config, key)) for key in wrong),
-            expected=f"no more than the smallest picture set allows ({smallest} pictures)",
-            fix="lower it",
+            expected="no more than the smallest picture set allows "
+            f"({size} picture{'s' * (size != 1)} {which})",
+            fix=f"{lower}{more}",
         )

@@ -7,7 +7,7 @@ inception score may have a network of its own.
 import numpy as np
 import torch_fidelity
 
-from s2igan.evaluation.config import EvaluateConfig, check_counts, fitted
+from s2igan.evaluation.config import EvaluateConfig, check_counts, fitted, picture_sets
 from s2igan.evaluation.figures import Figure, absent, figure
 from s2igan.evaluation.inception_score import own_scores, softmax_note, softmax_of_is
 from s2igan.evaluation.judge import Rows, Seen
@@ -34,11 +34,7 @@ def measure(seen: Seen, reference: Seen, config: EvaluateConfig) -> dict[str, fl
 
     Returns:
         IS (only where the network has a softmax), FID, KID, precision and recall.
-
-    Raises:
-        UserError: if a set has too few pictures for the configured subsets or neighbourhood.
     """
-    check_counts(min(len(seen), len(reference)), config)
     softmax = softmax_of_is(seen, config)
     measured = calculate(
         seen,
@@ -69,11 +65,24 @@ def fidelity_figures(judged: Judged, config: EvaluateConfig) -> dict[str, object
     Returns:
         Groups ``generated``, ``floor`` and ``species_shift``, each with IS, FID, KID, precision
         and recall.
+
+    Raises:
+        UserError: if a set has too few pictures for the configured subsets or neighbourhood.
     """
     material = judged.material
     (reference, reference_name), (floor, other, floor_name) = _references(judged, config.seed)
     train = material.training
     drawn = material.drawn_captions
+    sets = picture_sets(
+        config,
+        material.drawn_set,
+        train=len(material.image_rows("train")),
+        drawn=len(drawn),
+        reference=len(reference),
+        floor=len(material.floor()),
+    )
+    config = fitted(config, material.drawn_set, sets)
+    check_counts(sets, config)
     compared = judged.compared
     rows = {
         "generated": (
@@ -93,8 +102,6 @@ def fidelity_figures(judged: Judged, config: EvaluateConfig) -> dict[str, object
             f"{len(train)} training pictures against {len(reference)} {reference_name}",
         ),
     }
-    fewest = min(len(one) for seen, against, _ in rows.values() for one in (seen, against))
-    config = fitted(config, material.drawn_set, fewest)
     scores = own_scores(judged, config, drawn=drawn, floor=floor, train=train)
     return {
         name: _row(judged, config, seen, against, what, scores.get(name))

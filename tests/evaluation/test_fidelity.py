@@ -178,15 +178,21 @@ def test_the_seed_decides_which_pictures_share_a_split() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "key"),
-    [({"kid_subset_size": 21}, "kid_subset_size"), ({"neighbourhood": 20}, "neighbourhood")],
+    ("changes", "told"),
+    [
+        ({"kid_subset_size": 13}, r"kid_subset_size; got 13; .*\(12 pictures of the split train\)"),
+        ({"neighbourhood": 12}, r"neighbourhood; got 12; .*\(12 pictures of the split train\)"),
+        ({"training_pictures": 5}, r"kid_subset_size; .*; lower it or raise evaluate\.training_pi"),
+    ],
 )
-def test_too_few_pictures_name_the_setting(changes: dict[str, int], key: str) -> None:
-    features = seen(gaussian(20, 4, 14))
-    with pytest.raises(UserError, match=rf"evaluate\.{key}.*20 pictures"):
-        measure(features, features, settings(**changes))
-    with pytest.raises(UserError, match=rf"evaluate\.{key}.*20 pictures"):
-        measure(seen(gaussian(40, 4, 15)), features, settings(**changes))
+def test_too_few_pictures_name_the_setting_and_the_set(
+    tmp_path: Path, changes: dict[str, int], told: str
+) -> None:
+    world = full(tmp_path)
+    world.write()
+    config = settings(**{"kid_subset_size": 6, "neighbourhood": 1, "is_splits": 1, **changes})
+    with pytest.raises(UserError, match=rf"^evaluate\.{told}"):
+        fidelity_figures(world.judged(), config)
 
 
 @pytest.mark.parametrize(("dimension", "warns"), [(23, False), (24, True)])
