@@ -4,10 +4,15 @@ DVC starts a stage by the first ``python`` on ``PATH``, which need not be the on
 one that lacks the packages is told in one line.
 """
 
+import signal
 import sys
 from importlib.util import find_spec
 
 from s2igan.errors import EXIT_USER_ERROR, UserError
+
+if sys.argv[0] == "-m" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Until the stage listens, Ctrl-C would show the stack of what it is importing.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 for _package in ("numpy", "pydantic", "torch", "tqdm", "yaml"):
     if find_spec(_package) is None:

@@ -185,12 +185,12 @@ def _wait(children: Sequence[subprocess.Popen[bytes]], interrupts: Interrupts) -
     deadline = float("inf")
     while time.monotonic() < deadline:
         codes = [child.poll() for child in children]
+        if interrupts.stop_requested():
+            interrupts.end()
         if None not in codes:
             return
         if deadline == float("inf") and any(codes):
             deadline = time.monotonic() + _GRACE_S
-        if interrupts.stop_requested():
-            interrupts.end()
         time.sleep(_POLL_S)
 
 

@@ -198,6 +198,23 @@ def test_a_signal_waits_until_a_child_has_been_looked_at(monkeypatch: pytest.Mon
     assert not any(Path(f"/proc/{pid}").exists() for pid in looked)
 
 
+def test_who_is_told_to_end_with_its_children_says_nothing_of_them(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Child(subprocess.Popen[bytes]):
+        def poll(self) -> int | None:
+            if self.returncode is None:
+                os.kill(self.pid, signal.SIGKILL)
+                self.wait()
+                signal.raise_signal(signal.SIGTERM)
+            return super().poll()
+
+    monkeypatch.setattr(subprocess, "Popen", Child)
+    with Interrupts().handled() as interrupts, pytest.raises(SystemExit, match="143"):
+        run_locally(child.__name__, ["wait"], 2, interrupts)
+    assert capfd.readouterr().err == ""
+
+
 def test_who_loses_dvc_ends_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_STAGE", "train_rdg")
     interrupts = Interrupts()

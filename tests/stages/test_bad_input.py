@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -237,3 +238,16 @@ def test_a_python_without_the_packages_is_told_in_one_line() -> None:
     (line,) = ran.stderr.splitlines()
     assert "got no package" in line
     assert "source .venv/bin/activate" in line
+
+
+def test_who_interrupts_what_a_stage_imports_is_shown_no_stack(tmp_path: Path) -> None:
+    (tmp_path / "pydantic.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    ran = subprocess.run(
+        [sys.executable, "-m", "stages.embed"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (-signal.SIGINT, "")
