@@ -1,6 +1,7 @@
 """One stage as several processes: which of them this one is, and how they start on one machine."""
 
 import ctypes
+import math
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ from typing import IO, Final
 
 from s2igan.engine.interrupts import Interrupts
 from s2igan.engine.runtime import usable_cores
+from s2igan.errors import UserError
 
 EXIT_DESERTED: Final = 75
 """Exit code of a process that ends because another one did; that other one says why."""
@@ -30,6 +32,9 @@ _TOLD_BYTES = 4000
 _PR_SET_PDEATHSIG = 1  # Linux's prctl.h
 _FIRST_HOST = re.compile(r"([^,\[]+)(?:\[(\d+)[^\]]*\]([^,\[]*))?")
 _PORTS = 20_000, 40_000
+_TORCHRUN = "RANK", "WORLD_SIZE"
+_SLURM = "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"
+_SLURM_TASKS = "SLURM_STEP_TASKS_PER_NODE"
 
 
 @dataclass(frozen=True)
@@ -65,30 +70,62 @@ class Rank:
 def launched_rank() -> Rank | None:
     """Return what torchrun or Slurm's ``srun`` says of this process; None where neither did.
 
-    A step of one task, such as a shell that Slurm opened, says nothing: it is one machine.
+    A step of one task, such as a shell that Slurm opened, says nothing: it is one machine. An empty
+    variable is an unset one.
+
+    Raises:
+        UserError: if a variable is no number, or none that such a process can have.
     """
-    told = os.environ
-    if "RANK" in told and "WORLD_SIZE" in told:
-        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
-        defaults = ("0", "1", told["RANK"], told["WORLD_SIZE"])
-        return Rank(*(int(told.get(n, d)) for n, d in zip(names, defaults, strict=True)))
+    if _are_set(*_TORCHRUN):
+        world = _number("WORLD_SIZE", low=1)
+        rank = _place("RANK", world, "WORLD_SIZE")
+        local_world = _number("LOCAL_WORLD_SIZE", world, low=1)
+        local = _place("LOCAL_RANK", local_world, "LOCAL_WORLD_SIZE", rank)
+        return Rank(rank, world, local, local_world)
     # SLURM_NTASKS may be that of the job: a batch script has it, and a shell inside an allocation.
-    world = int(told.get("SLURM_STEP_NUM_TASKS", "1"))
-    if world > 1 and "SLURM_PROCID" in told:
-        tasks = _tasks_by_machine(told.get("SLURM_STEP_TASKS_PER_NODE", "1"))
+    world = _number("SLURM_STEP_NUM_TASKS", 1, low=1)
+    if world > 1 and _are_set(*_SLURM):
+        tasks = _tasks_by_machine()
+        local_world = tasks[_place("SLURM_NODEID", len(tasks), _SLURM_TASKS)]
         return Rank(
-            int(told["SLURM_PROCID"]),
+            _place("SLURM_PROCID", world, "SLURM_STEP_NUM_TASKS"),
             world,
-            int(told.get("SLURM_LOCALID", "0")),
-            tasks[int(told.get("SLURM_NODEID", "0"))],
-            int(told["SLURM_CPUS_PER_TASK"]) if "SLURM_CPUS_PER_TASK" in told else None,
+            _place("SLURM_LOCALID", local_world, _SLURM_TASKS),
+            local_world,
+            _number("SLURM_CPUS_PER_TASK", low=1) if _are_set("SLURM_CPUS_PER_TASK") else None,
         )
     return None
 
 
-def _tasks_by_machine(told: str) -> list[int]:
+def _are_set(*names: str) -> bool:
+    return all(os.environ.get(name) for name in names)
+
+
+def _number(name: str, default: int = 0, *, low: int = 0, high: float = math.inf) -> int:
+    text = os.environ.get(name) or str(default)
+    if text.isdecimal() and low <= int(text) <= high:
+        return int(text)
+    raise _wrong(name, text, f"a number from {low}" + (f" to {high}" if high < math.inf else ""))
+
+
+def _place(name: str, count: int, counted_by: str, default: int = 0) -> int:
+    number = _number(name, default)
+    if number < count:
+        return number
+    raise _wrong(name, str(number), f"a number below {count} ({counted_by})")
+
+
+def _wrong(name: str, text: str, expected: str) -> UserError:
+    fix = "unset it if it is not of this launch"
+    return UserError(f"variable {name}", got=repr(text), expected=expected, fix=fix)
+
+
+def _tasks_by_machine() -> list[int]:
     # "8(x2),4" is 8, 8 and 4 tasks.
+    told = os.environ.get(_SLURM_TASKS) or "1"
     parts = re.findall(r"(\d+)(?:\(x(\d+)\))?", told)
+    if not parts:
+        raise _wrong(_SLURM_TASKS, told, "the tasks of each machine, such as 8(x2),4")
     return [int(tasks) for tasks, times in parts for _ in range(int(times or 1))]
 
 
@@ -102,13 +139,17 @@ def meeting_point() -> str:
 
     That is what torchrun says or, in a step of Slurm, the first machine of the step and a port that
     follows from the job's number.
+
+    Raises:
+        UserError: if the port is none.
     """
     told = os.environ
-    host = told.get("MASTER_ADDR") or _first_host(told.get("SLURM_STEP_NODELIST", "127.0.0.1"))
+    host = told.get("MASTER_ADDR") or _first_host(told.get("SLURM_STEP_NODELIST") or "127.0.0.1")
     host = f"[{host}]" if ":" in host else host  # an address of IPv6
     low, high = _PORTS
-    job = int(told.get("SLURM_JOB_ID", "0")) + 7 * int(told.get("SLURM_STEP_ID", "0"))
-    return f"tcp://{host}:{told.get('MASTER_PORT') or low + job % (high - low)}"
+    job = _number("SLURM_JOB_ID") + 7 * _number("SLURM_STEP_ID")
+    port = _number("MASTER_PORT", low + job % (high - low), low=1, high=65_535)
+    return f"tcp://{host}:{port}"
 
 
 def _first_host(machines: str) -> str:

@@ -1,6 +1,7 @@
 """Which process this is, and several of them started on one machine."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -101,6 +102,58 @@ def test_what_slurm_starts_once_stands_alone(
 def test_an_address_may_be_of_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
     tell(monkeypatch, {"MASTER_ADDR": "fd00::7", "MASTER_PORT": "29400"})
     assert meeting_point() == "tcp://[fd00::7]:29400"
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    tell(monkeypatch, {"RANK": "", "WORLD_SIZE": "", "SLURM_STEP_NUM_TASKS": ""})
+    assert launched_rank() is None
+    tell(monkeypatch, {"MASTER_ADDR": "", "MASTER_PORT": "", "SLURM_STEP_NODELIST": ""})
+    tell(monkeypatch, {"SLURM_JOB_ID": "", "SLURM_STEP_ID": ""})
+    assert meeting_point() == "tcp://127.0.0.1:20000"
+    tell(monkeypatch, {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "", "LOCAL_WORLD_SIZE": ""})
+    assert launched_rank() == Rank(1, 2, 1, 2)
+
+
+STEP = {**SLURM, "SLURM_STEP_NUM_TASKS": "8"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"RANK": "1", "WORLD_SIZE": "1"}, "RANK; got '1'; expected a number below 1 (WORLD_SIZE)"),
+        ({"RANK": "2", "WORLD_SIZE": "2"}, "RANK; got '2'; expected a number below 2 (WORLD_SIZE)"),
+        ({**TORCHRUN, "RANK": "-1"}, "RANK; got '-1'; expected a number from 0"),
+        ({**TORCHRUN, "RANK": "x"}, "RANK; got 'x'; expected a number from 0"),
+        ({**TORCHRUN, "WORLD_SIZE": "0"}, "WORLD_SIZE; got '0'; expected a number from 1"),
+        ({**TORCHRUN, "LOCAL_RANK": "4"}, "LOCAL_RANK; got '4'; expected a number below 4 (LOCAL_"),
+        ({**TORCHRUN, "LOCAL_WORLD_SIZE": "1.5"}, "LOCAL_WORLD_SIZE; got '1.5'; expected a number"),
+        ({**STEP, "SLURM_STEP_NUM_TASKS": "x"}, "SLURM_STEP_NUM_TASKS; got 'x'; expected a number"),
+        ({**STEP, "SLURM_PROCID": "8"}, "SLURM_PROCID; got '8'; expected a number below 8 (SLURM_"),
+        ({**STEP, "SLURM_NODEID": "3"}, "SLURM_NODEID; got '3'; expected a number below 3 (SLURM_"),
+        (
+            {**STEP, "SLURM_LOCALID": "4"},
+            "SLURM_LOCALID; got '4'; expected a number below 4 (SLURM",
+        ),
+        (
+            {**STEP, "SLURM_STEP_TASKS_PER_NODE": "x"},
+            "SLURM_STEP_TASKS_PER_NODE; got 'x'; expected",
+        ),
+        ({**STEP, "SLURM_CPUS_PER_TASK": "0"}, "SLURM_CPUS_PER_TASK; got '0'; expected a number f"),
+    ],
+)
+def test_what_no_process_can_be_is_told(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], told: str
+) -> None:
+    tell(monkeypatch, variables)
+    with pytest.raises(UserError, match=f"^variable {re.escape(told)}.*; unset it if"):
+        launched_rank()
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "abc"])
+def test_a_port_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+    tell(monkeypatch, {"MASTER_PORT": port})
+    with pytest.raises(UserError, match=f"MASTER_PORT; got '{port}'; expected .* 1 to 65535"):
+        meeting_point()
 
 
 @pytest.mark.parametrize(
