@@ -55,6 +55,9 @@ class Rank:
     local_world: int = 1
     cores: int | None = None
 
+    def __str__(self) -> str:
+        return f"process {self.rank} of {self.world}"
+
     @property
     def is_first(self) -> bool:
         """Whether this process writes files and tracks."""
@@ -97,6 +100,11 @@ def launched_rank() -> Rank | None:
     return None
 
 
+def told_by() -> str:
+    """Name the variables that say which of several processes this one is."""
+    return " and ".join(_TORCHRUN if _are_set(*_TORCHRUN) else _SLURM)
+
+
 def _are_set(*names: str) -> bool:
     return all(os.environ.get(name) for name in names)
 
@@ -134,8 +142,8 @@ def current_rank() -> Rank:
     return launched_rank() or Rank()
 
 
-def meeting_point() -> str:
-    """Return where the processes meet, as a ``tcp://`` address of rank 0's machine.
+def meeting_point() -> tuple[str, int]:
+    """Return where the processes meet: rank 0's machine, by name or address, and a port of it.
 
     That is what torchrun says or, in a step of Slurm, the first machine of the step and a port that
     follows from the job's number.
@@ -145,11 +153,9 @@ def meeting_point() -> str:
     """
     told = os.environ
     host = told.get("MASTER_ADDR") or _first_host(told.get("SLURM_STEP_NODELIST") or "127.0.0.1")
-    host = f"[{host}]" if ":" in host else host  # an address of IPv6
     low, high = _PORTS
     job = _number("SLURM_JOB_ID") + 7 * _number("SLURM_STEP_ID")
-    port = _number("MASTER_PORT", low + job % (high - low), low=1, high=65_535)
-    return f"tcp://{host}:{port}"
+    return host, _number("MASTER_PORT", low + job % (high - low), low=1, high=65_535)
 
 
 def _first_host(machines: str) -> str:

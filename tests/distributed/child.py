@@ -11,7 +11,7 @@ def main(what: str) -> int:
     """Do it and return the exit code."""
     rank = current_rank()
     if what == "say":
-        sys.stdout.write(f"{rank} {os.environ['OMP_NUM_THREADS']}\n")
+        sys.stdout.write(f"{rank!r} {os.environ['OMP_NUM_THREADS']}\n")
         return 0
     if what == "refuse" and rank.rank == 1:
         sys.stderr.write("train_sen: weights are missing\n")

@@ -24,6 +24,7 @@ from s2igan.engine.launch import (
     launched_rank,
     meeting_point,
     run_locally,
+    told_by,
 )
 from s2igan.engine.runtime import read_runtime
 from s2igan.errors import UserError
@@ -58,13 +59,15 @@ def test_torchrun_says_which_process_this_is(monkeypatch: pytest.MonkeyPatch) ->
     tell(monkeypatch, {**TORCHRUN, "MASTER_ADDR": "gpu07", "MASTER_PORT": "29400"})
     assert current_rank() == Rank(5, 8, 1, 4)
     assert not current_rank().is_first
-    assert meeting_point() == "tcp://gpu07:29400"
+    assert meeting_point() == ("gpu07", 29400)
+    assert told_by() == "RANK and WORLD_SIZE"
 
 
 def test_slurm_says_so_inside_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     tell(monkeypatch, {**SLURM, "SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "8"})
     assert current_rank() == Rank(5, 8, 1, 4)
-    assert meeting_point() == f"tcp://gpu07:{20_000 + 1234567 % 20_000}"
+    assert meeting_point() == ("gpu07", 20_000 + 1234567 % 20_000)
+    assert told_by() == "SLURM_PROCID and SLURM_STEP_NUM_TASKS"
 
 
 def test_processes_share_the_workers_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,17 +102,12 @@ def test_what_slurm_starts_once_stands_alone(
     assert launched_rank() is None
 
 
-def test_an_address_may_be_of_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
-    tell(monkeypatch, {"MASTER_ADDR": "fd00::7", "MASTER_PORT": "29400"})
-    assert meeting_point() == "tcp://[fd00::7]:29400"
-
-
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
     tell(monkeypatch, {"RANK": "", "WORLD_SIZE": "", "SLURM_STEP_NUM_TASKS": ""})
     assert launched_rank() is None
     tell(monkeypatch, {"MASTER_ADDR": "", "MASTER_PORT": "", "SLURM_STEP_NODELIST": ""})
     tell(monkeypatch, {"SLURM_JOB_ID": "", "SLURM_STEP_ID": ""})
-    assert meeting_point() == "tcp://127.0.0.1:20000"
+    assert meeting_point() == ("127.0.0.1", 20_000)
     tell(monkeypatch, {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "", "LOCAL_WORLD_SIZE": ""})
     assert launched_rank() == Rank(1, 2, 1, 2)
 
@@ -164,7 +162,7 @@ def test_the_first_machine_of_a_list(
     monkeypatch: pytest.MonkeyPatch, machines: str, first: str
 ) -> None:
     tell(monkeypatch, {"SLURM_STEP_NODELIST": machines, "MASTER_PORT": "1"})
-    assert meeting_point() == f"tcp://{first}:1"
+    assert meeting_point() == (first, 1)
 
 
 def test_processes_know_their_numbers(capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,16 @@
 """Two processes with gloo against one, in float64, for the same global batches."""
 
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr
+from datetime import timedelta
+from io import StringIO
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -8,9 +18,10 @@ import torch
 from torch import Tensor
 from torch.distributed import DistBackendError, DistNetworkError
 
+from s2igan.engine import meeting
 from s2igan.engine.distributed import own_rows
 from s2igan.engine.interrupts import Interrupts
-from s2igan.engine.launch import Rank, run_locally
+from s2igan.engine.launch import Rank, current_rank, free_port, run_locally
 from s2igan.engine.meeting import DesertedError, together
 from s2igan.errors import UserError
 from tests.distributed import jobs, late
@@ -20,6 +31,7 @@ from tests.rdg.makers import write_inputs
 from tests.sen.synthetic import write_synthetic
 
 PROCESSES = 2
+HANG_S = 30
 
 
 @pytest.fixture(scope="module")
@@ -146,11 +158,11 @@ def test_alone_everything_is_ones_own(inputs: Path) -> None:
 @pytest.mark.parametrize(
     ("raised", "told", "deserted"),
     [
-        (DistNetworkError("port: 1, name: EADDRINUSE"), "tcp://there:1; got a port that", False),
-        (DistNetworkError("Timed out after 7 s"), "process 1 of 2; got no answer from", True),
-        (RuntimeError("Connection closed by peer"), "process 1 of 2; got no answer from", True),
-        (DistBackendError("ncclRemoteError: gone"), "process 1 of 2; got no answer from", True),
-        (DistBackendError("a Last error: no memory"), "process 1 of 2; got no memory; run", False),
+        (DistNetworkError("port: 1, name: EADDRINUSE"), "port 1; got one that is in use", False),
+        (DistNetworkError("Timed out after 7 s"), "process 0 of 2; got no answer from", True),
+        (RuntimeError("Connection closed by peer"), "process 0 of 2; got no answer from", True),
+        (DistBackendError("ncclRemoteError: gone"), "process 0 of 2; got no answer from", True),
+        (DistBackendError("a Last error: no memory"), "process 0 of 2; got no memory; run", False),
     ],
 )
 def test_a_group_that_fails_is_told(
@@ -159,10 +171,9 @@ def test_a_group_that_fails_is_told(
     def fail(*_: object, **__: object) -> None:
         raise raised
 
-    monkeypatch.setenv("MASTER_ADDR", "there")
     monkeypatch.setenv("MASTER_PORT", "1")
-    monkeypatch.setattr("s2igan.engine.meeting.rendezvous", fail)
-    with pytest.raises(UserError) as caught, together(Rank(1, 2, 1, 2), torch.device("cpu")):
+    monkeypatch.setattr(meeting, "TCPStore", fail)
+    with pytest.raises(UserError) as caught, together(Rank(0, 2, 0, 2), torch.device("cpu")):
         pass
     assert str(caught.value).startswith(told)
     assert isinstance(caught.value, DesertedError) == deserted
@@ -172,10 +183,64 @@ def test_machines_that_do_not_reach_each_other_are_told(monkeypatch: pytest.Monk
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("Gloo connectFullMesh failed with [a.cc:1] timed out connecting")
 
-    monkeypatch.setattr("s2igan.engine.meeting.rendezvous", fail)
+    monkeypatch.setattr(meeting, "TCPStore", fail)
     told = pytest.raises(DesertedError, match="GLOO_SOCKET_IFNAME")
-    with told, together(Rank(1, 2, 1, 2), torch.device("cpu")):
+    with told, together(Rank(0, 2, 0, 2), torch.device("cpu")):
         pass
+
+
+@pytest.fixture
+def nobody_there(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let processes meet where none has come yet."""
+    with free_port() as port:
+        monkeypatch.setenv("MASTER_PORT", str(port))
+        yield
+
+
+@pytest.mark.usefixtures("nobody_there")
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("host", ["127.0.0.1", "no.such.host.invalid"])
+def test_who_waits_says_so_once_and_at_last_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], host: str, number: int
+) -> None:
+    for name, value in {"RANK": number, "WORLD_SIZE": 2, "MASTER_ADDR": host}.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr(meeting, "SILENCE", timedelta(seconds=0.3))
+    monkeypatch.setattr(meeting, "PATIENCE", timedelta(seconds=1))
+    who = f"process {number} of 2 (RANK and WORLD_SIZE)"
+    told = pytest.raises(DesertedError, match=f"^{re.escape(who)}; got .*; unset RANK and WORLD_S")
+    # A stage leaves sys.stderr to the first process.
+    with redirect_stderr(StringIO()), told, together(current_rank(), torch.device("cpu")):
+        pass
+    said = capfd.readouterr().err
+    assert re.fullmatch(rf"{re.escape(who)} waits for the others at {host}, port \d+\n", said)
+
+
+@pytest.mark.usefixtures("nobody_there")
+@pytest.mark.parametrize("number", [0, 1])
+def test_who_waits_hears_a_signal(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    monkeypatch.setattr(meeting, "PATIENCE", timedelta(seconds=HANG_S))
+    ended, began = pytest.raises(SystemExit, match="143"), time.monotonic()
+    with Interrupts().handled():
+        Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        with ended, together(Rank(number, 2, number, 2), torch.device("cpu")):
+            pass
+    assert time.monotonic() - began < HANG_S
+
+
+@pytest.mark.usefixtures("nobody_there")
+def test_processes_on_different_kinds_of_device_are_told() -> None:
+    def refused(number: int) -> UserError:
+        place = Rank(number, 2, 0, 1), torch.device(["cuda", "cpu"][number])
+        with pytest.raises(UserError) as caught, together(*place):
+            pass
+        return caught.value  # with its frames, which keep the first one's store open
+
+    with ThreadPoolExecutor() as pool:
+        for error in list(pool.map(refused, range(2))):
+            assert str(error).startswith(
+                "devices; got cuda in process 0, another kind in process 1"
+            )
 
 
 @pytest.mark.long
