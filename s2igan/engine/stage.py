@@ -25,6 +25,7 @@ from s2igan.engine.launch import (
     current_rank,
     launched_rank,
     run_locally,
+    told_by,
 )
 from s2igan.engine.runtime import Runtime, read_runtime, state_folder
 from s2igan.engine.session import Session
@@ -142,7 +143,9 @@ class Stage(Generic[P]):
         if not self._computes(params):
             if rank.is_first:
                 self._run(params, paths, Rank(local=rank.local), interrupts)
-            return 0
+                return 0
+            idle = f"nothing to do as {rank} ({told_by()}); the first one does it"
+            return self._leave(idle, 0)
         count = 1 if launched_rank() else _local_processes(read_runtime())
         if count > 1:
             return run_locally(f"stages.{self.name}", argv, count, interrupts)

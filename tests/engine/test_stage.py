@@ -64,14 +64,16 @@ def test_the_function_gets_parameters_paths_and_a_session(workplace: Path) -> No
 
 
 def test_of_a_stage_that_shares_nothing_the_first_process_runs(
-    workplace: Path, monkeypatch: pytest.MonkeyPatch
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ran: list[str] = []
-    for rank in "10":
+    idle = "train_sen: nothing to do as process 1 of 2 (RANK and WORLD_SIZE); the first one does it"
+    for rank, told in (("1", f"{idle}\n"), ("0", "")):
         monkeypatch.setenv("RANK", rank)
         monkeypatch.setenv("WORLD_SIZE", "2")
         assert start(workplace, lambda *_: ran.append("it ran")) == 0
         assert len(ran) == 1 - int(rank)
+        assert capsys.readouterr().err == told
 
 
 def test_bad_input_is_one_line_and_exit_code_2(
