@@ -5,13 +5,16 @@ written to a pipe says no length, and libsndfile cannot seek to the end of one; 
 says a wrong one, for which memory would be taken.
 
 A name misleads as well: by some extensions libsndfile decodes bytes that are no sound, and of a
-``.raw`` soundfile asks for the rate. So bytes are opened here, or an open file by its number.
+``.raw`` soundfile asks for the rate. So files are opened by their number, and bytes put into one.
 """
 
-import io
 import math
+import os
 import re
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +61,24 @@ class ForwardSound(soundfile.SoundFile):  # type: ignore[misc]
             yield block
 
 
+@contextmanager
+def unnamed_file(data: bytes = b"") -> Iterator[IO[bytes]]:
+    """Yield a file of these bytes that has no name, in memory where the system has such files.
+
+    From and to a Python file, libsndfile would read and write by calling back into Python. What is
+    raised there, as by a signal, is dropped, and a read that it ended counts as the end of the
+    sound.
+    """
+    with (
+        open(os.memfd_create("sound"), "w+b")
+        if hasattr(os, "memfd_create")
+        else tempfile.TemporaryFile() as file
+    ):
+        file.write(data)
+        file.seek(0)
+        yield file
+
+
 def sound_problem(data: bytes) -> str | None:
     """Decode a recording block by block and say why it cannot be used, or None.
 
@@ -69,7 +90,7 @@ def sound_problem(data: bytes) -> str | None:
         return "an empty file"
     length, low, high = 0, math.inf, -math.inf
     try:
-        with ForwardSound(io.BytesIO(data)) as file:
+        with unnamed_file(data) as opened, ForwardSound(opened.fileno(), closefd=False) as file:
             rate_hz, cut = int(file.samplerate), file.cut
             for block in file.forward():
                 mono = block.mean(axis=1)  # (frames, channels) -> (frames,)

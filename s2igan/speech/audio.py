@@ -1,13 +1,13 @@
 """Audio between bytes and samples: decoding, mono, resampling, 16 bits, FLAC."""
 
-import io
+import os
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from s2igan.engine.sound import ForwardSound, rate_problem, undecoded
+from s2igan.engine.sound import ForwardSound, rate_problem, undecoded, unnamed_file
 from s2igan.errors import UserError
 
 Samples = npt.NDArray[np.float32]
@@ -37,7 +37,7 @@ def decode_audio(data: bytes, name: str) -> tuple[Samples, int]:
             is none of sound.
     """
     try:
-        with ForwardSound(io.BytesIO(data)) as file:
+        with unnamed_file(data) as opened, ForwardSound(opened.fileno(), closefd=False) as file:
             rate_hz = int(file.samplerate)
             blocks = [block.mean(axis=1) for block in file.forward()]  # (n, channels) -> (n,)
     except soundfile.LibsndfileError as error:
@@ -96,16 +96,18 @@ def from_pcm(pcm: Pcm) -> Samples:
 
 def encode_flac(pcm: Pcm, rate_hz: int) -> bytes:
     """Encode ``(n,)`` int16 mono samples; same samples, same bytes."""
-    buffer = io.BytesIO()
-    soundfile.write(
-        buffer,
-        pcm,
-        rate_hz,
-        format="FLAC",
-        subtype="PCM_16",
-        compression_level=_FLAC_COMPRESSION,
-    )
-    return buffer.getvalue()
+    with unnamed_file() as file:
+        # By a number of its own: to whatever else had this one by then, a late close would write.
+        soundfile.write(
+            os.dup(file.fileno()),
+            pcm,
+            rate_hz,
+            format="FLAC",
+            subtype="PCM_16",
+            compression_level=_FLAC_COMPRESSION,
+        )
+        file.seek(0)
+        return file.read()
 
 
 def _bad(name: str, got: str) -> UserError:

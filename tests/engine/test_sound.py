@@ -7,6 +7,7 @@ import soundfile
 
 from s2igan.engine.sound import sound_problem
 from tests.corpora.makers import clip
+from tests.dropping import dropped_in
 
 RATE = 16000
 
@@ -57,3 +58,8 @@ def test_a_defect_at_the_end_of_a_long_file_is_found() -> None:
     assert sound_problem(encoded(samples)) is None
     samples[-1] = np.nan
     assert sound_problem(encoded(samples)) == "samples that are not numbers"
+
+
+def test_a_signal_while_a_recording_is_checked_is_no_defect_of_it() -> None:
+    data = clip(300, seconds=10, format="OGG")
+    assert dropped_in(lambda: sound_problem(data)) == []

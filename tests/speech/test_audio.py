@@ -6,6 +6,7 @@ import soundfile
 
 from s2igan.errors import UserError
 from s2igan.speech.audio import decode_audio, encode_flac, from_pcm, resample, to_pcm
+from tests.dropping import dropped_in
 from tests.sounds import noted_rates, with_length
 
 RATE = 16000
@@ -63,6 +64,16 @@ def test_names_samples_that_are_no_numbers() -> None:
     soundfile.write(buffer, np.full(64, np.nan, np.float32), RATE, format="WAV", subtype="FLOAT")
     with pytest.raises(UserError, match="samples that are not numbers"):
         decode_audio(buffer.getvalue(), "clip")
+
+
+@pytest.mark.parametrize("format_", ["WAV", "FLAC", "OGG", "MP3", "AIFF"])
+def test_a_signal_while_a_recording_is_decoded_does_not_shorten_it(format_: str) -> None:
+    data = _file(_tone(440, seconds=10), RATE, format_)
+    assert dropped_in(lambda: decode_audio(data, "clip")) == []
+
+
+def test_a_signal_while_a_flac_is_encoded_does_not_shorten_it() -> None:
+    assert dropped_in(lambda: encode_flac(to_pcm(_tone(440, seconds=10)), RATE)) == []
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 44100, 48000])
