@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,7 @@ class ArrayWriter:
         self.rows = 0
         self._file = path.open("wb")
         self._write_header()
+        self._start = self._file.tell()
 
     def append(self, rows: npt.ArrayLike) -> None:
         """Append ``rows`` of shape ``(n, *row_shape)``.
@@ -40,14 +41,28 @@ class ArrayWriter:
             ValueError: if the rows have another shape, or are floats for a file of integers: the
                 pixels of a picture in [0, 1] would all be 0.
         """
+        block = self._checked(rows)
+        self._file.write(block.data.cast("B") if block.size else b"")
+        self.rows += len(block)
+
+    def place(self, positions: npt.NDArray[np.integer], rows: npt.ArrayLike) -> None:
+        """Write ``(n, *row_shape)`` rows at ``(n,)`` positions; rows left out are zero.
+
+        Raises:
+            ValueError: as :meth:`append`.
+        """
+        write_placed(self._file, positions, self._checked(rows), start=self._start)
+        self.rows = max(self.rows, int(positions.max(initial=-1)) + 1)
+        self._file.seek(0, os.SEEK_END)
+
+    def _checked(self, rows: npt.ArrayLike) -> Array:
         given = np.asarray(rows)
         if given.dtype.kind == "f" and self.dtype.kind in "iu":
             raise ValueError(f"rows are {given.dtype}, expected {self.dtype}")
         block = np.ascontiguousarray(given, dtype=self.dtype)
         if block.shape[1:] != self.row_shape:
             raise ValueError(f"rows have shape {block.shape[1:]}, expected {self.row_shape}")
-        self._file.write(block.data.cast("B") if block.size else b"")
-        self.rows += len(block)
+        return block
 
     def _write_header(self) -> None:
         # NumPy pads the header for a growing first axis, so both headers have one length.
@@ -70,6 +85,24 @@ class ArrayWriter:
                 self._write_header()
                 self._file.flush()
                 os.fsync(self._file.fileno())
+
+
+def write_placed(
+    file: IO[bytes], positions: npt.NDArray[np.integer], rows: Array, *, start: int = 0
+) -> None:
+    """Write rows at their places in a file, which has holes where none was written.
+
+    Where the disk is full a write says so. A map of such a file would end the process by SIGBUS.
+
+    Args:
+        file: open for writing.
+        positions: ``(n,)`` which rows of the file.
+        rows: ``(n, ...)``, contiguous.
+        start: byte of the file at which row 0 begins.
+    """
+    for position, row in zip(positions.tolist(), rows, strict=True):
+        file.seek(start + position * row.nbytes)
+        file.write(row.data)
 
 
 def write_array(path: Path, array: npt.ArrayLike) -> None:

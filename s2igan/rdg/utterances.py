@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from s2igan.engine.arrays import Array, Ragged
+from s2igan.engine.arrays import Array, Ragged, write_placed
 from s2igan.engine.distributed import apart
 from s2igan.engine.progress import Bar, bar
 from s2igan.engine.seeding import numpy_generator
@@ -50,11 +50,8 @@ def embed_utterances(
     """
     wanted = np.unique(utterances)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as file:
-        shape = (len(sequences), encoder.embedding_dim)
-        embeddings: Array = np.memmap(file, np.float32, "w+", shape=shape)
     progress: Bar[None] = bar(len(wanted), f"{name}: embed", unit="utterances")
-    with progress:
+    with tempfile.TemporaryFile(dir=folder) as file, progress:
         for positions, found in encode_speech(
             encoder,
             sequences,
@@ -63,8 +60,10 @@ def embed_utterances(
             device=device,
             precision="float32",
         ):
-            embeddings[wanted[positions]] = found
+            write_placed(file, wanted[positions], found)
             progress.update(len(found))
+        shape = (len(sequences), encoder.embedding_dim)
+        embeddings: Array = np.memmap(file, np.float32, "r+", shape=shape)
     return embeddings
 
 

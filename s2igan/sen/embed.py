@@ -102,12 +102,9 @@ def _write_speech(
     if not is_first():
         exhaust(encoded)
         return
-    rows = np.lib.format.open_memmap(
-        path, "w+", np.float32, (len(utterances), encoder.embedding_dim)
-    )
-    for positions, embeddings in encoded:
-        rows[positions] = _finite(embeddings, "speech")
-    rows.flush()
+    with ArrayWriter(path, np.float32, (encoder.embedding_dim,)) as writer:
+        for positions, embeddings in encoded:
+            writer.place(positions, _finite(embeddings, "speech"))
 
 
 def _write_pictures(

@@ -29,6 +29,26 @@ def test_bytes_do_not_depend_on_how_rows_were_cut(tmp_path: Path) -> None:
     assert (tmp_path / "whole.npy").read_bytes() == (tmp_path / "parts.npy").read_bytes()
 
 
+def test_rows_are_placed_in_any_order_and_are_zero_where_none_was(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).standard_normal((6, 3)).astype(np.float32)
+    with ArrayWriter(tmp_path / "placed.npy", np.float32, (3,)) as writer:
+        writer.place(np.array([4, 0, 1]), rows[[4, 0, 1]])
+        writer.place(np.array([], np.int64), rows[:0])
+        writer.place(np.array([2]), rows[[2]])
+        writer.append(rows[5:])
+    rows[3] = 0
+    write_array(tmp_path / "whole.npy", rows)
+    assert (tmp_path / "placed.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
+
+
+def test_a_full_disk_is_told_where_rows_are_placed() -> None:
+    with (
+        pytest.raises(OSError, match="No space left on device"),
+        ArrayWriter(Path("/dev/full"), np.float32, (4096,)) as writer,
+    ):
+        writer.place(np.array([7]), np.ones((1, 4096), np.float32))
+
+
 def test_rows_of_another_shape_are_refused(tmp_path: Path) -> None:
     with (
         pytest.raises(ValueError, match=r"shape \(4,\), expected \(3,\)"),

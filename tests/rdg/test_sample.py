@@ -1,4 +1,8 @@
+import errno
 import json
+import os
+import tempfile
+from io import BufferedRandom, FileIO
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +252,34 @@ def test_every_utterance_is_embedded_once(tmp_path: Path) -> None:
     np.testing.assert_allclose(lengths[[3, 7, 9]], 1, atol=1e-6)
     assert lengths.sum() == pytest.approx(3)
     assert not list((tmp_path / "scratch").iterdir())
+
+
+class Full(FileIO):
+    """A file on a disk with room for a byte, not for a row."""
+
+    def write(self, data: Any) -> int:
+        if len(data) > 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)
+
+
+def test_a_disk_that_fills_up_under_embeddings_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def temporary(dir: Path) -> BufferedRandom:
+        return BufferedRandom(Full(dir / "file", "w+"))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", temporary)
+    paths = write_inputs(tmp_path)
+    with pytest.raises(OSError, match="No space left on device"):
+        embed_utterances(
+            load_speech_encoder(paths["sen"]),
+            Ragged(paths["features"], "mel"),
+            np.array([7, 3]),
+            folder=tmp_path / "scratch",
+            device=CPU,
+            name="test",
+        )
 
 
 def test_features_of_another_corpus_are_told(tmp_path: Path) -> None:
