@@ -62,7 +62,13 @@ def export_model(
         _write(folder / GENERATOR, networks.generator_description)
         _write(folder / ENCODER, networks.encoder_description)
         _write(folder / CARD, card)
-        write_gallery(folder, rdg, side=networks.generator.sizes[-1], count=_REAL_PICTURES)
+        write_gallery(
+            folder,
+            rdg,
+            dimension=networks.encoder.embedding_dim,
+            side=networks.generator.sizes[-1],
+            count=_REAL_PICTURES,
+        )
         write_examples(folder, rdg, card, can_speak=voice_is_installed())
         size = sum(path.stat().st_size for path in folder.iterdir())
         with card_told(rdg):

@@ -82,20 +82,21 @@ class PackedSquares:
         return square
 
 
-def find_gallery(folder: Path) -> Gallery | str:
+def find_gallery(folder: Path, dimension: int) -> Gallery | str:
     """Open the real pictures that belong to a model.
 
     Args:
         folder: an exported model, or ``artifacts/rdg`` among the outputs of the other stages.
+        dimension: E, numbers of an embedding of the model's encoder.
 
     Returns:
         The pictures, or why there are none.
 
     Raises:
-        UserError: if there are files that do not fit each other.
+        UserError: if there are files that do not fit each other, or the model.
     """
     if (folder / FILE).is_file():
-        return _read(folder / FILE)
+        return _read(folder / FILE, dimension)
     names = ("corpus", "features", "sen", "embeddings")
     root = pipeline_root(folder)
     artifacts = root / "artifacts" if root else folder.parent
@@ -121,10 +122,14 @@ def find_gallery(folder: Path) -> Gallery | str:
             f"pictures of {str(artifacts)!r}",
             f"{len(views)} embedded and {len(packed)} packed, not {total} as in the corpus",
         )
+    if views.shape[2] != dimension:
+        raise unreadable_output(
+            f"pictures of {str(artifacts)!r}", _of_another_model(views.shape[2], dimension)
+        )
     return Gallery(PackedSquares(features, rows), np.array(views[rows, 0], np.float32))
 
 
-def write_gallery(folder: Path, model: Path, *, side: int, count: int) -> None:
+def write_gallery(folder: Path, model: Path, *, dimension: int, side: int, count: int) -> None:
     """Write a few real pictures beside an exported model, if it has any, from all over the corpus.
 
     The same pictures give the same bytes.
@@ -132,10 +137,11 @@ def write_gallery(folder: Path, model: Path, *, side: int, count: int) -> None:
     Args:
         folder: the exported model; receives ``gallery.safetensors``.
         model: what is exported; see :func:`find_gallery`.
+        dimension: see there.
         side: of the pictures, px.
         count: most pictures to write.
     """
-    gallery = find_gallery(model)
+    gallery = find_gallery(model, dimension)
     if isinstance(gallery, str):
         return
     chosen = _spread(len(gallery.embeddings), count)
@@ -194,7 +200,11 @@ def _same_encoder(rdg: Path, sen: Path) -> bool:
     return own.is_file() and filecmp.cmp(own, sen / ENCODER_WEIGHTS, shallow=False)
 
 
-def _read(path: Path) -> Gallery:
+def _of_another_model(found: int, wanted: int) -> str:
+    return f"embeddings of {found} numbers, not of {wanted} as the model's"
+
+
+def _read(path: Path, dimension: int) -> Gallery:
     try:
         tensors = load_file(path)
         if missing := [name for name in _TENSORS if name not in tensors]:
@@ -208,6 +218,8 @@ def _read(path: Path) -> Gallery:
                 f"pictures {pictures.shape} beside embeddings {embeddings.shape}, or some that are "
                 "not finite"
             )
+        if embeddings.shape[1] != dimension:
+            raise ValueError(_of_another_model(embeddings.shape[1], dimension))
     except (OSError, ValueError, SafetensorError) as error:
         raise UserError(
             f"real pictures {str(path)!r}",

@@ -43,6 +43,7 @@ class SpeechToImage:
     Attributes:
         card: see above.
         image_size: side S of a picture, pixels.
+        embedding_dim: E, numbers of an embedding.
         sample_rate_hz: rate that recordings are brought to, Hz.
         device: where it computes.
     """
@@ -54,6 +55,7 @@ class SpeechToImage:
         self.card = card
         self.device = device
         self.image_size: int = networks.generator.sizes[-1]
+        self.embedding_dim = networks.encoder.embedding_dim
         self.sample_rate_hz = self._hearing.sample_rate_hz
 
     @classmethod

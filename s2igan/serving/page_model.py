@@ -47,7 +47,7 @@ def make_page(model: Model, folder: Path, device: str) -> gr.Blocks:
     """
     card, can_speak = model.card, voice_is_installed()
     language = language_of(card)
-    gallery = find_gallery(folder)
+    gallery = find_gallery(folder, model.embedding_dim)
     words = Words(
         about=_about(card, language.name),
         footer=_footer(card, model.image_size, device),

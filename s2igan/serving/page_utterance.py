@@ -21,11 +21,13 @@ class Model(Protocol):
         card: what it says of itself; see :mod:`s2igan.serving.card`.
         sample_rate_hz: rate at which it hears, Hz.
         image_size: side of its pictures, px.
+        embedding_dim: E, numbers of an embedding.
     """
 
     card: Mapping[str, Any]
     sample_rate_hz: int
     image_size: int
+    embedding_dim: int
 
     def sound(self, recording: Recording) -> Samples:
         """Return the sound that it hears, ``(n,)`` float32 at ``sample_rate_hz``."""

@@ -51,7 +51,7 @@ def artifacts(tmp_path: Path) -> Path:
 
 
 def found(folder: Path) -> Gallery:
-    gallery = find_gallery(folder)
+    gallery = find_gallery(folder, 2)
     assert isinstance(gallery, Gallery)
     return gallery
 
@@ -78,7 +78,7 @@ def test_an_exported_gallery_finds_the_same_and_is_written_alike(
     sources = {"a": artifacts / "rdg", "b": artifacts / "rdg", "of a": tmp_path / "a"}
     for name, source in sources.items():
         (tmp_path / name).mkdir()
-        write_gallery(tmp_path / name, source, side=8, count=COUNT)
+        write_gallery(tmp_path / name, source, dimension=2, side=8, count=COUNT)
     first, *others = (tmp_path / name / FILE for name in sources)
     assert all(other.read_bytes() == first.read_bytes() for other in others)
     utterance = np.array([0.8, 0.6], np.float32)
@@ -89,7 +89,7 @@ def test_an_exported_gallery_finds_the_same_and_is_written_alike(
 
 
 def test_a_few_pictures_are_taken_from_all_over_the_corpus(artifacts: Path, tmp_path: Path) -> None:
-    write_gallery(tmp_path, artifacts / "rdg", side=8, count=3)
+    write_gallery(tmp_path, artifacts / "rdg", dimension=2, side=8, count=3)
     shades = [found(tmp_path).pictures[index][0, 0, 0] // 8 for index in range(3)]
     assert [shade // 10 for shade in shades] == [0, 1, 2]
 
@@ -99,20 +99,22 @@ def test_an_encoder_of_the_generator_itself_has_no_pictures(
 ) -> None:
     shutil.rmtree(artifacts / "rdg")
     write_model(artifacts / "rdg", seed=1)
-    assert "encoder of its own" in str(find_gallery(artifacts / "rdg"))
-    write_gallery(tmp_path, artifacts / "rdg", side=8, count=3)
+    assert "encoder of its own" in str(find_gallery(artifacts / "rdg", 2))
+    write_gallery(tmp_path, artifacts / "rdg", dimension=2, side=8, count=3)
     assert not (tmp_path / FILE).exists()
 
 
 def test_a_lone_model_has_no_pictures(tmp_path: Path) -> None:
-    assert find_gallery(write_model(tmp_path / "lone")) == "This model came without real pictures."
+    assert (
+        find_gallery(write_model(tmp_path / "lone"), 2) == "This model came without real pictures."
+    )
 
 
 @pytest.mark.parametrize("name", ["embeddings/image.npy", "features/shapes.npy"])
 def test_outputs_of_another_corpus_are_told(artifacts: Path, name: str) -> None:
     write_array(artifacts / name, np.load(artifacts / name)[:-1])
     with pytest.raises(UserError, match=r"\d+ embedded and \d+ packed, not 31 as in the corpus"):
-        find_gallery(artifacts / "rdg")
+        find_gallery(artifacts / "rdg", 2)
 
 
 UNDECODABLE = "no pictures of one size that decode"
@@ -140,17 +142,17 @@ def test_exported_pictures_of_another_form_are_told(
     damage: Callable[[dict[str, Tensor]], dict[str, Tensor]],
     got: str,
 ) -> None:
-    write_gallery(tmp_path, artifacts / "rdg", side=8, count=9)
+    write_gallery(tmp_path, artifacts / "rdg", dimension=2, side=8, count=9)
     write_weights(tmp_path / FILE, damage(load_file(tmp_path / FILE)))
     with pytest.raises(UserError, match=f"got {got}"):
-        find_gallery(tmp_path)
+        find_gallery(tmp_path, 2)
 
 
 @pytest.mark.parametrize("shape", [(8, 6, 3), (8, 8, 4)])
 def test_exported_pictures_of_another_shape_are_told(
     artifacts: Path, tmp_path: Path, shape: tuple[int, ...]
 ) -> None:
-    write_gallery(tmp_path, artifacts / "rdg", side=8, count=1)
+    write_gallery(tmp_path, artifacts / "rdg", dimension=2, side=8, count=1)
     file = io.BytesIO()
     Image.fromarray(np.zeros(shape, np.uint8)).save(file, "webp", lossless=True)
     content = torch.frombuffer(bytearray(file.getvalue()), dtype=torch.uint8)
@@ -158,10 +160,17 @@ def test_exported_pictures_of_another_shape_are_told(
     other = {"pictures": content, "ends": torch.tensor([len(content)])}
     write_weights(tmp_path / FILE, {**tensors, **other})
     with pytest.raises(UserError, match=r"got pictures \(1, 8, .*beside embeddings \("):
-        find_gallery(tmp_path)
+        find_gallery(tmp_path, 2)
+
+
+def test_pictures_of_another_model_are_told(artifacts: Path, tmp_path: Path) -> None:
+    write_gallery(tmp_path, artifacts / "rdg", dimension=2, side=8, count=9)
+    for folder in (tmp_path, artifacts / "rdg"):
+        with pytest.raises(UserError, match=r"got embeddings of 2 numbers, not of 3 as the model"):
+            find_gallery(folder, 3)
 
 
 def test_a_broken_file_is_told(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"nothing")
     with pytest.raises(UserError, match=r"real pictures .*gallery\.safetensors"):
-        find_gallery(tmp_path)
+        find_gallery(tmp_path, 2)

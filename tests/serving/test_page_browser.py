@@ -70,8 +70,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     embeddings = rng.standard_normal((20, EMBEDDING_DIM)).astype(np.float32)
     pictures = rng.integers(0, 256, (20, 8, 8, 3), np.uint8)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gallery, "find_gallery", lambda _: gallery.Gallery(pictures, embeddings))
-        gallery.write_gallery(folder, folder, side=8, count=20)
+        patch.setattr(gallery, "find_gallery", lambda *_: gallery.Gallery(pictures, embeddings))
+        gallery.write_gallery(folder, folder, dimension=EMBEDDING_DIM, side=8, count=20)
     (folder / "examples.json").write_text('{"babble.wav": "A red bird that babbles"}')
     soundfile.write(folder / "babble.wav", babble(1), RATE)
     soundfile.write(folder / "said.wav", babble(2), RATE)

@@ -26,7 +26,7 @@ def words_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WordsOf:
     monkeypatch.setattr(page_model, "build_page", lambda _, words, *__: words)
 
     def told(card: dict[str, Any]) -> "Words":
-        model: Any = SimpleNamespace(card=card, image_size=64)
+        model: Any = SimpleNamespace(card=card, image_size=64, embedding_dim=4)
         words: Any = page_model.make_page(model, tmp_path, "cpu")
         assert isinstance(words, page_layout.Words)
         return words
