@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from s2igan.engine.sound import sound_problem
 from s2igan.errors import UserError
 from s2igan.serving.card import is_minibirds
 from s2igan.serving.language import language_of
@@ -56,16 +57,28 @@ def write_examples(folder: Path, model: Path, card: Mapping[str, Any], *, can_sp
         can_speak: whether sentences can be spoken here.
 
     Raises:
-        UserError: as :func:`find_examples`.
+        UserError: as :func:`find_examples`, or if nothing is to be heard of a clip.
     """
     said: dict[str, str] = {}
     for number, (text, clip) in enumerate(find_examples(model, card, can_speak=can_speak), 1):
         name = clip.name if clip else f"example-{number}.flac"
-        (folder / name).write_bytes(clip.read_bytes() if clip else _spoken(text, card))
+        (folder / name).write_bytes(_sound(clip) if clip else _spoken(text, card))
         said[name] = text
     if said:
         listed = json.dumps(said, indent=2, ensure_ascii=False) + "\n"
         (folder / FILE).write_text(listed, encoding="utf-8")
+
+
+def _sound(clip: Path) -> bytes:
+    data = clip.read_bytes()
+    if problem := sound_problem(data):
+        raise UserError(
+            f"example {str(clip)!r}",
+            got=problem,
+            expected="a clip with speech in it",
+            fix=f"replace it, or take it out of {FILE}",
+        )
+    return data
 
 
 def _spoken(text: str, card: Mapping[str, Any]) -> bytes:

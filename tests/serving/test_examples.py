@@ -6,6 +6,7 @@ import soundfile
 
 from s2igan.errors import UserError
 from s2igan.serving.examples import FILE, Example, find_examples, write_examples
+from tests.corpora.makers import clip as tone
 from tests.serving.makers import TTS
 
 BIRDS = {"corpus": {"kind": "minibirds"}, "tts": TTS}
@@ -50,17 +51,35 @@ def test_written_clips_say_the_sentences_and_are_written_alike(tmp_path: Path) -
         assert clip.stat().st_size < 150_000
 
 
-def test_an_export_keeps_the_clips_of_its_model(tmp_path: Path) -> None:
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """A model with a clip, and an empty folder to export it to."""
     source, export = tmp_path / "source", tmp_path / "export"
     source.mkdir()
     export.mkdir()
     (source / FILE).write_text('{"red.flac": "A red bird."}')
-    (source / "red.flac").write_bytes(b"red")
+    (source / "red.flac").write_bytes(tone(300, format="FLAC"))
+    return source, export
+
+
+def test_an_export_keeps_the_clips_of_its_model(folders: tuple[Path, Path]) -> None:
+    source, export = folders
     write_examples(export, source, FLOWERS, can_speak=False)
     assert find_examples(export, FLOWERS, can_speak=False) == [
         Example("A red bird.", export / "red.flac")
     ]
-    assert (export / "red.flac").read_bytes() == b"red"
+    assert (export / "red.flac").read_bytes() == (source / "red.flac").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("kept", "got"), [(0, "an empty file"), (400, "400 bytes that do not decode")]
+)
+def test_an_export_tells_of_a_broken_clip(folders: tuple[Path, Path], kept: int, got: str) -> None:
+    source, export = folders
+    (source / "red.flac").write_bytes((source / "red.flac").read_bytes()[:kept])
+    with pytest.raises(UserError, match=rf"example '.*red\.flac'; got {got}"):
+        write_examples(export, source, FLOWERS, can_speak=False)
+    assert list(export.iterdir()) == []
 
 
 def test_of_another_corpus_nothing_is_said(tmp_path: Path) -> None:

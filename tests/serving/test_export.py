@@ -12,7 +12,7 @@ from s2igan.serving.card import read_card
 from s2igan.serving.export import export_model
 from s2igan.serving.model import SpeechToImage
 from s2igan.serving.recording import Recording
-from tests.corpora.makers import folder_bytes
+from tests.corpora.makers import clip, folder_bytes
 from tests.serving.makers import RATE, TTS, babble, write_model, write_pipeline
 
 CPU = torch.device("cpu")
@@ -158,7 +158,7 @@ def test_a_list_of_clips_that_cannot_be_read_names_no_clip(tmp_path: Path) -> No
 def test_an_earlier_export_is_replaced_whole(tmp_path: Path) -> None:
     rdg, spoken = write_model(tmp_path / "rdg"), write_model(tmp_path / "spoken", seed=1)
     (spoken / "examples.json").write_text('{"red.flac": "A red bird."}')
-    (spoken / "red.flac").write_bytes(b"red")
+    (spoken / "red.flac").write_bytes(clip(300, format="FLAC"))
     out = tmp_path / "out"
     export_model(spoken, {"name": "one"}, out)
     assert (out / "red.flac").exists()
