@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from s2igan.engine.folders import write_whole
+
 
 def write_curves(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     """Write one line per row, tab-separated; a cell that was not measured stays empty."""
     columns = dict.fromkeys(name for row in rows for name in row)
     cells = [[f"{row[name]:.6g}" if name in row else "" for name in columns] for row in rows]
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join("\t".join(line) + "\n" for line in ([*columns], *cells))
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text.encode())

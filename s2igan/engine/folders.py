@@ -1,4 +1,4 @@
-"""Output folders that are either whole or absent."""
+"""Output folders and files that are either whole or absent."""
 
 import shutil
 from collections.abc import Iterator
@@ -37,3 +37,21 @@ def fresh_folder(path: Path) -> Iterator[Path]:
     if path.exists():
         shutil.rmtree(path)
     partial.rename(path)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside ``path`` and rename it to ``path``, where it is whole or as it was.
+
+    A link is replaced, for DVC's lead into its cache. What is no file, as ``/dev/null``, is written
+    to.
+    """
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

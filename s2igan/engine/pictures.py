@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from s2igan.engine.folders import write_whole
 from s2igan.errors import UserError
 
 Picture = npt.NDArray[np.uint8]
@@ -149,5 +150,4 @@ def encode_png(picture: Picture) -> bytes:
 
 def save_png(path: Path, picture: Picture) -> None:
     """Write the PNG file of one ``(H, W, 3)`` picture."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encode_png(picture))
+    write_whole(path, encode_png(picture))

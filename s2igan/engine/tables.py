@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from s2igan.engine.folders import write_whole
 from s2igan.errors import unreadable_output
 
 
@@ -78,9 +79,8 @@ def write_json(path: Path, value: Mapping[str, object]) -> None:
     Raises:
         ValueError: if a float is NaN or infinite.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_rounded(value), indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    write_whole(path, f"{text}\n".encode())
 
 
 def _rounded(value: object) -> object:

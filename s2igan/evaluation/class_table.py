@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from s2igan.engine.folders import write_whole
 from s2igan.evaluation.figures import Figures, means
 
 HEADER = ("figure", "class", "sum", "count")
@@ -29,8 +30,7 @@ def write_class_table(path: Path, figures: Figures, names: Mapping[int, str]) ->
     for figure, mean in means({name: figures[name] for name in figures if name not in LEFT_OUT}):
         for number, total, count in zip(*mean.sums, strict=True):
             writer.writerow((figure, names[int(number)], float(total), int(count)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text.getvalue(), encoding="utf-8")
+    write_whole(path, text.getvalue().encode())
 
 
 def class_names(images: pd.DataFrame) -> dict[int, str]:

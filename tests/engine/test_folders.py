@@ -1,9 +1,15 @@
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from s2igan.engine.folders import fresh_folder
+from s2igan.engine.curves import write_curves
+from s2igan.engine.folders import fresh_folder, write_whole
+from s2igan.engine.pictures import save_png
+from s2igan.engine.tables import write_json
 from s2igan.errors import UserError
+from s2igan.evaluation.class_table import write_class_table
 
 
 def test_a_folder_appears_whole_and_replaces_the_earlier_one(tmp_path: Path) -> None:
@@ -47,3 +53,44 @@ def test_a_file_in_its_place_is_told_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="got a file"), fresh_folder(tmp_path / "out"):
         pytest.fail("it began")
     assert (tmp_path / "out").read_text() == "x"
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: write_json(path, {"mAP": 0.5}),
+        lambda path: write_curves(path, [{"step": 1, "loss": 0.5}]),
+        lambda path: write_class_table(path, {}, {}),
+        lambda path: save_png(path, np.zeros((8, 8, 3), np.uint8)),
+    ],
+)
+def test_a_file_has_its_name_when_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], None]
+) -> None:
+    out = tmp_path / "plots" / "out"
+    write(out)
+    whole = out.read_bytes()
+    out.write_bytes(b"the one before")
+
+    def fail(partial: Path, target: Path) -> None:
+        assert partial.read_bytes() == whole
+        assert target.read_bytes() == b"the one before"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(KeyboardInterrupt):
+        write(out)
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+def test_a_link_into_a_cache_is_replaced_and_a_device_is_written_to(tmp_path: Path) -> None:
+    cached, soft, hard = (tmp_path / name for name in ("cached", "soft", "hard"))
+    cached.write_bytes(b"the one before")
+    soft.symlink_to(cached)
+    hard.hardlink_to(cached)
+    for out in (soft, hard):
+        write_whole(out, b"new")
+        assert out.read_bytes() == b"new"
+    assert cached.read_bytes() == b"the one before"
+    write_whole(Path("/dev/null"), b"new")
+    assert Path("/dev/null").is_char_device()
