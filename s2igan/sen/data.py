@@ -59,7 +59,9 @@ class SenData:
     def __init__(self, corpus: Path, features: Path, reads: Reads = "mel") -> None:
         self.corpus = Corpus(corpus)
         self.sequences = Ragged(features, reads)
-        self.mel_description: dict[str, Any] = read_json(features / "mel.json", "features")
+        self.mel_description: dict[str, Any] = read_json(
+            features / "mel.json", "features", bands=int
+        )
         self.backbone: Array = open_array(features / "backbone.npy", ndim=3)  # (images, views, D)
         self.backbone_description: dict[str, Any] = read_json(
             features / "backbone.json", "features", names=list, dimension=int

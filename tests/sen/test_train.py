@@ -11,6 +11,7 @@ import torch
 from s2igan.engine.adam import Adam
 from s2igan.engine.arrays import Ragged, open_array
 from s2igan.engine.session import Session, plain_session
+from s2igan.engine.tables import write_json
 from s2igan.engine.tracking import Tracker
 from s2igan.errors import UserError
 from s2igan.metrics.retrieval import rank, ranked_average_precisions
@@ -322,6 +323,13 @@ def test_features_of_another_corpus_are_refused(inputs: Path, tmp_path: Path) ->
     write_synthetic(tmp_path / "other", images_per_class=2)
     with pytest.raises(UserError, match=r"rows of 'backbone\.npy'; got 32, not 64"):
         SenData(inputs / "corpus", tmp_path / "other" / "features")
+
+
+def test_a_front_end_that_does_not_tell_its_bands_is_refused(tmp_path: Path) -> None:
+    write_synthetic(tmp_path)
+    write_json(tmp_path / "features" / "mel.json", {})
+    with pytest.raises(UserError, match=r"mel\.json'; got no int 'bands'"):
+        SenData(tmp_path / "corpus", tmp_path / "features")
 
 
 def test_a_diverged_run_stops_before_it_is_saved(
