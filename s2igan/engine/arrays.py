@@ -112,17 +112,24 @@ def write_array(path: Path, array: npt.ArrayLike) -> None:
         writer.append(block)
 
 
-def open_array(path: Path, *, ndim: int | None = None, finite: bool = False) -> Array:
+def open_array(
+    path: Path,
+    *,
+    ndim: int | None = None,
+    dtype: npt.DTypeLike | None = None,
+    finite: bool = False,
+) -> Array:
     """Open an ``.npy`` file read-only through a memory map.
 
     Args:
         path: the file.
         ndim: axes that it has; None takes any number.
+        dtype: of its values; None takes any.
         finite: whether every value has to be a finite float.
 
     Raises:
         UserError: if the file is missing, damaged, or longer or shorter than its header says, has
-            other axes, or holds what is no finite float.
+            other axes or values of another kind, or holds what is no finite float.
     """
     what = f"packed array {str(path)!r}"
     if not path.is_file():
@@ -130,16 +137,18 @@ def open_array(path: Path, *, ndim: int | None = None, finite: bool = False) -> 
     try:
         with path.open("rb") as file:
             npy_format.read_magic(file)
-            shape, _, dtype = npy_format.read_array_header_1_0(file)
+            shape, _, found = npy_format.read_array_header_1_0(file)
             rest = path.stat().st_size - file.tell()
-        if not shape or rest != math.prod(shape) * dtype.itemsize:
-            raise ValueError(f"{rest} bytes for {shape} values of {dtype}")
+        if not shape or rest != math.prod(shape) * found.itemsize:
+            raise ValueError(f"{rest} bytes for {shape} values of {found}")
         if ndim not in (None, len(shape)):
             raise ValueError(f"an array {shape}, not one of {ndim} axes")
+        if dtype is not None and found != dtype:
+            raise ValueError(f"values of {found}, not of {np.dtype(dtype)}")
         # An empty file part cannot be memory-mapped.
         array = np.load(path, mmap_mode="r" if rest else None, allow_pickle=False)
         # The sum takes no memory, and is finite where every value is.
-        if finite and not (dtype.kind == "f" and np.isfinite(array.sum(dtype=np.float64))):
+        if finite and not (found.kind == "f" and np.isfinite(array.sum(dtype=np.float64))):
             raise ValueError("values that are not finite floats")
     except (OSError, ValueError) as error:
         raise unreadable_output(what, error) from error

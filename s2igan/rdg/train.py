@@ -115,12 +115,12 @@ def check_inputs(
             damaged.
     """
     packed = open_array(features / "shapes.npy", ndim=2)
-    seen = open_array(embeddings / "image.npy", ndim=3)
+    seen = open_array(embeddings / "image.npy", ndim=3, dtype="float32")
     corpus.check_rows(pictures={"shapes.npy": len(packed), "image.npy": len(seen)})
     widths = {"image.npy": seen.shape[2:]}
     if config.speech_encoder == "trained":
         encoder = load_speech_encoder(sen)
-        speech = open_array(embeddings / "speech.npy", ndim=2)
+        speech = open_array(embeddings / "speech.npy", ndim=2, dtype="float32")
         corpus.check_rows(utterances={"speech.npy": len(speech)})
         widths["speech.npy"] = speech.shape[1:]
     else:

@@ -195,6 +195,9 @@ def test_inputs_of_two_runs_are_refused_before_the_training(tmp_path: Path) -> N
         np.save(inputs["embeddings"] / name, whole[name][None])
         with pytest.raises(UserError, match=rf"{name}'; got an array .*, not one of . axes"):
             train(inputs, tmp_path)
+        np.save(inputs["embeddings"] / name, whole[name].astype(np.float64))
+        with pytest.raises(UserError, match=rf"{name}'; got values of float64, not of float32"):
+            train(inputs, tmp_path)
         np.save(inputs["embeddings"] / name, whole[name])
     write_json(inputs["features"] / "mel.json", {"bands": 99})
     with pytest.raises(UserError, match=r"front end .*mel\.json'; got another than that of"):
