@@ -68,7 +68,7 @@ register: $(READY)  ## register the trained model with MLflow: [METRIC=generatio
 .PHONY: remote
 remote: $(READY)  ## name the team's remote: URL=s3://bucket/folder [ENDPOINT=https://...]
 	@test -n "$(URL)" || { echo 'make remote URL=s3://bucket/folder [ENDPOINT=https://...]'; exit 2; }
-	@$(BIN)/dvc config --quiet --local --unset remote.team || true
+	@$(BIN)/dvc remote remove --quiet --local team || true
 	$(BIN)/dvc remote add --quiet --default --force team "$(URL)"
 	$(BIN)/dvc remote modify --quiet team verify true
 	$(if $(ENDPOINT),$(BIN)/dvc remote modify --quiet team endpointurl "$(ENDPOINT)")

@@ -66,9 +66,11 @@ class Clone:
 
 def environment(home: Path) -> dict[str, str]:
     """Return an environment with this Python first, no network, and no machine's settings."""
-    # Of the make that runs the tests, another make would speak as one inside of it.
+    # Of the make that runs the tests, another make would speak as one inside of it, and take over
+    # the variables that it was given.
     left_out = ("S2IGAN_", "DVC_", "MLFLOW_", "MAKE", "MFLAGS")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
+    named = {"METRIC", "MODEL", "WITH", "JOBS", "TABLE", "URL", "ENDPOINT"}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(left_out) and k not in named}
     return {
         **kept,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

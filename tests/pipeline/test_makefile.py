@@ -76,10 +76,12 @@ def test_a_remote_is_the_teams_and_older_commits_stay_readable(clone: Clone) -> 
     clone.run("dvc", "init", "-q")
     clone.commit("No remote yet")
     shared, own = (clone.folder / ".dvc" / name for name in ("config", "config.local"))
-    own.write_text("['remote \"team\"']\n    endpointurl = https://of.yesterday\n")
+    own.write_text(
+        "[core]\n    remote = team\n['remote \"team\"']\n    endpointurl = https://of.yesterday\n"
+    )
     endpoint = "https://minio.example.org:9000"
     clone.run("make", "remote", "URL=s3://one/s2igan", f"ENDPOINT={endpoint}")
-    assert "of.yesterday" not in own.read_text()
+    assert own.read_text().strip() == ""
     assert f"    endpointurl = {endpoint}\n" in shared.read_text()
     clone.commit("One remote")
     clone.run("make", "remote", "URL=s3://two/s2igan")
