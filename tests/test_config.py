@@ -279,12 +279,12 @@ def test_every_key_is_read_somewhere() -> None:
             {},
             {"kid_subset_size": 11, "neighbourhood": 9},
             r"kid_subset_size; got 11; .*\(10 pictures in half of the split test\); lower it or "
-            r"raise corpus\.test_share or add test pictures$",
+            r"add test pictures or, where the split is drawn, raise corpus\.test_share$",
         ),
         (
             {},
             {"neighbourhood": 10, "is_splits": 11},
-            r"neighbourhood and evaluate\.is_splits; got 10 and 11; .*\); lower them or raise",
+            r"neighbourhood and evaluate\.is_splits; got 10 and 11; .*\); lower them or add",
         ),
         (
             {},
@@ -310,21 +310,22 @@ def test_every_key_is_read_somewhere() -> None:
             {"val": 6},
             {"split": "val"},
             r"neighbourhood and evaluate\.is_splits.*\(3 pictures in half of the split val\); "
-            r"lower them or raise corpus\.val_classes",
+            r"lower them or add val pictures or, where the split is drawn, raise "
+            r"corpus\.val_classes$",
         ),
         ({}, {"is_splits": 6}, r"is_splits; got 6.*\(10 pictures in half"),
         # No value is low enough.
         (
             {"test": 3},
             {},
-            r"\(1 picture in half of the split test\); raise corpus\.test_share or add",
+            r"\(1 picture in half of the split test\); add test pictures or,",
         ),
         ({"reference": 30, "floor": 30}, {"kid_subset_size": 21}, None),
         (
             {"reference": 30, "floor": 30},
             {"kid_subset_size": 21, "captions_per_picture": 1},
             r"kid_subset_size; got 21.*\(20 pictures drawn of captions\); lower it or raise "
-            r"sample\.captions_per_picture$",
+            r"sample\.captions_per_picture or add test pictures$",
         ),
         ({"has_classes": False}, {"views": 1}, r"features\.views; got 1; expected at least 2"),
         ({"has_classes": False}, {"views": 1, "use_rs": False}, None),

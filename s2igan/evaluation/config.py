@@ -132,9 +132,10 @@ def picture_sets(
         )
     else:
         key = "test_share" if split == "test" else "val_classes"
-        more = f"raise corpus.{key} or add {split} pictures"
+        more = f"add {split} pictures or, where the split is drawn, raise corpus.{key}"
         real = PictureSet(reference // 2, f"in half of the split {split}", more)
-    return [seen, PictureSet(drawn, "drawn of captions", "raise sample.captions_per_picture"), real]
+    more = f"raise sample.captions_per_picture or add {split} pictures"
+    return [seen, PictureSet(drawn, "drawn of captions", more), real]
 
 
 def fitted(config: EvaluateConfig, split: str, sets: Sequence[PictureSet]) -> EvaluateConfig:

@@ -195,6 +195,12 @@ class Material:
             return None
         return self.samples["noise"].astype(str).fillna("none")  # whatever another model calls one
 
+    def names_noise(self, *sets: str) -> bool:
+        """Tell whether the table names the noise of every picture of these sets."""
+        if "noise" not in self.samples:
+            return False
+        return bool(self.samples.loc[self.samples["set"].isin(sets), "noise"].notna().all())
+
     def noises(self, rows: Rows) -> Rows:
         """Number drawn pictures ``(n,)``, those of one real picture and one noise alike.
 

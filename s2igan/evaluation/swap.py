@@ -163,7 +163,7 @@ def swap_figures(
         if has_changed_sentences(judged.material):
             return absent("no picture of these samples was drawn from a changed sentence")
         return absent("no sentence of the corpus was changed and spoken again")
-    named = judged.material.noise_names is not None
+    named = judged.material.names_noise("swap_original", "swap_changed")
     protocol = judged.protocol(
         f"{len(pairs.changed)} test sentences, spoken again with one colour word changed, drawn "
         f"with {'the same noise' if named else 'noise of which nothing is told'}"

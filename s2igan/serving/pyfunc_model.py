@@ -112,7 +112,7 @@ def _recording(row: dict[Any, Any], name: str) -> Recording:
 
 
 def _rate(rate_hz: Any, name: str) -> float:
-    with suppress(TypeError, ValueError):
+    with suppress(TypeError, ValueError, OverflowError):
         if np.isfinite(rate := float(rate_hz)):
             return rate
     got = "no rate_hz" if rate_hz is None else f"rate_hz {rate_hz!r}"
