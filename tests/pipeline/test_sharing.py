@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.conftest import Clone, environment
-from tests.sharing.buckets import HOST, Server, running_server
+from tests.sharing.buckets import Server, running_server
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def member(source: Path, folder: Path, server: Server) -> Clone:
     shutil.copytree(source, folder, symlinks=True)
     home = folder.with_name(f"{folder.name}_home")
     home.mkdir()
-    clone = Clone(folder, {**environment(home), **server.keys, "ALLOWED_HOST": HOST})
+    clone = Clone(folder, environment(home) | server.keys)
     # The environment that `make` would build.
     programs = folder / ".venv" / "bin"
     programs.mkdir(parents=True)

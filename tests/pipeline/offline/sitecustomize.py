@@ -1,7 +1,4 @@
-"""On ``PYTHONPATH``, refuses and records every connection that a Python process would open.
-
-Those to ``ALLOWED_HOST`` are let through.
-"""
+"""On ``PYTHONPATH``, refuses and records every connection of Python's to another machine."""
 
 import os
 import socket
@@ -9,12 +6,12 @@ from typing import Any
 
 _connect = socket.socket.connect
 _getaddrinfo = socket.getaddrinfo
-_ALLOWED = os.environ.get("ALLOWED_HOST")
+_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 def _refuse(connection: socket.socket, address: Any) -> None:
     # A path is between processes of this machine.
-    if connection.family == socket.AF_UNIX or address[0] == _ALLOWED:
+    if connection.family == socket.AF_UNIX or address[0] in _HERE:
         _connect(connection, address)
         return
     with open(os.environ["CONNECTIONS"], "a", encoding="utf-8") as record:
@@ -23,7 +20,7 @@ def _refuse(connection: socket.socket, address: Any) -> None:
 
 
 def _unknown(host: Any, *rest: Any, **options: Any) -> Any:
-    if host == _ALLOWED:
+    if host in _HERE:
         return _getaddrinfo(host, *rest, **options)
     with open(os.environ["CONNECTIONS"], "a", encoding="utf-8") as record:
         record.write(f"{host}\n")
