@@ -44,13 +44,13 @@ def make_table(
         What was written, one path per line.
 
     Raises:
-        UserError: if the list is wrong, rows have no page of their own, or no experiment came to
-            its end; or, once the page is written, if some are missing.
+        UserError: if the list is wrong, rows have no page of their own, the page is a folder, or no
+            experiment came to its end; or, once the page is written, if some are missing.
     """
     root = repository_root()
     listed = read_list(path)
     variants = expand(listed, root, rows)
-    page_path = out or _page_of_all(path, root, rows)
+    page_path = _writable(out or _page_of_all(path, root, rows))
     chosen = _runner(runner or default_runner(root), root, jobs)
     results = chosen.find(variants) if only_write else chosen.run(variants)
     outcomes = [result for result in results if isinstance(result, Outcome)]
@@ -78,6 +78,13 @@ def _page_of_all(path: Path, root: Path, rows: Sequence[str] | None) -> Path:
             expected="a page for these rows alone",
             fix=f"say --out PAGE.md; {str(page)!r} is the whole list's",
         )
+    return page
+
+
+def _writable(page: Path) -> Path:
+    if page.is_dir():
+        raise UserError("--out", got=f"a folder {str(page)!r}", expected="a file such as page.md")
+    page.parent.mkdir(parents=True, exist_ok=True)  # refused now, not after all experiments
     return page
 
 

@@ -75,6 +75,14 @@ def test_rows_alone_do_not_replace_the_page_of_the_whole_list(root: Path) -> Non
     assert not (root.parent / "ran").exists()
 
 
+def test_a_page_that_cannot_be_written_is_refused_before_anything_runs(root: Path) -> None:
+    with pytest.raises(UserError, match=r"--out; got a folder '.*'; expected a file such as page"):
+        make_table(root / "birds.yaml", out=root)
+    with pytest.raises(FileExistsError):
+        make_table(root / "birds.yaml", out=root / "birds.yaml" / "page.md")
+    assert not (root.parent / "ran").exists()
+
+
 def test_dvc_must_be_there_where_it_is_asked_for(root: Path) -> None:
     with pytest.raises(UserError, match="--with plain"):
         make_table(root / "birds.yaml", runner="dvc")
