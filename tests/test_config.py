@@ -341,7 +341,11 @@ def test_every_key_is_read_somewhere() -> None:
         ({"val": 1, "has_classes": False}, {"keep": "best_val"}, "fewer than 2 validation pictu"),
         ({"has_classes": False}, {"matching_loss": False}, r"sen\.matching_loss; got false, on a"),
         ({"has_classes": False}, {"objective": "teacher_student", "matching_loss": False}, None),
-        ({"train": 2}, {}, "classes of the split train; got 1; expected at least 2"),
+        (
+            {"train": 2},
+            {},
+            r"classes of the split train; got 1; expected at least 2; lower corpus\.val_classes",
+        ),
         ({"without_text": 7}, {"encoder": "char_cnn_rnn"}, "got 7 of 600 descriptions without te"),
         ({"without_text": 7}, {"encoder": "conv_blstm"}, None),
         ({}, {"encoder": "char_cnn_rnn"}, None),

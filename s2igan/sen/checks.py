@@ -66,7 +66,12 @@ def check_trainable(
             expected="true, since the distinctive loss tells classes apart",
         )
     if classes < 2:
-        raise UserError(f"{unit} of the split train", got=classes, expected="at least 2")
+        raise UserError(
+            f"{unit} of the split train",
+            got=classes,
+            expected="at least 2",
+            fix="lower corpus.val_classes or corpus.test_share, or list more",
+        )
     if config.keep == "best_val" and val_classes < 2:
         raise UserError(
             "sen.keep best_val",
