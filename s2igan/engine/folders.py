@@ -43,9 +43,9 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write a file beside ``path`` and rename it to ``path``, where it is whole or as it was.
 
     A link is replaced, for DVC's lead into its cache. What is no file, as ``/dev/null``, is written
-    to.
+    to, and so is what ``/dev/stdout`` leads to.
     """
-    if path.exists() and not path.is_file():
+    if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
         path.write_bytes(content)
         return
     path.parent.mkdir(parents=True, exist_ok=True)

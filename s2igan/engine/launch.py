@@ -83,7 +83,7 @@ def launched_rank() -> Rank | None:
         world = _number("WORLD_SIZE", low=1)
         rank = _place("RANK", world, "WORLD_SIZE")
         local_world = _number("LOCAL_WORLD_SIZE", world, low=1)
-        local = _place("LOCAL_RANK", local_world, "LOCAL_WORLD_SIZE", rank)
+        local = _place("LOCAL_RANK", local_world, "LOCAL_WORLD_SIZE", rank % local_world)
         return Rank(rank, world, local, local_world)
     # SLURM_NTASKS may be that of the job: a batch script has it, and a shell inside an allocation.
     world = _number("SLURM_STEP_NUM_TASKS", 1, low=1)

@@ -10,7 +10,7 @@ from typing import Final
 
 import torch
 import torch.distributed as dist
-from torch._C._distributed_c10d import Store, TCPStore
+from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 from torch.distributed.distributed_c10d import _abort_process_group, _set_pg_timeout
 from torch.distributed.rendezvous import _torchelastic_use_agent_store
 
@@ -85,7 +85,7 @@ def _met(rank: Rank, device: torch.device) -> Store:
     waiting = _waiting(rank)
     while not (serves or _is_open(host, port)):
         next(waiting)
-    store = TCPStore(
+    store: Store = TCPStore(
         "127.0.0.1" if serves else host,
         port,
         is_master=serves,
@@ -93,6 +93,8 @@ def _met(rank: Rank, device: torch.device) -> Store:
         timeout=CONNECTING,
     )
     store.set_timeout(PATIENCE)
+    # After a restart by torchrun the agent's store still holds what the processes before it said.
+    store = PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT") or "0", store)
     here = [f"here/{number}" for number in range(rank.world)]
     store.set(here[rank.rank], device.type)
     while not store.check(here):

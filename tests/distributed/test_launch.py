@@ -110,6 +110,8 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
     assert meeting_point() == ("127.0.0.1", 20_000)
     tell(monkeypatch, {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "", "LOCAL_WORLD_SIZE": ""})
     assert launched_rank() == Rank(1, 2, 1, 2)
+    tell(monkeypatch, {**TORCHRUN, "LOCAL_RANK": ""})
+    assert launched_rank() == Rank(5, 8, 1, 4)
 
 
 STEP = {**SLURM, "SLURM_STEP_NUM_TASKS": "8"}

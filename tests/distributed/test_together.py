@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch._C._distributed_c10d import HashStore
 from torch.distributed import DistBackendError, DistNetworkError
 
 from s2igan.engine import meeting
@@ -189,12 +191,31 @@ def test_machines_that_do_not_reach_each_other_are_told(monkeypatch: pytest.Monk
         pass
 
 
+def test_what_was_said_before_a_restart_by_torchrun_is_not_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = HashStore()
+    for number in (0, 1):
+        store.set(f"here/{number}", "cpu")
+        store.set(f"0/here/{number}", "cpu")
+    monkeypatch.setattr(meeting, "TCPStore", lambda *_, **__: store)
+    monkeypatch.setattr(meeting, "PATIENCE", timedelta(seconds=0.3))
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    told = pytest.raises(DesertedError, match="others that have not come")
+    with told, together(Rank(0, 2, 0, 2), torch.device("cpu")):
+        pass
+
+
 @pytest.fixture
 def nobody_there(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let processes meet where none has come yet."""
     with free_port() as port:
         monkeypatch.setenv("MASTER_PORT", str(port))
         yield
+
+
+def unanswered(address: tuple[str, int], _timeout_s: float) -> socket.socket:
+    raise OSError(f"nobody at {address}")
 
 
 @pytest.mark.usefixtures("nobody_there")
@@ -207,6 +228,7 @@ def test_who_waits_says_so_once_and_at_last_what_to_do(
         monkeypatch.setenv(name, str(value))
     monkeypatch.setattr(meeting, "SILENCE", timedelta(seconds=0.3))
     monkeypatch.setattr(meeting, "PATIENCE", timedelta(seconds=1))
+    monkeypatch.setattr(socket, "create_connection", unanswered)  # a resolver may take its time
     who = f"process {number} of 2 (RANK and WORLD_SIZE)"
     told = pytest.raises(DesertedError, match=f"^{re.escape(who)}; got .*; unset RANK and WORLD_S")
     # A stage leaves sys.stderr to the first process.

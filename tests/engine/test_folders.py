@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,3 +96,14 @@ def test_a_link_into_a_cache_is_replaced_and_a_device_is_written_to(tmp_path: Pa
     assert cached.read_bytes() == b"the one before"
     write_whole(Path("/dev/null"), b"new")
     assert Path("/dev/null").is_char_device()
+
+
+def test_standard_output_is_written_to_wherever_it_leads(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path; from s2igan.engine.folders import write_whole; "
+        "write_whole(Path('/dev/stdout'), b'new')"
+    )
+    with (tmp_path / "out").open("wb") as out:
+        subprocess.run([sys.executable, "-c", code], stdout=out, check=True)
+    assert (tmp_path / "out").read_bytes() == b"new"
+    assert Path("/dev/stdout").is_symlink()
