@@ -13,6 +13,7 @@ from s2igan.comparison.picture import systems_picture
 from s2igan.comparison.protocol import absences, protocol_section
 from s2igan.comparison.published import OURS, published_section
 from s2igan.comparison.variants import TableList
+from s2igan.engine.folders import write_whole
 from s2igan.engine.pictures import save_png
 
 _READING = (
@@ -93,9 +94,9 @@ class Page:
             differences_path.unlink(missing_ok=True)
         else:
             differences = differences_table(self.entries, self.reference)
-            differences_path.write_text(differences, encoding="utf-8")
+            write_whole(differences_path, differences.encode())
             beside.append(differences_path)
-        path.write_text("\n".join(self._lines(beside)) + "\n", encoding="utf-8")
+        write_whole(path, ("\n".join(self._lines(beside)) + "\n").encode())
         return [path, *beside]
 
     def _lines(self, beside: Sequence[Path]) -> list[str]:

@@ -21,6 +21,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from s2igan.engine.folders import write_whole
 from s2igan.engine.runtime import repository_root, state_folder
 
 if TYPE_CHECKING:
@@ -265,7 +266,7 @@ def _connect(identity: RunIdentity) -> MlflowTracker:
             tags={**identity.tags, **links, "mlflow.parentRunId": ids["pipeline"]},
         )
         ids[identity.stage] = run.info.run_id
-        _write_ids(path, ids)
+        write_whole(path, (json.dumps(ids, indent=2) + "\n").encode())
     return MlflowTracker(client, run.info.run_id, ids["pipeline"])
 
 
@@ -346,12 +347,6 @@ def _end_killed(run_id: str | None, client: Any) -> None:
     with suppress(Exception):  # Somebody may have deleted it in the pages.
         if client.get_run(run_id).info.status == "RUNNING":
             client.set_terminated(run_id, "KILLED")
-
-
-def _write_ids(path: Path, ids: Mapping[str, str]) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(ids, indent=2) + "\n")
-    partial.replace(path)
 
 
 def _parent_tags(identity: RunIdentity) -> dict[str, str]:
