@@ -194,7 +194,8 @@ def test_rows_of_the_curves_are_means_over_their_steps(inputs: Path, tmp_path: P
         curves.append(pd.read_csv(tmp_path / str(every) / "curves.tsv", sep="\t"))
     fine, coarse = curves
     for name in ("loss", "matching", "distinctive"):
-        means = [part.mean() for part in np.split(fine[name], [5, 10])]  # the last is of two steps
+        parts = np.split(fine[name].to_numpy(), [5, 10])  # the last is of two steps
+        means = [part.mean() for part in parts]
         np.testing.assert_allclose(coarse[name], means, rtol=1e-4)
     warmup, steps = config.warmup_steps, config.steps
     turn = np.pi * np.arange(steps - warmup) / (steps - warmup)
