@@ -19,7 +19,8 @@ from s2igan.engine.pictures import save_png
 _READING = (
     "Mean over seeds ± standard deviation over seeds; in brackets the 95 % interval over test "
     "classes, which says how far the choice of classes moves a figure and nothing about another "
-    "training. ↓: lower is better."
+    "training. Chance depends on the pictures of an experiment: where experiments differ, the "
+    "smallest and the largest level. ↓: lower is better."
 )
 _PAIRED = (
     f"Row minus reference, over the seeds that both have: 95 % bootstrap over test classes, "
@@ -150,16 +151,26 @@ class Page:
             ]
             for entry in self.entries
         ]
+        chances = [self._chance(column) for column in columns]
+        if any(chance != MISSING for chance in chances):
+            rows.append(["*chance*", "", *chances])
         first = self._protocol_row.first
-        chances = [(first.figure(column.path) or {}).get("chance") for column in columns]
-        if any(chance is not None for chance in chances):
-            cells = [MISSING if chance is None else number(float(chance)) for chance in chances]
-            rows.append(["*chance*", "", *cells])
         floors = [first.value(column.floor) if column.floor else None for column in columns]
         if any(floor is not None for floor in floors):
             cells = [MISSING if floor is None else number(floor) for floor in floors]
             rows.append(["*real pictures*", "", *cells])
         return table(["", "seeds", *(column.title for column in columns)], rows)
+
+    def _chance(self, column: Column) -> str:
+        """Return the level of chance, or its range where it depends on what a model draws."""
+        told = [
+            float(figure["chance"])
+            for entry in self.entries
+            for outcome in entry.outcomes.values()
+            if (figure := outcome.figure(column.path)) is not None and "chance" in figure
+        ]
+        ends = dict.fromkeys(number(end) for end in (min(told), max(told))) if told else [MISSING]
+        return " – ".join(ends)
 
     def _differences(self, file: str | None) -> list[str]:
         reference = self.reference

@@ -10,7 +10,7 @@ import numpy as np
 from s2igan.engine.arrays import open_array
 from s2igan.errors import UserError
 from s2igan.evaluation.consistency import retrieval_figures
-from s2igan.evaluation.fidelity import frechet_distance
+from s2igan.evaluation.fidelity import few_pictures, frechet_distance
 from s2igan.evaluation.figures import Figure, Resampling, absent, figure
 from s2igan.evaluation.judge import Rows, Seen
 from s2igan.evaluation.keywords import read
@@ -182,7 +182,8 @@ class _Table:
         return figure(
             frechet_distance(compared, reference),
             self._judged.fidelity_protocol(
-                f"{len(compared)} {what}, against {len(self._reference)} {self._reference_name}"
+                f"{len(compared)} {what}, against {len(self._reference)} {self._reference_name}",
+                *few_pictures(compared, reference),
             ),
         )
 

@@ -129,20 +129,22 @@ def _row(
     score: Figure | None,
 ) -> dict[str, object]:
     measured = measure(seen, against, config)
-    notes = _notes(config, seen, against)
+    notes = _notes(config, seen)
     row: dict[str, object] = {}
     if "IS" not in measured:
         row["IS"] = absent(f"{judged.compared.network}, without a softmax")
     library = f"torch-fidelity {torch_fidelity.__version__}"
     for name, value in measured.items():
         note = [notes[name]] if name in notes else []
+        if name == "FID":
+            note += few_pictures(seen, against)
         row[name] = figure(value, judged.fidelity_protocol(what, *note, library))
     if score is not None:
         row["IS"] = score
     return row
 
 
-def _notes(config: EvaluateConfig, seen: Seen, against: Seen) -> dict[str, str]:
+def _notes(config: EvaluateConfig, seen: Seen) -> dict[str, str]:
     """Say of each metric what its protocol has to tell beyond the sets and the network."""
     notes = {
         "KID": f"cubic kernel, {config.kid_subsets} subsets of {config.kid_subset_size}",
@@ -151,6 +153,10 @@ def _notes(config: EvaluateConfig, seen: Seen, against: Seen) -> dict[str, str]:
     }
     if (note := softmax_note(seen, config)) is not None:
         notes["IS"] = note
-    if min(len(seen), len(against)) <= seen.features.shape[1]:
-        notes["FID"] = "no more pictures than features: their number alone raises it"
     return notes
+
+
+def few_pictures(seen: Seen, against: Seen) -> list[str]:
+    """Warn, in a sentence for the protocol, of an FID that the number of pictures raises."""
+    few = min(len(seen), len(against)) <= seen.features.shape[1]
+    return ["no more pictures than features: their number alone raises it"] if few else []

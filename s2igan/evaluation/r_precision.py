@@ -23,13 +23,13 @@ from s2igan.evaluation.wording import noun_of
 from s2igan.metrics.retrieval import true_first
 
 Floats = npt.NDArray[np.float32]
-Scorer = Callable[[slice, Rows], npt.NDArray[np.floating[Any]]]
-"""From some of the pictures, and for each the descriptions ``(n, 1 + m)`` to compare it with, to
-the scores ``(n, 1 + m)``."""
+Scorer = Callable[[Rows, Rows], npt.NDArray[np.floating[Any]]]
+"""From pictures ``(n, k)`` and the descriptions ``(n, 1 + m)`` that each k of them are compared
+with, to the scores ``(n, k, 1 + m)``."""
 
 BY_JUDGE, BY_CRITIC = "r_precision", "r_precision_by_critic"
 DRAWN, REAL = "R-precision", "real"
-_PICTURES_PER_BLOCK = 64
+_DESCRIPTIONS_PER_BLOCK = 16
 
 
 class Reader:
@@ -61,9 +61,9 @@ class Reader:
         logits = seen.logits or {}
         likely = np.concatenate([_log_softmax(logits[name]) for name in ATTRIBUTES], axis=1)
 
-        def score(pictures: slice, descriptions: Rows) -> npt.NDArray[np.floating[Any]]:
-            scores = likely[pictures] @ self._shares.T  # (n, statements)
-            return np.take_along_axis(scores, self._statement[descriptions], axis=1)
+        def score(pictures: Rows, descriptions: Rows) -> npt.NDArray[np.floating[Any]]:
+            scores = likely[pictures] @ self._shares.T  # (n, k, statements)
+            return np.take_along_axis(scores, self._statement[descriptions][:, None], axis=2)
 
         return score
 
@@ -98,10 +98,11 @@ class Critic:
 def cosine_scorer(pictures: Floats, speech: npt.NDArray[Any]) -> Scorer:
     """Score descriptions by the cosine of ``(n, E)`` pictures and ``(utterances, E)`` speech."""
 
-    def score(chosen: slice, descriptions: Rows) -> npt.NDArray[np.floating[Any]]:
+    def score(chosen: Rows, descriptions: Rows) -> npt.NDArray[np.floating[Any]]:
         spoken = np.asarray(speech[descriptions.reshape(-1)], np.float32)
         spoken = spoken.reshape(*descriptions.shape, -1)  # (n, 1 + m, E)
-        return np.asarray(np.einsum("ne,nde->nd", pictures[chosen], spoken))
+        # Not a product of matrices, which may round equal descriptions differently.
+        return np.asarray(np.einsum("nke,nde->nkd", pictures[chosen], spoken))
 
     return score
 
@@ -126,8 +127,8 @@ def choices(
     ordered = pool[np.argsort(classes[pool], kind="stable")]
     starts = np.searchsorted(classes[ordered], classes[true], side="left")
     sizes = np.searchsorted(classes[ordered], classes[true], side="right") - starts
-    for first in range(0, len(true), _PICTURES_PER_BLOCK):
-        block = slice(first, min(first + _PICTURES_PER_BLOCK, len(true)))
+    for first in range(0, len(true), _DESCRIPTIONS_PER_BLOCK):
+        block = slice(first, min(first + _DESCRIPTIONS_PER_BLOCK, len(true)))
         drawn = np.stack(
             [
                 rng.choice(len(ordered) - size, count, replace=False, shuffle=False)
@@ -151,7 +152,7 @@ def r_precision_figures(
         judged: the pictures and what the judge saw.
         attributes: truths and mentions, or None where the corpus or the judge has none.
         critic: opens the SEN; called where no judge reads attributes.
-        config: descriptions per picture, and the seed that draws them.
+        config: descriptions per picture, the seed that draws them, and permutations.
 
     Returns:
         Groups ``r_precision`` and, where that is absent, ``r_precision_by_critic``, each with
@@ -170,13 +171,23 @@ def r_precision_figures(
     else:
         group, (scorers, said) = BY_JUDGE, _judge_scorers(judged, rows, attributes, pool)
     true = material.targets(rows)
-    values = {name: np.empty(len(rows)) for name in scorers}
+    resampling = Resampling.of(config)
+    dealt = _dealt(len(rows), resampling)
+    values = {name: np.empty(dealt.shape) for name in scorers}
     for block, descriptions in choices(true, pool, material.classes, count, config.seed):
         for name, scorer in scorers.items():
-            values[name][block] = true_first(scorer(block, descriptions))
-    figures = _figures(values, material, true, count, said, config)
+            scores = scorer(dealt[block], descriptions).reshape(-1, 1 + count)  # (n * k, 1 + m)
+            values[name][block] = true_first(scores).reshape(len(descriptions), -1)  # (n, k)
+    figures = _figures(values, material, true, count, said, resampling)
     missing = {BY_JUDGE: absent(f"no judge reads what descriptions say; see {BY_CRITIC}")}
     return {**missing, group: figures}
+
+
+def _dealt(pictures: int, resampling: Resampling) -> Rows:
+    # By row the picture that its descriptions belong to, then those of the permutations.
+    rng = np.random.default_rng(resampling.seed)
+    own = np.arange(pictures)
+    return np.stack([own, *(rng.permutation(own) for _ in range(resampling.permutations))], axis=1)
 
 
 def _fewest_others(classes: Rows) -> int:
@@ -216,28 +227,27 @@ def _critic_scorers(
 
 
 def _figures(
-    values: Mapping[str, npt.NDArray[np.float64]],
+    values: Mapping[str, npt.NDArray[np.float64]],  # (n, 1 + permutations)
     material: Material,
     true: Rows,
     count: int,
     said: list[str],
-    config: EvaluateConfig,
+    resampling: Resampling,
 ) -> dict[str, Figure]:
-    resampling = Resampling.of(config)
     whose = {DRAWN: "drawn pictures", REAL: "real pictures, those that the captions describe"}
     noun = noun_of(material.corpus)
     protocol = [
         f"the true description before {count} of another {noun}, drawn by seed; ties count as the "
         "chance that a draw among them gives",
-        "chance: each of these descriptions is as likely to stand first",
+        f"chance: descriptions permuted over the pictures, mean of {resampling.permutations}",
         *said,
     ]
     return {
         name: resampling.mean(
-            values[name],
+            values[name][:, 0],
             material.classes[true],
             [f"{len(true)} {whose[name]}", *protocol],
-            chance=1 / (count + 1),
+            chance=float(values[name][:, 1:].mean()),
         )
         for name in values
     }

@@ -8,7 +8,7 @@ from torch import Tensor
 from s2igan.errors import UserError
 from s2igan.vision.attribute_networks import CompactNetwork, ReaderNetwork, split_logits
 from s2igan.vision.inception import EDITIONS, Inception
-from s2igan.vision.interface import Backbone, BackboneOutput
+from s2igan.vision.interface import Backbone, BackboneOutput, own_resizing
 from s2igan.vision.names import BackboneName, parse_backbone
 from s2igan.vision.squeezenet import KerasSqueezeNet, TorchvisionSqueezeNet
 from s2igan.vision.weight_files import find_weights, load_weights
@@ -31,7 +31,9 @@ class AttributeBackbone(Backbone):
     """`compact` or `reader`: a network trained on drawings, with a classifier per attribute."""
 
     def __init__(self, name: str, network: CompactNetwork | ReaderNetwork) -> None:
-        super().__init__(name, network.dimension, network.input_size)
+        size = network.input_size
+        recipe = f"other sizes {own_resizing(size)}"
+        super().__init__(name, network.dimension, size, recipe=recipe)
         self.network = network
 
     def look(self, images: Tensor) -> BackboneOutput:

@@ -41,6 +41,7 @@ def outcome(
     values: Params | None = None,
     shade: int = 100,
     protocol: str = "cosine",
+    chance: float = 0.05,
 ) -> Outcome:
     """Make an outcome whose mAP over all pairs is the mean of ``by_class``, ten values each."""
     lines = ["figure\tclass\tsum\tcount"]
@@ -52,7 +53,7 @@ def outcome(
         },
         "consistency": {
             "all_pairs": {
-                "mAP": figure(float(np.mean(by_class)), "the corpus", protocol, chance=0.05)
+                "mAP": figure(float(np.mean(by_class)), "the corpus", protocol, chance=chance)
             }
         },
         "keywords": {"absent": ["no attributes are known"]},

@@ -77,11 +77,19 @@ def test_known_values_stand_in_the_table(text: str) -> None:
     assert "| title of s2igan | 2 | 0.500 ± 0.000<br>[" in figures
     assert "| 21.00 ± 1.414 |" in figures
     assert "| title of better | 1 | 0.600<br>[" in figures
-    assert "*chance*" in figures
-    assert "0.050" in figures
+    assert "| *chance* |  | 0.050 | – |" in figures
     assert "| *real pictures* |  | 0.875 | 0.250 |" in figures
     assert "* title of same: Not odd." in figures
     assert "keywords, all, keywords, colours: absent, no attributes are known" in figures
+
+
+def test_levels_of_chance_that_differ_stand_as_a_range(tmp_path: Path) -> None:
+    entries = (
+        entry("s2igan", outcome(BASE, chance=0.1), outcome(BASE, seed=2, chance=0.05)),
+        entry("other", outcome(BASE, row="other", chance=0.25)),
+    )
+    (written, *_) = page(*entries).write(tmp_path / "table.md")
+    assert "| *chance* |  | 0.050 – 0.250 | – |" in section(written.read_text(), "Figures")
 
 
 def test_real_pictures_stand_under_the_figure_that_is_taken_of_drawn_ones() -> None:

@@ -33,6 +33,8 @@ def test_right_pictures_win_and_wrong_speech_falls_to_chance(tmp_path: Path) -> 
     assert wrong["keywords"]["all"]["value"] < 0.7
     retrieved = figures["retrieved_training_pictures"]
     assert retrieved["FID"]["value"] > 10
+    # 24 pictures in 50 features
+    assert "no more pictures than features" in " ".join(retrieved["FID"]["protocol"])
     assert retrieved["keywords"]["all"]["value"] < 0.7
 
 
