@@ -37,9 +37,15 @@ $(READY): requirements.lock pyproject.toml
 	VIRTUAL_ENV="$$PWD/$(VENV)" uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Where the pictures come out as those did that the committed figures were taken of, DVC leaves evaluate
+# out, since Git brought its outputs, and MLflow would show no figures.
+COSTS := .s2igan/costs.jsonl
+
 .PHONY: repro
 repro: $(READY)  ## run the pipeline of params.yaml, then show its figures
 	$(BIN)/dvc repro
+	@! grep -qs '"stage": "sample"' $(COSTS) || grep -q '"stage": "evaluate"' $(COSTS) || \
+		$(BIN)/dvc repro --single-item --force evaluate
 	@$(BIN)/python -m s2igan.cli report
 	@echo
 	@echo 'pictures:  plots/samples_grid.png  plots/swap_grid.png  plots/training_grid.png'

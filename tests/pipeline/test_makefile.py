@@ -1,5 +1,6 @@
 """Targets of the Makefile, in a clone whose path has a space and an apostrophe."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,22 @@ def test_a_variable_that_is_empty_is_not_taken_for_the_default(
     plain = clone.run("make", "--silent", target)
     empty = clone.run("make", "--silent", target, *(f"{name.upper()}=" for name in variables))
     assert empty == plain + "".join(f"<--{name}>\n<>\n" for name in variables)
+
+
+@pytest.mark.parametrize(
+    ("ran", "forced"),
+    [((), False), (("sample",), True), (("sample", "evaluate"), False), (("download",), False)],
+)
+def test_figures_that_git_brought_are_taken_once_more(
+    clone: Clone, ran: tuple[str, ...], forced: bool
+) -> None:
+    costs = clone.folder / ".s2igan" / "costs.jsonl"
+    if ran:
+        costs.parent.mkdir()
+        costs.write_text("".join(json.dumps({"stage": name}) + "\n" for name in ran))
+    said = clone.run("make", "--silent", "repro")
+    assert said.startswith("dvc\n<repro>\n")
+    assert ("dvc\n<repro>\n<--single-item>\n<--force>\n<evaluate>\n" in said) == forced
 
 
 def test_the_pages_show_the_runs_of_the_clone(clone: Clone) -> None:
