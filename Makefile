@@ -9,6 +9,8 @@ PYTHON ?= python3
 # The stages are started as `python`; nobody is told what this project does on their machine. What make
 # itself starts is named by its path, since a Mac's make does not look for it in this PATH.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# DVC asks for the user's name, which a container may not know.
+export USER ?= $(shell id -un 2>/dev/null)
 export DVC_NO_ANALYTICS := true
 export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true

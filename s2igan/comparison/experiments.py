@@ -216,7 +216,9 @@ class ExperimentRunner:
             said, errors = out.read(), told.read()
         if check and code:
             lines = [line for line in errors.splitlines() if line.strip()] or ["no word"]
-            raise UserError(f"dvc {' '.join(arguments[:3])}", got=lines[-1])
+            # Behind an error that it did not expect DVC says where to ask for help.
+            told = [line for line in lines if line.startswith("ERROR: ")] or lines
+            raise UserError(f"dvc {' '.join(arguments[:3])}", got=told[-1])
         return said + errors
 
     def _git(self, *arguments: str) -> str:

@@ -1,6 +1,8 @@
 """The command that runs a list and writes its page."""
 
 import importlib.util
+import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -91,11 +93,20 @@ def _writable(page: Path) -> Path:
 def default_runner(root: Path) -> RunnerName:
     """Return ``dvc`` where it is installed and can queue experiments of ``root``."""
     # DVC writes the path of its cache into each experiment's configuration, in ASCII.
-    return "dvc" if _is_of_dvc(root) and str(root).isascii() else "plain"
+    return "dvc" if str(root).isascii() and _is_of_dvc(root) and _has_history(root) else "plain"
 
 
 def _is_of_dvc(root: Path) -> bool:
     return importlib.util.find_spec("dvc") is not None and (root / ".dvc").is_dir()
+
+
+def _has_history(root: Path) -> bool:
+    # DVC cannot bring an experiment back into a shallow clone, and says nothing of it.
+    if shutil.which("git") is None:
+        return False
+    command = ["git", "rev-parse", "--is-shallow-repository"]
+    told = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    return told.stdout.strip() == "false"
 
 
 def _runner(name: RunnerName, root: Path, jobs: int) -> Runner:
@@ -107,6 +118,13 @@ def _runner(name: RunnerName, root: Path, jobs: int) -> Runner:
             got=f"no DVC, or no repository of DVC in {str(root)!r}",
             expected="both",
             fix="install the extra `pipeline`, or say --with plain",
+        )
+    if not _has_history(root):
+        raise UserError(
+            "--with dvc",
+            got=f"a shallow clone, or no repository of Git, in {str(root)!r}",
+            expected="a clone with its whole history, to which DVC adds the experiments",
+            fix="run `git fetch --unshallow`, or say --with plain",
         )
     return ExperimentRunner(root, jobs)
 

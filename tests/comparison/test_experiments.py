@@ -13,6 +13,7 @@ import yaml
 from s2igan.comparison.experiments import ExperimentRunner, Task, override
 from s2igan.comparison.outcome import Failure, Outcome
 from s2igan.comparison.variants import Variant
+from s2igan.errors import UserError
 from tests.comparison.fake import make_repository
 from tests.comparison.results import figure, params, variant
 
@@ -235,6 +236,16 @@ worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(99); o
 print(worker.pid)
 sys.stderr.write("a queue\\n")
 """
+
+
+def test_an_error_of_dvc_is_told_and_not_where_it_offers_help(tmp_path: Path) -> None:
+    (tmp_path / "dvc").mkdir()
+    (tmp_path / "dvc" / "__init__.py").touch()
+    (tmp_path / "dvc" / "__main__.py").write_text(
+        'raise SystemExit("ERROR: unexpected error - no disk\\n\\nHaving any troubles? Hit us up")'
+    )
+    with pytest.raises(UserError, match=r"dvc queue status; got ERROR: unexpected .* no disk$"):
+        ExperimentRunner(tmp_path)._dvc("queue", "status")
 
 
 def test_the_queue_is_started_without_waiting_for_its_worker(tmp_path: Path) -> None:

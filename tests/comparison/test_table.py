@@ -1,5 +1,6 @@
 """The whole command on a small pipeline."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,40 @@ def test_a_folder_that_the_queue_cannot_name_is_left_to_plain(
 ) -> None:
     pytest.importorskip("dvc")
     (tmp_path / folder / ".dvc").mkdir(parents=True)
+    git(tmp_path / folder, "init")
     assert default_runner(tmp_path / folder) == runner
+
+
+def test_a_repository_that_loses_experiments_is_left_to_plain(tmp_path: Path) -> None:
+    pytest.importorskip("dvc")
+    whole, shallow, bare = (tmp_path / name for name in ("whole", "shallow", "bare"))
+    (whole / ".dvc").mkdir(parents=True)
+    (whole / ".dvc" / "config").touch()
+    git(whole, "init")
+    git(whole, "config", "user.name", "Ann")
+    git(whole, "config", "user.email", "ann@example.org")
+    git(whole, "add", ".")
+    for message in ("one", "two"):
+        git(whole, "commit", "--allow-empty", "-m", message)
+    git(tmp_path, "clone", "--depth=1", f"file://{whole}", str(shallow))
+    (bare / ".dvc").mkdir(parents=True)
+    assert [default_runner(root) for root in (whole, shallow, bare)] == ["dvc", "plain", "plain"]
+
+
+def test_a_runner_that_would_lose_experiments_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("dvc")
+    (root / ".dvc").mkdir()
+    with pytest.raises(UserError, match=r"--with dvc; got a shallow clone, or no .*--unshallow"):
+        make_table(root / "birds.yaml", runner="dvc")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UserError, match="--with dvc; got a shallow clone"):
+        make_table(root / "birds.yaml", runner="dvc")
+
+
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
 
 
 def test_rows_that_fail_are_told_and_the_others_are_written(root: Path) -> None:
