@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field, ValidationError
 
 from s2igan.engine.section import Section, field_problems
@@ -45,12 +47,18 @@ class Drawing(Section):
                 fix=MEND,
             ) from error
 
-    def sentence(self, count: int) -> str:
-        """Say how ``count`` pictures were drawn."""
-        captions = "caption" if self.captions_per_picture == 1 else "captions"
+    def sentence(self, count: int, captions: npt.NDArray[np.integer], units: str) -> str:
+        """Say how ``count`` pictures were drawn.
+
+        Args:
+            count: drawn pictures.
+            captions: ``(n,)``, how many captions of each described picture were drawn.
+            units: what belongs to one split as a whole, such as ``classes``.
+        """
+        least, most = int(captions.min()), int(captions.max())
         return (
-            f"{count} pictures drawn for {self.split} classes, {self.captions_per_picture} "
-            f"{captions} per picture"
+            f"{count} pictures drawn for {self.split} {units}, "
+            f"{'at most ' * (least < most)}{most} caption{'s' * (most > 1)} per picture"
         )
 
 
@@ -66,8 +74,8 @@ class OwnDrawing(Drawing):
         description="standard deviations beyond which noise was drawn again; None = never"
     )
 
-    def sentence(self, count: int) -> str:
-        """Say how ``count`` pictures were drawn."""
+    def sentence(self, count: int, captions: npt.NDArray[np.integer], units: str) -> str:
+        """Say how ``count`` pictures were drawn, and with which noise."""
         noise = {
             "per_picture": "one noise vector for all captions of a picture",
             "per_utterance": "a noise vector for each caption",
@@ -78,4 +86,5 @@ class OwnDrawing(Drawing):
             if self.truncation is None
             else f"truncated at {self.truncation:g} standard deviations"
         )
-        return f"{super().sentence(count)}, {noise}, F_ca {condition}, noise {truncated}"
+        told = super().sentence(count, captions, units)
+        return f"{told}, {noise}, F_ca {condition}, noise {truncated}"

@@ -19,6 +19,7 @@ from s2igan.engine.tables import read_table
 from s2igan.errors import UserError
 from s2igan.evaluation.drawing import MEND, Drawing
 from s2igan.evaluation.judge import Judge, Rows, Seen, SeenRows
+from s2igan.evaluation.wording import units_of
 from s2igan.vision.pixels import PackedPixels
 
 Values = npt.NDArray[np.int64]
@@ -88,20 +89,26 @@ class Material:
         return self._miscounted(self.targets(rows))
 
     def _miscounted(self, targets: Rows) -> str | None:
-        """Say how many captions of a picture were drawn, if not as many as protocols will say."""
+        """Say how many captions of a picture were drawn, if not those told or all there are."""
         told = self.drawing.captions_per_picture
-        drawn = np.bincount(self.described[np.unique(targets)], minlength=len(self.image_classes))
-        there = np.bincount(self.described[self.captions()], minlength=len(drawn))
+        drawn, there = self._per_picture(targets), self._per_picture(self.captions())
         most = drawn.max()
         if most == min(told, there[drawn > 0].max(initial=0)):
             return None
         return f"captions_per_picture {told}, but at most {most} of a picture in their table"
 
+    def _per_picture(self, utterances: Rows) -> Rows:
+        """Count different utterances of each picture of the index."""
+        described = self.described[np.unique(utterances)]
+        return np.bincount(described, minlength=len(self.image_classes))
+
     @property
     def protocol(self) -> list[str]:
         """What is true of every figure: the drawing, the preprocessing and the corpus."""
-        count = len(self.drawn_captions)
-        return [self.drawing.sentence(count), self.preprocessing, self.edition]
+        targets = self.targets(self.drawn_captions)
+        captions = self._per_picture(targets)
+        told = self.drawing.sentence(len(targets), captions[captions > 0], units_of(self.corpus))
+        return [told, self.preprocessing, self.edition]
 
     @property
     def edition(self) -> str:

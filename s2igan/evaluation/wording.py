@@ -1,4 +1,4 @@
-"""What protocols call the thing that pictures are alike in."""
+"""What protocols call the things that pictures are alike in and that splits are made of."""
 
 from s2igan.corpora.index import Corpus
 
@@ -13,3 +13,8 @@ def noun_of(corpus: Corpus) -> str:
     if not corpus.has_classes:
         return "picture"
     return "class" if corpus.info["kind"] == "recorded" else "species"
+
+
+def units_of(corpus: Corpus) -> str:
+    """Name what belongs to one split as a whole: ``classes``, or ``pictures`` without classes."""
+    return "classes" if corpus.has_classes else "pictures"

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from s2igan.errors import UserError
@@ -11,7 +12,8 @@ from tests.evaluation.world import DRAWING
 
 def told(folder: Path, **changes: Any) -> str:
     (folder / "samples.json").write_text(json.dumps({**DRAWING, **changes}))
-    return Drawing.read(folder).sentence(240)
+    captions = np.array([changes.get("captions_per_picture", 2)])
+    return Drawing.read(folder).sentence(240, captions, "classes")
 
 
 def test_protocols_say_how_pictures_were_drawn(tmp_path: Path) -> None:
@@ -37,7 +39,9 @@ def test_protocols_name_another_model_and_say_nothing_of_our_noise(tmp_path: Pat
     (tmp_path / "samples.json").write_text(json.dumps(drawing))
     read = Drawing.read(tmp_path)
     assert read.by == "StackGAN, 2017"
-    assert read.sentence(7) == "7 pictures drawn for val classes, 3 captions per picture"
+    assert read.sentence(7, np.array([3, 1, 3]), "pictures") == (
+        "7 pictures drawn for val pictures, at most 3 captions per picture"
+    )
 
 
 OTHERS = '{"split": "test", "captions_per_picture": 1, "by": "StackGAN", "ca_noise": true}'

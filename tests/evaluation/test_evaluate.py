@@ -349,6 +349,25 @@ def test_real_pictures_are_centre_crops_averaged_to_the_drawn_size(tmp_path: Pat
     assert np.abs(whole - expected).max() < 0.501
 
 
+@pytest.mark.parametrize(
+    ("told", "drawn", "said"),
+    [
+        (2, slice(None), "24 pictures drawn for test classes, 2 captions per picture"),
+        (99, slice(None), "24 pictures drawn for test classes, 2 captions per picture"),
+        (99, slice(3), "3 pictures drawn for test classes, at most 2 captions per picture"),
+        (1, slice(0, 24, 2), "12 pictures drawn for test classes, 1 caption per picture"),
+    ],
+)
+def test_protocols_quote_the_captions_that_there_were_to_draw(
+    told: int, drawn: slice, said: str, tmp_path: Path
+) -> None:
+    world = World(tmp_path, drawing={**DRAWING, "captions_per_picture": told})
+    for utterance in world.captions()[drawn]:
+        world.sample("test", utterance, world.truth(utterance))
+    world.write()
+    assert world.material().protocol[0].startswith(f"{said}, ")
+
+
 def fewer_pictures(samples: Path) -> None:
     images = np.load(samples / "images.npy")
     np.save(samples / "images.npy", images[:-1])

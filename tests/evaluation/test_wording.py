@@ -49,6 +49,7 @@ def test_the_classes_of_a_user_are_no_species(tmp_path: Path) -> None:
     said = " ".join(sentences(figures))
     assert "species" not in said
     assert "same class is relevant" in said
+    assert "24 pictures drawn for test classes, 2 captions per picture" in said
     assert "the speech of another class" in said
     assert "value" in figures["consistency"]["paper_protocol"]["mAP"]
     assert "value" in figures["controls"]["real"]["mAP"]
@@ -59,6 +60,7 @@ def test_without_classes_a_picture_looks_for_what_was_drawn_of_itself(tmp_path: 
     said = " ".join(sentences(figures))
     assert "species" not in said
     assert "same picture is relevant" in said
+    assert "24 pictures drawn for test pictures, 2 captions per picture" in said
     assert "the speech of another picture" in said
     mAP = figures["consistency"]["all_pairs"]["mAP"]
     # Pictures of one species are drawn alike, so one of three is its own.
