@@ -38,7 +38,7 @@ def paired_difference(
 ) -> Difference:
     """Bootstrap the difference of two pooled means over the classes that both were measured on.
 
-    Each draw takes as many classes as there are, with replacement, and takes the same ones for both
+    Each draw takes as many classes as those are, with replacement, and takes the same ones for both
     systems: what makes a class hard for both cancels. The interval holds the choice of test classes
     alone; how far two trainings of one system lie apart is seen in the spread over seeds.
 
@@ -49,11 +49,15 @@ def paired_difference(
         draws: number of resamples.
 
     Raises:
-        ValueError: if one of them has no value or the classes differ in number.
+        ValueError: if no class has values of both or the classes differ in number.
     """
     (sums, counts), (other_sums, other_counts) = system, reference
     if not len(sums) == len(counts) == len(other_sums) == len(other_counts):
         raise ValueError("sums and counts of the same classes are compared")
+    both = (counts > 0) & (other_counts > 0)
+    sums, counts, other_sums, other_counts = (
+        part[both] for part in (sums, counts, other_sums, other_counts)
+    )
     ours = resampled_means(sums, counts, seed, draws)
     theirs = resampled_means(other_sums, other_counts, seed, draws)  # the same classes
     low, high = percentile_interval(ours - theirs)

@@ -59,9 +59,19 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
 def test_a_class_without_values_counts_for_nothing() -> None:
     full = np.array([2.0, 4.0]), np.array([2.0, 2.0])
     padded = np.array([2.0, 4.0, 0.0]), np.array([2.0, 2.0, 0.0])
-    other = np.array([1.0, 1.0, 1.0]), np.array([2.0, 2.0, 2.0])
-    assert paired_difference(padded, other, seed=0).value == pytest.approx(1.5 - 0.5)
     assert bootstrap_sums(*padded, seed=0) == pytest.approx(bootstrap_sums(*full, seed=0))
+
+
+def test_a_class_that_one_of_both_was_not_measured_on_is_left_out() -> None:
+    ours = np.array([2.0, 4.0, 0.0, 9.0]), np.array([2.0, 2.0, 0.0, 3.0])
+    theirs = np.array([1.0, 1.0, 8.0, 0.0]), np.array([2.0, 2.0, 2.0, 0.0])
+    found = paired_difference(ours, theirs, seed=0)
+    assert found.value == pytest.approx(6 / 4 - 2 / 4)
+    shared, others = ((sums[:2], counts[:2]) for sums, counts in (ours, theirs))
+    assert found == paired_difference(shared, others, seed=0)
+    nowhere = np.array([0.0, 0.0, 8.0, 0.0]), np.array([0.0, 0.0, 2.0, 0.0])
+    with pytest.raises(ValueError, match="no values"):
+        paired_difference(ours, nowhere, seed=0)
 
 
 def test_sums_and_counts_of_a_row_are_means_over_its_seeds() -> None:
