@@ -211,14 +211,16 @@ class Material:
     def noises(self, rows: Rows) -> Rows:
         """Number drawn pictures ``(n,)``, those of one real picture and one noise alike.
 
-        Where the table names no noise, as that of another model need not, each has its own.
+        One whose noise the table does not name, as that of another model need not, has its own.
         """
         if (names := self.noise_names) is None:
             return np.arange(len(rows))
         noise = names.iloc[rows]
         image = self.described[self.targets(rows)]
-        numbers = noise.groupby([image, noise], sort=False).ngroup()
-        return np.asarray(numbers, np.int64)
+        numbers = np.array(noise.groupby([image, noise], sort=False).ngroup(), np.int64)
+        unnamed = np.flatnonzero(self.samples["noise"].isna().to_numpy()[rows])
+        numbers[unnamed] = len(rows) + np.arange(len(unnamed))
+        return numbers
 
 
 @dataclass(frozen=True)

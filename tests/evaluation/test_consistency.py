@@ -163,7 +163,7 @@ def test_noises_are_told_apart_as_far_as_the_samples_name_them(tmp_path: Path) -
     rows = np.arange(8)[::-1]
     drawn = world.material().noises(rows)
     # Two captions of each of four pictures; of the third picture no noise is known.
-    np.testing.assert_array_equal(drawn, [0, 1, 2, 2, 3, 3, 4, 4])
+    np.testing.assert_array_equal(pd.factorize(drawn)[0], [0, 1, 2, 3, 4, 4, 5, 5])
     table = pd.read_parquet(tmp_path / "samples" / "samples.parquet").drop(columns="noise")
     table.to_parquet(tmp_path / "samples" / "samples.parquet")
     np.testing.assert_array_equal(world.material().noises(rows), np.arange(8))
