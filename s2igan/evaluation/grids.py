@@ -8,7 +8,15 @@ import numpy as np
 from s2igan.engine.arrays import Array, Ragged
 from s2igan.engine.pictures import Picture
 from s2igan.evaluation.judge import Rows
-from s2igan.evaluation.lettering import Sheet, Word, load_font, mark_changes, words_of, wrap
+from s2igan.evaluation.lettering import (
+    Sheet,
+    Word,
+    can_set,
+    load_font,
+    mark_changes,
+    words_of,
+    wrap,
+)
 from s2igan.evaluation.material import Material
 from s2igan.evaluation.swap import has_changed_sentences, swap_rows
 
@@ -58,11 +66,11 @@ def samples_grid(
 ) -> Picture:
     """Show spoken sentences, each over the real picture it describes and what was drawn from it.
 
-    A description without text stands as its log-mel and the name of its picture.
+    A description without a text that can be set stands as its log-mel and the name of its picture.
 
     Args:
         material: the pictures.
-        features: folder of the log-mel, for descriptions without text.
+        features: folder of the log-mel, for descriptions without such a text.
         sentences: at most this many, each of another species.
         pictures: drawn pictures per sentence, at most.
         seed: of the choice.
@@ -84,7 +92,7 @@ def samples_grid(
         top += over + _GAP
         # Words stand right over the pictures, however many lines they take.
         sheet.lines(lines, left, top - _GAP - len(lines) * _LINE, load_font(_FONT), _LINE)
-        if not _has_text(material, utterance):
+        if not _shows_text(material, utterance):
             mel = mel_picture(Ragged(features, "mel")[utterance])
             sheet.paste(mel, left, top - _GAP - _MEL, width, _MEL)
         real = material.real(material.described[[utterance]])
@@ -214,14 +222,18 @@ def _head(sheet: Sheet, layout: Layout, names: tuple[str, str]) -> None:
 
 
 def _wrapped(material: Material, utterance: int, width: int) -> list[list[Word]]:
-    """Return what stands over the pictures; without text a name and room for the log-mel."""
+    """Return what stands over the pictures: the text, or a name and room for the log-mel."""
     description = material.corpus.descriptions.iloc[utterance]
-    if _has_text(material, utterance):
+    if _shows_text(material, utterance):
         return wrap(words_of(description["text"]), load_font(_FONT), width, _LINES)
-    picture = material.corpus.images["name"].iloc[int(material.described[utterance])]
+    image = int(material.described[utterance])
+    picture = str(material.corpus.images["name"].iloc[image])
+    if not can_set(picture):
+        picture = f"picture {image + 1} of the corpus"
     name = words_of(f"{picture}, description {int(description['position']) + 1}")
     return [name, *[[] for _ in range(-(-_MEL // _LINE))]]
 
 
-def _has_text(material: Material, utterance: int) -> bool:
-    return isinstance(material.corpus.descriptions["text"].iloc[utterance], str)
+def _shows_text(material: Material, utterance: int) -> bool:
+    text = material.corpus.descriptions["text"].iloc[utterance]
+    return isinstance(text, str) and can_set(text)

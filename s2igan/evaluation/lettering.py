@@ -4,6 +4,7 @@ It has hardly more than the letters of English. A word with others is set in Dej
 comes with matplotlib and has those of most languages and of phonetics.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -18,6 +19,8 @@ from s2igan.engine.pictures import Picture
 
 INK, MUTED, MARK, PAPER = "#1a1a1a", "#707070", "#c0392b", "#ffffff"
 _FRAME = 2  # width, px
+_ANY_SIZE = 16  # px; a font has the same letters at every size
+_NO_LETTER = "\U0010ffff"  # Unicode keeps this number free
 
 Font = ImageFont.FreeTypeFont
 
@@ -105,6 +108,25 @@ def load_font(size: int) -> Font:
 def font_of(text: str, font: Font) -> Font:
     """Return ``font``, Pillow's, or one of its size if it lacks a letter of ``text``."""
     return font if set(text) <= _IN_PILLOWS else _wider(font.size) or font
+
+
+def can_set(text: str) -> bool:
+    """Tell whether a text can be read once it is set.
+
+    Of a letter that the fonts lack an empty box is seen, and of a script that runs to the left
+    words in the wrong order, since lines are set from the left.
+    """
+    font = font_of(text, load_font(_ANY_SIZE))
+    missing = _shape(_NO_LETTER, font)
+    return all(
+        unicodedata.bidirectional(letter) not in ("R", "AL") and _shape(letter, font) != missing
+        for letter in set("".join(text.split()))
+    )
+
+
+def _shape(letter: str, font: Font) -> tuple[tuple[int, int], bytes]:
+    mask = font.getmask(letter)
+    return mask.size, bytes(mask)
 
 
 @lru_cache

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ from s2igan.evaluation.grids import (
 from s2igan.evaluation.lettering import (
     Sheet,
     Word,
+    can_set,
     font_of,
     load_font,
     mark_changes,
     words_of,
     wrap,
 )
-from tests.evaluation.world import full
+from tests.evaluation.world import World, full
 
 
 def test_changed_words_are_marked_on_both_sides() -> None:
@@ -59,6 +61,24 @@ def test_letters_that_the_usual_font_lacks_are_set_in_another() -> None:
     unknown = set_alone("\ue000")
     assert all(set_alone(letter) != unknown for letter in "éǃõŋжßλ")
     assert set_alone("é") != set_alone("õ")
+
+
+@pytest.mark.parametrize(
+    ("text", "readable"),
+    [
+        ("a kingfisher… by the river", True),
+        ("un pájaro, ǃxóõ, ˈbɜːd; μικρό πουλί, птица", True),
+        ("vögel e\u0301 \n", True),
+        ("カワセミ", False),
+        ("a bird, 翠鳥", False),
+        ("लाल चिड़िया", False),
+        ("นกสีแดง", False),
+        ("طائر أحمر", False),
+        ("ציפור", False),
+    ],
+)
+def test_a_text_is_set_where_it_can_be_read(text: str, readable: bool) -> None:
+    assert can_set(text) is readable
 
 
 def test_sentences_are_of_different_species_and_prefer_repeated_draws(tmp_path: Path) -> None:
@@ -146,6 +166,41 @@ def test_descriptions_without_text_stand_as_their_log_mel(tmp_path: Path) -> Non
     assert shown.shape == (40, 5, 3)
     assert (shown[0] == 0).all()  # the highest band is the loudest: dark, on top
     assert (shown[-1] == 255).all()
+
+
+def test_a_text_that_cannot_be_set_stands_as_none_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(World, "_sentence", lambda *_: "赤い鳥")
+    shown = []
+    for text in (False, True):
+        folder = tmp_path / str(text)
+        folder.mkdir()
+        world = full(folder, text=text)
+        world.write()
+        shown.append(samples_grid(world.material(), folder / "features", 3, 2, seed=0))
+    np.testing.assert_array_equal(shown[0], shown[1])
+
+
+def test_a_picture_whose_name_cannot_be_set_is_numbered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = full(tmp_path, text=False)
+    world.write()
+    material = world.material()
+    material.corpus.images["name"] = "カワセミ.jpg"
+    said: list[str] = []
+
+    def noted(_: Sheet, lines: Sequence[Sequence[Word]], *_place: Any) -> None:
+        said.append(" ".join(word.text for word in lines[0]))
+
+    monkeypatch.setattr(Sheet, "lines", noted)
+    samples_grid(material, tmp_path / "features", 3, 2, seed=0)
+    described = [
+        int(material.described[material.targets(group)[0]]) + 1
+        for group in choose_sentences(material, 3, seed=0)
+    ]
+    assert said == [f"picture {number} of the corpus, description 1" for number in described]
 
 
 @pytest.mark.parametrize("split", ["test", "val"])
