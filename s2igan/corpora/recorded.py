@@ -194,14 +194,19 @@ def _splits(
 
 def _check_leaks(pictures: Sequence[ListedPicture], splits: Splits, defects: Defects) -> None:
     """Note recordings that would be heard in training and in test."""
-    heard: dict[str, str] = {}
+    heard: dict[str, ListedPicture] = {}
     for picture in pictures:
-        split = splits[_class_of(picture)]
         for said in picture.descriptions:
-            if said.recording and heard.setdefault(said.recording, split) != split:
+            if said.recording is None:
+                continue
+            first = heard.setdefault(said.recording, picture)
+            now, before = (splits[_class_of(one)] for one in (picture, first))
+            if now != before:
+                is_named = (picture.split, first.split) == (now, before)
                 defects.add(
-                    f"line {said.line}: {said.recording} describes a picture of the split "
-                    f"{split}, but before one of {heard[said.recording]}"
+                    f"line {said.line}: {said.recording} describes a picture of the split {now}, "
+                    f"but before one of {before}"
+                    + ("" if is_named else f", as they were drawn: name the splits in {INDEX}")
                 )
 
 

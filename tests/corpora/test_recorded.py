@@ -232,6 +232,36 @@ def test_a_split_is_drawn_by_class_where_none_is_named(tmp_path: Path) -> None:
     assert len(set(drawn)) > 1
 
 
+DRAWN = (
+    "speech_0_0.wav describes a picture of the split {}, but before one of train, as they were "
+    "drawn: name the splits in index.csv;"
+)
+
+
+def test_splits_that_part_a_recording_are_to_be_named(tmp_path: Path) -> None:
+    def share(rows: Rows, folder: Path) -> None:
+        without("class", "split")(rows, folder)
+        rows[2]["recording"] = rows[0]["recording"]
+
+    prepare(tmp_path, share)
+    splits = build(tmp_path, seed=0).images["split"]
+    assert splits[0] == splits[1]
+    with pytest.raises(UserError) as error:
+        build(tmp_path, seed=3)
+    assert f"line 4: {DRAWN.format('test')}" in str(error.value)
+
+
+def test_so_are_validation_classes_drawn_beside_named_splits(tmp_path: Path) -> None:
+    def share(rows: Rows, _: Path) -> None:
+        rows[8]["recording"] = rows[0]["recording"]
+
+    prepare(tmp_path, share)
+    assert build(tmp_path).info["images"] == {"train": 6, "test": 4}
+    with pytest.raises(UserError) as error:
+        build(tmp_path, val_classes=1)
+    assert f"line 10: {DRAWN.format('val')}" in str(error.value)
+
+
 def test_without_classes_every_picture_is_its_own(tmp_path: Path) -> None:
     prepare(tmp_path, without("class", "split"))
     corpus = build(tmp_path, val_classes=2)
