@@ -92,7 +92,6 @@ def build(
     )
     listed = read_index(index, defects)
     _check_presence(folder, listed, defects)
-    _check_classes(listed, defects)
     splits: Splits = {}
     if not defects.found:  # what is drawn from a faulty index would mean nothing
         splits = _splits(listed, test_share, val_classes, seed)
@@ -150,25 +149,6 @@ def _check_presence(folder: Path, pictures: Sequence[ListedPicture], defects: De
     for name, line in _recordings(pictures).items():
         if find_file(folder, name) is None:
             defects.add(f"line {line}: no such recording as {shortened(name)}")
-
-
-def _check_classes(pictures: Sequence[ListedPicture], defects: Defects) -> None:
-    first: dict[str, ListedPicture] = {}
-    for picture in pictures:
-        if picture.class_name is None:
-            continue
-        known = first.setdefault(picture.class_name, picture)
-        if known.split != picture.split:
-            defects.add(
-                f"line {picture.line}: class {picture.class_name!r} in the split {picture.split}, "
-                f"but in {known.split} on line {known.line}"
-            )
-    sizes = Counter(picture.class_name for picture in pictures)
-    for name, picture in first.items():
-        if sizes[name] == 1:
-            defects.add(
-                f"line {picture.line}: class {name!r} has 1 picture; at least 2 make a class"
-            )
 
 
 def _splits(

@@ -9,7 +9,8 @@ import io
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -84,20 +85,30 @@ def read_index(path: Path, defects: Defects) -> list[ListedPicture]:
         UserError: if the file is not UTF-8 or no CSV, or its columns are not :data:`COLUMNS`.
     """
     pictures: dict[str, ListedPicture] = {}
+    doubtful: set[str] = set()  # classes that a wrong row may be of; "" = any
     for line, row in _rows(path, defects):
-        picture = _read_row(line, row, defects)
-        if picture is not None:
-            _join(pictures.setdefault(picture.image, picture), picture, defects)
+        picture = _read_row(line, row, defects) if row else None
+        if picture is None:
+            doubtful.add(_one_spelling(row.get("class", "")))
+            continue
+        known = pictures.setdefault(picture.image, picture)
+        if known.class_name != picture.class_name:
+            doubtful |= {known.class_name or "", picture.class_name or ""}
+        _join(known, picture, defects)
     listed = [*pictures.values()]
-    if not listed:
+    if not listed and not doubtful:
         defects.add("no row names a picture")
     _check_all_or_none("class", [(p.line, p.class_name) for p in listed], defects)
     _check_all_or_none("split", [(p.line, p.split) for p in listed], defects)
+    _check_classes(listed, doubtful, defects)
     return listed
 
 
 def _rows(path: Path, defects: Defects) -> Iterator[tuple[int, Row]]:
-    """Yield the rows that are not blank, each with the number of the line it ends on."""
+    """Yield the rows that are not blank, each with the number of the line it ends on.
+
+    One with more or fewer cells than columns is empty, since nobody knows which cell is which.
+    """
     lines = io.StringIO(_decode(path), newline="")
     # Spreadsheets write semicolons where the decimal mark is a comma. The header tells which, since
     # no column is named with either.
@@ -112,8 +123,8 @@ def _rows(path: Path, defects: Defects) -> Iterator[tuple[int, Row]]:
                 continue
             if len(values) < len(columns) or any(values[len(columns) :]):
                 defects.add(f"line {reader.line_num}: {len(cells)} cells instead of {len(columns)}")
-            else:
-                yield reader.line_num, dict(zip(columns, values, strict=False))
+                values = []
+            yield reader.line_num, dict(zip(columns, values, strict=False))
     except csv.Error as error:
         raise UserError(
             f"index {str(path)!r}, line {reader.line_num}",
@@ -202,6 +213,29 @@ def _check_all_or_none(column: str, values: list[tuple[int, str | None]], defect
     if without and len(without) < len(values):
         more = f" and {len(without) - 1} more pictures" if len(without) > 1 else ""
         defects.add(f"line {without[0]}{more}: no {column}, though other pictures have one")
+
+
+def _check_classes(
+    pictures: Sequence[ListedPicture], doubtful: Container[str], defects: Defects
+) -> None:
+    """Note classes of two splits and of one picture, but for what follows from another defect."""
+    first: dict[str, ListedPicture] = {}
+    for picture in pictures:
+        if picture.class_name is None:
+            continue
+        known = first.setdefault(picture.class_name, picture)
+        if picture.split and known.split and picture.split != known.split:
+            defects.add(
+                f"line {picture.line}: class {picture.class_name!r} in the split {picture.split}, "
+                f"but in {known.split} on line {known.line}"
+            )
+    sizes = Counter(picture.class_name for picture in pictures)
+    all_known = not sizes[None] and "" not in doubtful
+    for name, picture in first.items():
+        if sizes[name] == 1 and all_known and name not in doubtful:
+            defects.add(
+                f"line {picture.line}: class {name!r} has 1 picture; at least 2 make a class"
+            )
 
 
 def _one_spelling(value: str) -> str:

@@ -396,6 +396,19 @@ def heard_in_both(rows: Rows, _: Path) -> None:
     rows[19]["recording"] = rows[0]["recording"]
 
 
+def nothing_for_one_picture(column: str) -> Callable[[Rows, Path], None]:
+    def change(rows: Rows, _: Path) -> None:
+        for row in rows[4:6]:
+            row[column] = ""
+
+    return change
+
+
+def no_row_that_can_be_read(rows: Rows, _: Path) -> None:
+    del rows[1:]
+    rows[0]["image"] = "../picture_0.jpg"
+
+
 BROKEN = [
     (cut_picture, "picture_2.jpg: ", "that do not decode"),
     (float_picture, "picture_2.jpg: ", "pixels of mode F, whose values have no range"),
@@ -444,7 +457,11 @@ BROKEN = [
                 one_recording_of_two_texts(("a bird", "a blue bird")),
             )
         ),
-        (heard_in_both, "line 21: speech_0_0.wav describes a picture of the split test"),
+        (
+            heard_in_both,
+            "line 21: speech_0_0.wav describes a picture of the split test, but before one of "
+            "train; mend",
+        ),
         *((spoil, f"{name}") for spoil, name, _ in BROKEN),
         *((spoil, f"{problem}") for spoil, _, problem in BROKEN),
     ],
@@ -458,6 +475,58 @@ def test_a_defect_is_named_and_nothing_is_written(
     assert told in str(error.value)
     assert "\n" not in str(error.value)
     assert [path.name for path in tmp_path.iterdir()] == ["recorded"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        *(
+            (nothing_for_one_picture(column), f"1 defect; got line 6: no {column}, though other")
+            for column in ("class", "split")
+        ),
+        (
+            nothing_for_one_picture("recording"),
+            "2 defects; got line 6: no recording; line 7: no recording;",
+        ),
+        (
+            cell("class", "specie 1"),
+            "1 defect; got line 7: picture_2.jpg has class 'species 1', but 'specie 1' on line 6;",
+        ),
+        (
+            no_row_that_can_be_read,
+            "1 defect; got line 2: image '../picture_0.jpg' is no path inside the folder;",
+        ),
+    ],
+)
+def test_one_mistake_is_one_defect(
+    tmp_path: Path, spoil: Callable[[Rows, Path], None], told: str
+) -> None:
+    prepare(tmp_path, spoil)
+    with pytest.raises(UserError) as error:
+        build(tmp_path)
+    assert told in str(error.value)
+
+
+def test_a_row_that_cannot_be_read_leaves_no_class_short(tmp_path: Path) -> None:
+    folder = prepare_folder(tmp_path)
+    index = (folder / "index.csv").read_text(encoding="utf-8").splitlines()
+    for number in (5, 6):  # the lines of the second class's first picture
+        index[number] += ",and a remark"
+    (folder / "index.csv").write_text("\n".join(index), encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        build(tmp_path)
+    cells = "5 cells instead of 4"
+    assert f"2 defects; got line 6: {cells}; line 7: {cells};" in str(error.value)
+
+
+def test_a_class_of_one_picture_is_told_beside_what_is_wrong_with_others(tmp_path: Path) -> None:
+    def spoil(rows: Rows, folder: Path) -> None:
+        nothing_for_one_picture("recording")(rows, folder)
+        del rows[8:10]
+
+    prepare(tmp_path, spoil)
+    with pytest.raises(UserError, match=r"line 10: class 'species 2' has 1 picture; at least 2"):
+        build(tmp_path)
 
 
 def test_a_class_of_two_splits_is_told_by_both_lines(tmp_path: Path) -> None:
