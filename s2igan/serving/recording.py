@@ -18,6 +18,7 @@ SILENT_DBFS = -60.0
 """A recording whose loudest frame lies below is silent, dB of full scale."""
 
 _PIPED_MIB = 64  # 30 s of 192 kHz in stereo take 44 at 32 bits
+_TOO_LONG = f"more than {LONGEST_S:.0f} s"
 _FRAME_S = 0.02
 _CHANNELS = 32
 _KINDS = "a WAV, FLAC, OGG or MP3 file with speech in it"
@@ -69,7 +70,7 @@ def read_recording(path: str | Path, name: str | None = None) -> Recording:
         got = f"{size} bytes that do not decode" if size else "an empty file"
         raise UserError(_named(name), got=got, expected=_KINDS) from error
     if len(samples) == limit:
-        raise _too_long(f"more than {LONGEST_S:.0f} s", name)
+        raise _too_long(_TOO_LONG, name)
     return check_recording(samples, rate_hz, name)
 
 
@@ -145,15 +146,16 @@ def _check_channels(channels: int, name: str) -> None:
 
 
 def _check_length(seconds: float, name: str) -> None:
+    # Rounded, a length that is refused may look like the limit.
     if seconds < SHORTEST_S:
         raise UserError(
             _named(name),
-            got=f"{seconds:.3g} s",
+            got=f"{min(seconds, SHORTEST_S - 0.001):.3g} s",
             expected=f"at least {SHORTEST_S} s",
             fix="say a whole sentence",
         )
     if seconds > LONGEST_S:
-        raise _too_long(f"{seconds:,.0f} s", name)
+        raise _too_long(f"{seconds:,.0f} s" if round(seconds) > LONGEST_S else _TOO_LONG, name)
 
 
 def _too_long(got: str, name: str) -> UserError:

@@ -33,7 +33,11 @@ def speak_text(text: str, card: Mapping[str, Any]) -> Recording:
     """
     name = f"text {text[:40]!r}"
     if not text.strip() or len(text) > LONGEST_TEXT:
-        raise UserError(name, got=f"{len(text)} characters", expected=f"1 to {LONGEST_TEXT}")
+        raise UserError(
+            name,
+            got=f"{len(text)} characters" if text.strip() else "no words",
+            expected=f"a sentence of at most {LONGEST_TEXT} characters",
+        )
     if not voice_is_installed():
         raise UserError(
             "--text",

@@ -131,8 +131,8 @@ def test_a_bad_clip_among_good_ones_is_told_in_one_line(
         (["a.wav", "-o", "bird.jpg"], "ends in .png"),
         (["a.wav", "-o", "a.wav/bird.png"], "expected a file to write"),
         (["a.wav", "--model", "nowhere"], "no model there"),
-        (["--text", "  "], "expected 1 to 1000"),
-        (["--text", "bird " * 999], "expected 1 to 1000"),
+        (["--text", "  "], "got no words; expected a sentence of at most 1000 characters"),
+        (["--text", "bird " * 999], "got 4995 characters; expected a sentence of at most 1000"),
         (["--text", "..."], "text of the sentence; got '...', of which espeak-ng says nothing"),
     ],
 )

@@ -185,6 +185,21 @@ def test_a_bad_file_is_told_in_one_line(tmp_path: Path, kind: str, said: str) ->
 
 
 @pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        (1599, "got 0.199 s; expected at least 0.2 s"),
+        (3, "got 0.000375 s; expected at least 0.2 s"),
+        (8000 * 30 + 1, "got more than 30 s; expected at most 30 s"),
+        (8000 * 30 + 3200, "got more than 30 s; expected at most 30 s"),
+        (8000 * 30 + 4800, "got 31 s; expected at most 30 s"),
+    ],
+)
+def test_a_length_beyond_a_limit_does_not_read_like_it(samples: int, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        check_recording(np.zeros(samples, np.float32), 8000, "clip")
+
+
+@pytest.mark.parametrize(
     ("name", "minutes", "said"),
     [("a.wav", 120, "7,200"), ("a.flac", 120, "7,200"), ("a.ogg", 3, "180"), ("a.mp3", 3, "180")],
 )
