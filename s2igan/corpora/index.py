@@ -175,6 +175,8 @@ def write_corpus(
         images, pa.schema([*IMAGE_SCHEMA, *((name, pa.string()) for name in drawn)])
     )
     description_table = _conform(descriptions, DESCRIPTION_SCHEMA)
+    for column, rows in (("image", image_table), ("swap_of", description_table)):
+        _check_numbers(column, description_table[column], rows.num_rows)
     with fresh_folder(folder) as partial:
         written = _write_items(partial, "images", picture_bytes)
         _expect("pictures", written, image_table.num_rows)
@@ -182,6 +184,7 @@ def write_corpus(
         if len(heard):
             written = _write_items(partial, "recordings", recordings)
             _expect("recordings", written, max(heard.to_pylist()) + 1)
+            _check_numbers("recording", heard, written)
         write_table(partial / "index.parquet", image_table)
         write_table(partial / "descriptions.parquet", description_table)
         write_json(
@@ -237,6 +240,19 @@ def _write_items(folder: Path, name: str, items: Iterable[bytes]) -> int:
 def _expect(what: str, got: int, expected: int) -> None:
     if got != expected:
         raise UserError(f"{what} of the corpus", got=got, expected=f"{expected}, as in its table")
+
+
+def _check_numbers(column: str, numbers: pa.ChunkedArray, count: int) -> None:
+    """Refuse descriptions that name a row which is not there."""
+    if column in _NULLABLE_INTEGERS:
+        numbers = numbers.drop_null()
+    for number in numbers.to_pylist():
+        if number is None or not 0 <= number < count:
+            raise UserError(
+                f"column {column!r} of the descriptions",
+                got="null" if number is None else number,
+                expected=f"0 to {count - 1}",
+            )
 
 
 def _classes(images: pa.Table) -> int:
