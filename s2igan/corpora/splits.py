@@ -18,13 +18,14 @@ def draw_test(classes: Collection[int], share: float, seed: int) -> frozenset[in
     smaller one.
 
     Args:
-        classes: class ids; their order has no say.
+        classes: class ids; neither their order nor how often each stands there has a say.
         share: of the classes, rounded to whole ones.
         seed: seed of the corpus.
 
     Raises:
         UserError: if there are fewer than two classes.
     """
+    classes = set(classes)
     if len(classes) < 2:
         raise UserError(
             "classes of the corpus", got=len(classes), expected="at least 2, to hold some out"
@@ -39,13 +40,17 @@ def draw_validation(train: Collection[int], count: int, seed: int) -> frozenset[
     With the same seed a larger ``count`` keeps the classes of a smaller one.
 
     Args:
-        train: class ids; their order has no say.
+        train: class ids; neither their order nor how often each stands there has a say.
         count: how many to draw.
         seed: seed of the corpus.
 
     Raises:
         UserError: if no training class would be left.
+        ValueError: if ``count`` is negative.
     """
+    if count < 0:
+        raise ValueError(f"{count} validation classes")
+    train = set(train)
     if count >= len(train) and count > 0:
         raise UserError(
             "corpus.val_classes",
@@ -62,6 +67,7 @@ def split_of_classes(
 
     Raises:
         UserError: if no training class would be left.
+        ValueError: if ``val_classes`` is negative.
     """
     val = draw_validation(set(classes) - set(test), val_classes, seed)
     return {

@@ -55,6 +55,21 @@ def test_test_classes_follow_the_seed_and_not_the_order() -> None:
     assert draw_test(TRAIN, 0.1, seed=0) < draw_test(TRAIN, 0.3, seed=0)
 
 
+def test_a_class_that_is_named_twice_is_one_class() -> None:
+    for seed in range(9):
+        assert draw_test([7, 7, 7, 8], 0.7, seed) == draw_test([7, 8], 0.7, seed)
+        assert draw_validation([7, 7, 8, 9], 1, seed) == draw_validation([7, 8, 9], 1, seed)
+    with pytest.raises(UserError, match="got 1; expected at least 2"):
+        draw_test([7, 7], 0.5, seed=0)
+    with pytest.raises(UserError, match="fewer than the 1 training classes"):
+        draw_validation([7, 7], 1, seed=0)
+
+
+def test_fewer_than_no_classes_cannot_be_drawn() -> None:
+    with pytest.raises(ValueError, match="-1 validation classes"):
+        draw_validation(TRAIN, -1, seed=0)
+
+
 def test_validation_is_drawn_apart_from_test() -> None:
     # The same stream for both would make the first validation classes the last test classes.
     test = draw_test(range(40), 0.25, seed=0)
