@@ -92,12 +92,18 @@ def calculate(
 
     Returns:
         Its metrics by its own names.
+
+    Raises:
+        ValueError: if both sets do not have the same number of features.
     """
+    widths = [part.features.shape[1] for part in (seen, reference)]
+    if widths[0] != widths[1]:
+        raise ValueError(f"{widths[0]} features in one set of pictures, {widths[1]} in the other")
     measured: dict[str, float] = torch_fidelity.calculate_metrics(
         input1=SeenPictures(seen, softmax),
         input2=SeenPictures(reference, softmax),
         feature_extractor=EXTRACTOR,
-        judge_dimension=seen.features.shape[1],
+        judge_dimension=widths[0],
         feature_layer_isc=LOGITS,
         feature_layer_fid=FEATURES,
         feature_layer_kid=FEATURES,

@@ -55,19 +55,20 @@ def _unit(vectors: Floats) -> npt.NDArray[np.float64]:
     return np.asarray(exact / np.maximum(lengths, np.finfo(np.float64).tiny))
 
 
-def rank(similarity: Floats) -> npt.NDArray[np.int32]:
+def rank(similarity: npt.NDArray[np.number[Any] | np.bool_]) -> npt.NDArray[np.int32]:
     """Order the gallery of each query, most similar first, ties in an order drawn by a fixed seed.
 
     Args:
-        similarity: ``(Q, G)``.
+        similarity: ``(Q, G)``, of numbers or bool.
 
     Returns:
         ``(Q, G)`` int32, columns of ``similarity``; a row does not depend on the other rows.
     """
     mixed = np.random.default_rng(_TIES).permutation(similarity.shape[1]).astype(np.int32)
     order = np.empty(similarity.shape, np.int32)
+    exact = np.result_type(similarity, np.float16)  # bool and unsigned integers have no negative
     for row, values in enumerate(similarity):  # row by row: no (Q, G) temporary
-        order[row] = mixed[np.argsort(-values[mixed], kind="stable")]
+        order[row] = mixed[np.argsort(-values[mixed].astype(exact, copy=False), kind="stable")]
     return order
 
 
@@ -113,8 +114,13 @@ def true_first(scores: Floats) -> npt.NDArray[np.float64]:
 
     Returns:
         ``(Q,)`` in [0, 1].
+
+    Raises:
+        ValueError: if the score of a true description is not a number.
     """
     true = scores[:, :1]
+    if np.isnan(true).any():
+        raise ValueError("the score of a true description is not a number")
     ties = np.count_nonzero(scores == true, axis=1)  # the true one among them
     return np.where((scores > true).any(axis=1), 0.0, 1.0 / ties)
 
@@ -148,7 +154,12 @@ def chance_by_permutation(
 
     Returns:
         Per measure, the mean over queries and permutations.
+
+    Raises:
+        ValueError: if ``permute`` names no side.
     """
+    if permute not in ("queries", "gallery", "both"):
+        raise ValueError(f"permute is {permute!r}, not queries, gallery or both")
     rng = np.random.default_rng(seed)
     permuted = query_classes if permute == "queries" else gallery_classes
     if groups is None:

@@ -48,6 +48,7 @@ class LogMel:
     Raises:
         UserError: if the window or hop is shorter than a sample, or a band is narrower than the
             distance of two Fourier frequencies.
+        ValueError: if ``window`` or ``normalise`` is neither of its two words.
     """
 
     def __init__(
@@ -61,6 +62,8 @@ class LogMel:
         log_floor: float = 1e-6,
         normalise: Literal["per_band", "none"] = "per_band",
     ) -> None:
+        if window not in ("hamming", "hann") or normalise not in ("per_band", "none"):
+            raise ValueError(f"window {window!r} and normalise {normalise!r}: one is not known")
         self.parameters = MelParameters(
             sample_rate_hz=sample_rate_hz,
             bands=bands,

@@ -121,6 +121,8 @@ def test_ties_count_as_the_chance_of_a_draw() -> None:
     np.testing.assert_allclose(true_first(scores), [1, 1 / 2, 0, 1 / 3])
     many = np.random.default_rng(3).integers(0, 4, (60, 5)).astype(np.float64)
     assert true_first(many).mean() == pytest.approx(brute_force(many), abs=0.01)
+    with pytest.raises(ValueError, match="true description is not a number"):
+        true_first(np.array([[1.0, 0.0], [np.nan, 0.0]]))
 
 
 def world_of(folder: Path, wrong: Callable[[int], bool] = lambda _: False) -> World:

@@ -1,5 +1,6 @@
 from functools import partial
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,6 +96,12 @@ def test_without_ties_the_order_is_that_of_the_similarity() -> None:
     found = rank(similarity)
     np.testing.assert_array_equal(found[:, :20], np.argsort(-similarity[:, :20], axis=1))
     np.testing.assert_array_equal(np.sort(found), np.tile(np.arange(50), (9, 1)))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint64, np.int16, np.float16, bool])
+def test_similarities_of_any_kind_are_ordered_alike(dtype: type) -> None:
+    similarity = np.random.default_rng(6).integers(0, 2 if dtype is bool else 9, (5, 40))
+    np.testing.assert_array_equal(rank(similarity.astype(dtype)), rank(similarity.astype(float)))
 
 
 def test_equal_items_find_their_class_by_chance_in_whatever_order_they_lie() -> None:
@@ -212,6 +219,14 @@ def test_chance_of_items_that_search_each_other_is_the_mean_over_all_permutation
     )
     assert len(exact) == 720 * 5
     assert chance["mAP"] == pytest.approx(np.mean(exact), abs=0.005)
+
+
+def test_sides_that_are_none_are_not_dealt_anew() -> None:
+    side: Any = "galery"
+    with pytest.raises(ValueError, match="permute is 'galery', not queries, gallery or both"):
+        chance_by_permutation(
+            rank(np.eye(2)), np.arange(2), np.arange(2), {}, permute=side, permutations=1, seed=0
+        )
 
 
 def test_chance_of_a_hit_is_the_share_of_the_class() -> None:

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -145,6 +146,13 @@ def test_too_short_speech_is_an_error() -> None:
 def test_bands_narrower_than_the_spectrum_are_refused() -> None:
     with pytest.raises(UserError, match=r"features\.mel\.bands; got 128"):
         LogMel(sample_rate_hz=22050, bands=128, window_ms=10)
+
+
+@pytest.mark.parametrize("word", ["window", "normalise"])
+def test_a_word_that_means_nothing_is_refused(word: str) -> None:
+    arguments: Any = {word: "blackman"}
+    with pytest.raises(ValueError, match=f"{word} 'blackman'"):
+        LogMel(sample_rate_hz=22050, **arguments)
 
 
 def test_a_hop_shorter_than_a_sample_is_refused() -> None:
