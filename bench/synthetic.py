@@ -121,5 +121,6 @@ def _write_sen(folder: Path, params: Params, dimension: int) -> None:
         objective=config.objective,
         seed=config.seed,
         mel={"bands": bands},
+        backbones=params.features.backbones,
         training={},
     )

@@ -1,6 +1,6 @@
 """``artifacts/sen`` on disk: weights as safetensors, sizes and front end in ``sen.json``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +32,7 @@ def save_sen(
     objective: str,
     seed: int,
     mel: Mapping[str, object],
+    backbones: Sequence[str],
     training: Mapping[str, object],
 ) -> None:
     """Write both encoders into the existing ``folder``.
@@ -44,6 +45,7 @@ def save_sen(
         objective: what it was trained with, a value of ``sen.objective``.
         seed: of its first weights.
         mel: the content of ``mel.json``, needed to speak to the encoder.
+        backbones: names of the networks whose joined features the image encoder learnt from.
         training: figures about the run that do not differ between identical runs.
     """
     write_weights(folder / SPEECH_WEIGHTS, speech_encoder.state_dict())
@@ -58,6 +60,7 @@ def save_sen(
             "speech_encoder": speech_encoder.sizes,
             "image_encoder": image_encoder.sizes,
             "mel": dict(mel),
+            "backbones": list(backbones),
             "training": dict(training),
         },
     )

@@ -15,7 +15,7 @@ from s2igan.sen.config import EmbedConfig
 from s2igan.sen.data import Captions, SenData, authors_queries
 from s2igan.sen.encode import Embeddings, encode_pictures, encode_speech
 from s2igan.sen.encoder import DescriptionEncoder
-from s2igan.sen.images import check_width
+from s2igan.sen.images import check_backbones
 from s2igan.sen.retrieval import Embedded, Judge, retrieval_figures
 
 
@@ -111,7 +111,7 @@ def _write_pictures(
     config: EmbedConfig, data: SenData, sen: Path, path: Path, session: Session
 ) -> None:
     encoder = load_image_encoder(sen).to(session.device)
-    check_width(encoder, data.backbone.shape[2])
+    check_backbones(sen, encoder, data.backbone_description["names"], data.backbone.shape[2])
     encoded = encode_pictures(
         encoder, data.backbone, device=session.device, precision=config.precision
     )

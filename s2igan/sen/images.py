@@ -1,13 +1,13 @@
 """Pictures as embeddings: SEN's image encoder behind the backbones that its features come from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from s2igan.errors import unreadable_output
-from s2igan.sen.artifact import load_image_encoder
+from s2igan.sen.artifact import load_image_encoder, read_description
 from s2igan.sen.image_encoder import PictureEncoder
 from s2igan.vision.joined import load_joined
 
@@ -32,7 +32,7 @@ def load_image_embedding(
     """
     backbone = load_joined(Path(features), Path(weights)).to(device).eval().requires_grad_(False)
     encoder = load_image_encoder(sen).to(device).eval().requires_grad_(False)
-    check_width(encoder, backbone.dimension)
+    check_backbones(Path(sen), encoder, backbone.names, backbone.dimension)
 
     def embed_image(images: Tensor) -> Tensor:
         return encoder(backbone(images))
@@ -40,14 +40,22 @@ def load_image_embedding(
     return embed_image
 
 
-def check_width(encoder: PictureEncoder, width: int) -> None:
-    """Refuse backbone features of another width than an image encoder learnt from.
+def check_backbones(sen: Path, encoder: PictureEncoder, names: Sequence[str], width: int) -> None:
+    """Refuse features of pictures by other backbones than an image encoder learnt from.
+
+    Args:
+        sen: ``artifacts/sen``; one of a version that did not name the backbones is taken.
+        encoder: its image encoder.
+        names: of the backbones, in the order in which their features are joined.
+        width: numbers of each picture.
 
     Raises:
-        UserError: if they are.
+        UserError: if backbones or widths differ, or ``sen.json`` is missing or broken.
     """
-    expected = encoder.sizes["feature_dim"]
-    if width != expected:
+    given = list(names), width
+    learnt = read_description(sen).get("backbones", given[0]), encoder.sizes["feature_dim"]
+    if given != learnt:
         raise unreadable_output(
-            "backbone features", f"{width} of each picture, not {expected} as SEN learnt from"
+            "backbone features",
+            f"{width} of {given[0]}, not {learnt[1]} of {learnt[0]} as SEN learnt from",
         )

@@ -86,6 +86,7 @@ def train_sen(
             objective=config.objective,
             seed=config.seed,
             mel=training.data.mel_description,
+            backbones=training.data.backbone_description["names"],
             training=training.summary(),
         )
     for path in sorted(out.iterdir()):

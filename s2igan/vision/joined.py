@@ -20,6 +20,10 @@ class JoinedBackbone(nn.Module):
         backbones: in the order in which their features are joined.
         mean: ``(D,)`` of the training pictures' joined features.
         std: ``(D,)`` likewise.
+
+    Attributes:
+        names: of the backbones.
+        dimension: D.
     """
 
     mean: Tensor
@@ -28,6 +32,7 @@ class JoinedBackbone(nn.Module):
     def __init__(self, backbones: list[Backbone], mean: Tensor, std: Tensor) -> None:
         super().__init__()
         self.backbones = nn.ModuleList(backbones)
+        self.names = [backbone.name for backbone in backbones]
         self.dimension = len(mean)
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)

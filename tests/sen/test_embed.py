@@ -275,6 +275,10 @@ def one_view(work: Path) -> None:
     np.save(work / "features" / "backbone.npy", backbone[:, 0])
 
 
+def other_backbones(work: Path) -> None:
+    write_json(work / "features" / "backbone.json", {"names": ["a", "b"], "dimension": 16})
+
+
 def no_names(work: Path) -> None:
     write_json(work / "features" / "backbone.json", {"dimension": 12})
 
@@ -285,6 +289,7 @@ def no_names(work: Path) -> None:
         (no_number, "features of the speech; got some without a finite embedding"),
         (fewer_bands, r"mel\.npy'; got \d+ bands, not \d+ as mel\.json says"),
         (one_view, r"backbone\.npy'; got an array .*, not one of 3 axes"),
+        (other_backbones, r"got 16 of \['a', 'b'\], not 16 of \['looks'\] as SEN learnt from"),
         (no_names, r"backbone\.json'; got no list 'names'"),
     ],
 )
