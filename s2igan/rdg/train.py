@@ -25,6 +25,7 @@ from s2igan.sen.artifact import (
     seeded_speech_encoder,
 )
 from s2igan.sen.images import load_image_embedding
+from s2igan.sen.origin import check_origin
 from s2igan.vision.device_pixels import open_pixels
 
 
@@ -112,7 +113,7 @@ def check_inputs(
 
     Raises:
         UserError: if one was made of another corpus or by another encoder, or is missing or
-            damaged.
+            damaged. Embeddings of a version that did not tell what made them are compared by width.
     """
     packed = open_array(features / "shapes.npy", ndim=2)
     seen = open_array(embeddings / "image.npy", ndim=3, dtype="float32")
@@ -133,6 +134,7 @@ def check_inputs(
                 f"rows that end in {width}, not in {encoder.embedding_dim} numbers as in SEN",
                 "embed",
             )
+    check_origin(embeddings, sen, widths)
 
 
 def open_stream(

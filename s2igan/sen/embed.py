@@ -16,6 +16,7 @@ from s2igan.sen.data import Captions, SenData, authors_queries
 from s2igan.sen.encode import Embeddings, encode_pictures, encode_speech
 from s2igan.sen.encoder import DescriptionEncoder
 from s2igan.sen.images import check_backbones
+from s2igan.sen.origin import write_origin
 from s2igan.sen.retrieval import Embedded, Judge, retrieval_figures
 
 
@@ -37,7 +38,8 @@ def embed(
         features: ``artifacts/features``.
         sen: ``artifacts/sen``.
         out: ``artifacts/embeddings``: ``speech.npy`` (utterances, E) float32 and ``image.npy``
-            (images, views, E) float32, of unit length, in row order.
+            (images, views, E) float32, of unit length, in row order; and ``embeddings.json``, which
+            tells by which weights they were made.
         metrics: JSON file of the figures.
         session: device and tracking.
 
@@ -52,6 +54,8 @@ def embed(
     with first_folder(out) as folder:
         _write_speech(config, data, encoder, folder / "speech.npy", session)
         _write_pictures(config, data, sen, folder / "image.npy", session)
+        if is_first():
+            write_origin(folder, sen)
     if not is_first():
         return
     pictures = data.described_images("test")

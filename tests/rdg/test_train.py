@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from s2igan.engine.checkpoint import CheckpointStore
 from s2igan.engine.curves import write_curves
@@ -12,6 +13,7 @@ from s2igan.engine.pictures import decode_picture
 from s2igan.engine.session import Session, plain_session
 from s2igan.engine.tables import write_json
 from s2igan.engine.tracking import Tracker
+from s2igan.engine.weights import write_weights
 from s2igan.errors import UserError
 from s2igan.rdg import train as stage
 from s2igan.rdg.artifact import load_generator
@@ -20,6 +22,7 @@ from s2igan.rdg.calibration import calibrated
 from s2igan.rdg.monitor import Curves, TrainingGrid
 from s2igan.rdg.speech_source import EmbeddedSpeech
 from s2igan.rdg.train import train_rdg
+from s2igan.sen.origin import write_origin
 from tests.rdg.makers import corpus_tables, rdg_config, small_generator, write_inputs
 
 
@@ -202,6 +205,24 @@ def test_inputs_of_two_runs_are_refused_before_the_training(tmp_path: Path) -> N
     write_json(inputs["features"] / "mel.json", {"bands": 99})
     with pytest.raises(UserError, match=r"front end .*mel\.json'; got another than that of"):
         train(inputs, tmp_path, speech_encoder="untrained", matching_weight=0.0)
+
+
+@pytest.mark.parametrize("encoder", ["speech_encoder", "image_encoder"])
+def test_embeddings_by_other_weights_of_the_same_sizes_are_refused(
+    tmp_path: Path, encoder: str
+) -> None:
+    inputs = write_inputs(tmp_path)
+    write_weights(inputs["sen"] / "image_encoder.safetensors", {"weight": torch.zeros(1)})
+    write_origin(inputs["embeddings"], inputs["sen"])
+    train(inputs, tmp_path, steps=1)
+    weights = inputs["sen"] / f"{encoder}.safetensors"
+    write_weights(weights, {name: value + 1 for name, value in load_file(weights).items()})
+    said = rf"got some by other weights than those of '.*{encoder}.*'; .* `dvc repro embed`"
+    with pytest.raises(UserError, match=said):
+        train(inputs, tmp_path)
+    write_json(inputs["embeddings"] / "embeddings.json", {})
+    with pytest.raises(UserError, match=r"embeddings\.json'; got no dict 'made_by'"):
+        train(inputs, tmp_path)
 
 
 def test_a_diverged_loss_stops_with_its_name() -> None:

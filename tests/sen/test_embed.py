@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -77,6 +78,13 @@ def test_every_row_is_its_own_utterance_or_view(work: Path) -> None:
         views = looker(torch.from_numpy(np.array(data.backbone[5])))
     np.testing.assert_allclose(image[5], views, atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(speech, axis=1), 1.0, atol=1e-6)
+
+
+def test_embeddings_tell_which_weights_made_them(work: Path) -> None:
+    files = {"speech.npy": "speech_encoder", "image.npy": "image_encoder"}
+    weights = {name: work / "sen" / f"{stem}.safetensors" for name, stem in files.items()}
+    told = json.loads((work / "embeddings" / "embeddings.json").read_text())["made_by"]
+    assert told == {n: sha256(path.read_bytes()).hexdigest() for n, path in weights.items()}
 
 
 def test_the_size_of_a_batch_changes_nothing(work: Path) -> None:
