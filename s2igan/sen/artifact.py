@@ -10,7 +10,7 @@ from torch import nn
 from s2igan.engine.arrays import open_array
 from s2igan.engine.tables import read_json, write_json
 from s2igan.engine.weights import read_weights, write_weights
-from s2igan.errors import UserError, unreadable_output
+from s2igan.errors import UserError, gist, unreadable_output
 from s2igan.sen.build import build_encoder, build_seeded_encoder
 from s2igan.sen.encoder import DescriptionEncoder
 from s2igan.sen.image_encoder import ImageEncoder, PictureEncoder, StandardisedFeatures
@@ -152,10 +152,10 @@ def _build_image_encoder(description: Mapping[str, Any]) -> PictureEncoder:
 def _build(sen: Path, build: Callable[[Mapping[str, Any]], Built]) -> Built:
     try:
         return build(read_description(sen))
-    except (KeyError, TypeError) as error:
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(
             f"{str(sen / DESCRIPTION)!r}",
-            got=f"no encoder that can be built: {error}",
+            got=f"no encoder that can be built ({gist(error)})",
             expected="what this version's stage train_sen writes",
             fix="run `dvc repro train_sen`",
         ) from error

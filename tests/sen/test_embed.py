@@ -20,7 +20,7 @@ from s2igan.metrics.retrieval import (
     rank,
     ranked_average_precisions,
 )
-from s2igan.sen.artifact import load_image_encoder, load_speech_encoder
+from s2igan.sen.artifact import load_image_encoder, load_speech_encoder, seeded_speech_encoder
 from s2igan.sen.data import Captions, SenData, authors_queries
 from s2igan.sen.embed import check_searchable, embed
 from s2igan.sen.encode import length_buckets
@@ -264,6 +264,34 @@ def test_missing_or_broken_weights_are_told_in_one_line(work: Path, tmp_path: Pa
     weights.write_bytes(weights.read_bytes()[:100])
     with pytest.raises(UserError, match=r"weights .*speech_encoder") as caught:
         load_speech_encoder(tmp_path / "sen")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("load", "part", "changes", "got"),
+    [
+        (load_speech_encoder, "speech_encoder", {"gru_hidden": 0}, "ValueError: hidden_size"),
+        (load_speech_encoder, "speech_encoder", {"kernel": -1}, "RuntimeError: "),
+        (load_speech_encoder, "speech_encoder", {"channels": []}, "ValueError: "),
+        (load_speech_encoder, "speech_encoder", {"width": 3}, "TypeError: "),
+        (load_image_encoder, "image_encoder", {"feature_dim": -1}, "RuntimeError: "),
+        (seeded_speech_encoder, None, {"seed": "a"}, "RuntimeError: manual_seed"),
+        (seeded_speech_encoder, None, {"encoder": "another"}, "KeyError: 'another'"),
+    ],
+)
+def test_what_no_encoder_can_be_built_of_is_told_in_one_line(
+    work: Path,
+    tmp_path: Path,
+    load: Callable[[Path], object],
+    part: str | None,
+    changes: dict[str, Any],
+    got: str,
+) -> None:
+    told = json.loads((work / "sen" / "sen.json").read_text())
+    (told if part is None else told[part]).update(changes)
+    write_json(tmp_path / "sen.json", told)
+    with pytest.raises(UserError, match=rf"no encoder that can be built \({got}") as caught:
+        load(tmp_path)
     assert "\n" not in str(caught.value)
 
 
