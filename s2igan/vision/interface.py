@@ -76,7 +76,12 @@ class Backbone(nn.Module, ABC):
 
         Args:
             images: ``(N, 3, H, W)`` float RGB in [0, 1], any square size.
+
+        Raises:
+            ValueError: if they are no floats: levels of 0 to 255 would be taken for [0, 1].
         """
+        if not images.is_floating_point():
+            raise ValueError(f"pictures are {images.dtype}, expected floats in [0, 1]")
         size = (self.input_size, self.input_size)
         images = images.float()
         if images.shape[-2:] != size:

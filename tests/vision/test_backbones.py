@@ -42,6 +42,12 @@ def test_features_do_not_depend_on_the_batch(name: str, weights: Path) -> None:
     torch.testing.assert_close(permuted, together[order], rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool])
+def test_pictures_of_integers_are_not_taken_for_0_to_1(dtype: torch.dtype, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rf"^pictures are {dtype}, expected floats in \[0, 1\]$"):
+        load_backbone("compact", tmp_path)(torch.ones(1, 3, 64, 64, dtype=dtype))
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_gradients_reach_every_pixel_and_no_weight(name: str, weights: Path) -> None:
     backbone = load_backbone(name, weights).train()
