@@ -39,7 +39,8 @@ class ArrayWriter:
 
         Raises:
             ValueError: if the rows have another shape, or are floats for a file of integers: the
-                pixels of a picture in [0, 1] would all be 0.
+                pixels of a picture in [0, 1] would all be 0; or hold integers beyond the range of
+                the file's, which would come out as others.
         """
         block = self._checked(rows)
         self._file.write(block.data.cast("B") if block.size else b"")
@@ -59,10 +60,21 @@ class ArrayWriter:
         given = np.asarray(rows)
         if given.dtype.kind == "f" and self.dtype.kind in "iu":
             raise ValueError(f"rows are {given.dtype}, expected {self.dtype}")
+        self._check_range(given)
         block = np.ascontiguousarray(given, dtype=self.dtype)
         if block.shape[1:] != self.row_shape:
             raise ValueError(f"rows have shape {block.shape[1:]}, expected {self.row_shape}")
         return block
+
+    def _check_range(self, given: Array) -> None:
+        integers = given.dtype.kind in "iu" and self.dtype.kind in "iu"
+        if not (integers and given.size) or np.can_cast(given.dtype, self.dtype):
+            return
+        limits, low, high = np.iinfo(self.dtype), int(given.min()), int(given.max())
+        if low < limits.min or high > limits.max:
+            raise ValueError(
+                f"rows hold {low} to {high}, expected {limits.min} to {limits.max} for {self.dtype}"
+            )
 
     def _write_header(self) -> None:
         # NumPy pads the header for a growing first axis, so both headers have one length.

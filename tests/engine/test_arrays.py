@@ -67,6 +67,33 @@ def test_a_picture_of_floats_is_not_taken_for_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("rows", "dtype", "said"),
+    [
+        ([3, 256], np.uint8, "3 to 256, expected 0 to 255 for uint8"),
+        ([-1, 255], np.uint8, "-1 to 255, expected 0 to 255 for uint8"),
+        (
+            np.array([2**31]),
+            np.int32,
+            "2147483648 to 2147483648, expected -2147483648 to 2147483647",
+        ),
+        (np.array([2**63], np.uint64), np.int64, "9223372036854775808 to 9223372036854775808, ex"),
+    ],
+)
+def test_integers_beyond_the_range_of_the_file_are_refused(
+    tmp_path: Path, rows: Any, dtype: Any, said: str
+) -> None:
+    with ArrayWriter(tmp_path / "a.npy", dtype) as writer:
+        with pytest.raises(ValueError, match=f"^rows hold {said}"):
+            writer.append(rows)
+        with pytest.raises(ValueError, match=f"^rows hold {said}"):
+            writer.place(np.arange(len(rows)), rows)
+        limits = [np.iinfo(dtype).min, 0, np.iinfo(dtype).max]
+        writer.append(limits)
+        writer.append(np.array([], np.uint64))
+    assert open_array(tmp_path / "a.npy").tolist() == limits
+
+
+@pytest.mark.parametrize(
     ("values", "got"),
     [
         (np.ones((9, 4, 1), np.float32), r"an array \(9, 4, 1\), not one of 2 axes"),
