@@ -32,6 +32,9 @@ def calibrated(
         inputs: batches of what it takes.
         device: where to compute.
         precision: of the convolutions.
+
+    Raises:
+        ValueError: if there is no batch: mean 0 and variance 1 would pass for measured ones.
     """
     measured = copy.deepcopy(network).eval()
     norms = [x for x in measured.modules() if isinstance(x, nn.BatchNorm1d | nn.BatchNorm2d)]
@@ -40,9 +43,13 @@ def calibrated(
         layer.train()
         layer.reset_running_stats()
         layer.momentum = None  # the plain mean over the batches
+    batches = 0
     with autocast(device, precision):
         for batch in inputs:
             measured(*batch)
+            batches += 1
+    if not batches:
+        raise ValueError("`inputs` holds no batch to measure statistics of")
     # Whoever trains the copy on counts as the network did.
     for layer, momentum in zip(norms, momenta, strict=True):
         layer.momentum = momentum

@@ -272,3 +272,5 @@ def test_calibration_measures_the_statistics_of_its_inputs() -> None:
     assert not measured.training
     norms = [layer for layer in measured.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
     assert {layer.momentum for layer in norms} == {0.1}
+    with pytest.raises(ValueError, match="`inputs` holds no batch"):
+        calibrated(generator, [], device=torch.device("cpu"), precision="float32")
