@@ -78,7 +78,15 @@ class EmbeddedSpeech:
         """Return the mean ``(E,)`` of the captions' embeddings, and the deviation from it.
 
         The deviation is the root mean square over captions and dimensions.
+
+        Args:
+            captions: ``(N,)`` their row numbers.
+
+        Raises:
+            ValueError: if they are no integers: a mask would be taken for rows 0 and 1.
         """
+        if captions.dtype.kind not in "iu":
+            raise ValueError(f"captions are {captions.dtype}, expected row numbers")
         captions = np.sort(captions)
         total, squares = np.zeros(self.embedding_dim), 0.0
         for start in range(0, len(captions), _CHUNK):

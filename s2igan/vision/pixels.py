@@ -109,6 +109,7 @@ class PackedPixels:
 
         Raises:
             UserError: if a packed picture is smaller than ``size``.
+            ValueError: if ``indices`` are no integers: a mask would be taken for pictures 0 and 1.
         """
         windows = self.windows(indices, size, rng, rows)
         batch = np.empty((len(windows.chosen), size, size, 3), np.uint8)
@@ -126,7 +127,10 @@ class PackedPixels:
         rows: slice = slice(None),
     ) -> Windows:
         """Draw where :meth:`crops` cuts, from the same random numbers; see there."""
-        chosen = np.asarray(indices, np.int64)
+        given = np.asarray(indices)
+        if given.size and given.dtype.kind not in "iu":
+            raise ValueError(f"indices are {given.dtype}, expected row numbers")
+        chosen = given.astype(np.int64)
         leeway = self.shapes[chosen] - size  # (n, 2)
         if chosen.size and leeway.min() < 0:
             raise UserError(

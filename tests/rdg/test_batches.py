@@ -266,3 +266,6 @@ def test_speech_statistics_are_those_of_the_training_captions(
     mean, deviation = EmbeddedSpeech(embeddings(batches)).statistics(batches.pictures.captions)
     np.testing.assert_allclose(mean, rows.mean(axis=0), atol=1e-6)
     assert deviation == pytest.approx(np.sqrt(np.square(rows - rows.mean(axis=0)).mean()))
+    mask = np.ones(len(embeddings(batches)), np.bool_)
+    with pytest.raises(ValueError, match="captions are bool, expected row numbers"):
+        EmbeddedSpeech(embeddings(batches)).statistics(mask)  # type: ignore[arg-type]

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,6 +57,13 @@ def test_crops_repeat_with_the_generator(packed: PackedPixels) -> None:
 def test_a_crop_larger_than_a_picture_is_refused(packed: PackedPixels) -> None:
     with pytest.raises(UserError, match="got 10 px; expected at most 9 px"):
         packed.crops([0, 1], 10, None)
+
+
+@pytest.mark.parametrize("chosen", [np.array([False, True, True]), np.array([1.0])])
+def test_a_mask_is_not_taken_for_row_numbers(packed: PackedPixels, chosen: Any) -> None:
+    with pytest.raises(ValueError, match=rf"^indices are {chosen.dtype}, expected row numbers$"):
+        packed.crops(chosen, 5, None)
+    assert packed.crops([], 5, None).shape == (0, 5, 5, 3)
 
 
 def test_missing_pixels_are_named(tmp_path: Path) -> None:
