@@ -50,10 +50,15 @@ class ConditioningAugmentation(nn.Module):
         Args:
             embedding: ``(N, embedding_dim)`` speech embeddings A.
             noise: ``(N, condition_dim)`` standard normal; zeros give the mean.
+
+        Raises:
+            ValueError: if the noise has another shape: one value would serve a whole row.
         """
         # A small layer whose variance feeds the KL term: float32 whatever surrounds it.
         with torch.autocast(embedding.device.type, enabled=False):
             centred = (full_precision(embedding) - self.mean) * self.scale
             hidden = glu(self.linear(centred))  # (N, 2 ca)
         mu, logvar = hidden.chunk(2, dim=1)
+        if noise.shape != mu.shape:
+            raise ValueError(f"noise of F_ca is {tuple(noise.shape)}, expected {tuple(mu.shape)}")
         return Condition(mu, logvar, mu + noise * torch.exp(0.5 * logvar))

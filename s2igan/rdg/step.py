@@ -113,8 +113,8 @@ class RdgStep:
             part, ``RS``, ``G_RS``, ``G_match`` and ``G_S_class``.
 
         Raises:
-            ValueError: if the batch lacks the mismatched pairs of ``config``, or its pictures are
-                not as :class:`Batch` says.
+            ValueError: if the batch lacks the mismatched pairs of ``config``, or its pictures,
+                noise or captions are not as :class:`Batch` says.
         """
         config = self.config
         draws = torch_generator(config.seed, _AUGMENTATION, step)
@@ -269,6 +269,8 @@ class RdgStep:
 
     def _embedded(self, speech: Tensor | Sequences) -> Tensor:
         if not isinstance(speech, Sequences):
+            if self.learning is not None:
+                raise ValueError("the batch holds embeddings, of which the encoder cannot learn")
             return speech
         if self.learning is None:
             raise ValueError("the batch holds speech to be embedded, and no encoder learns")

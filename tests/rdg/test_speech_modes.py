@@ -379,3 +379,11 @@ def test_learning_speech_is_read_from_the_features(inputs: dict[str, Path]) -> N
         assert read.lengths[row] == length
         np.testing.assert_array_equal(read.values[row, :length], mel[utterance])
         assert not read.values[row, length:].any()
+
+
+def test_a_step_refuses_captions_that_it_would_not_learn_from(inputs: dict[str, Path]) -> None:
+    learning, frozen = (training_of(inputs, mode) for mode in ("end_to_end", "untrained"))
+    with pytest.raises(ValueError, match="embeddings, of which the encoder cannot learn"):
+        learning.update(0, frozen.stream[0])
+    with pytest.raises(ValueError, match="speech to be embedded, and no encoder learns"):
+        frozen.update(0, learning.stream[0])

@@ -157,6 +157,13 @@ def test_the_adversarial_loss_reaches_the_conditioning_through_the_discriminator
     assert not torch.equal(step.generator.conditioning.linear.weight.detach(), before)
 
 
+def test_noise_of_one_value_is_not_spread_over_the_condition() -> None:
+    batch = random_batch(rdg_config())
+    batch = replace(batch, condition_noise=batch.condition_noise[:, :1])
+    with pytest.raises(ValueError, match=r"^noise of F_ca is \(4, 1\), expected \(4, 5\)$"):
+        make()(0, batch)
+
+
 def test_augmentation_is_seeded_by_the_step() -> None:
     kinds = ["translation", "cutout", "brightness", "saturation", "contrast"]
     batch = random_batch(rdg_config())
