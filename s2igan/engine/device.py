@@ -5,7 +5,7 @@ import warnings
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy.typing as npt
 import torch
@@ -60,12 +60,17 @@ def usable_precision(device: torch.device, precision: Precision) -> Precision:
     Note: PyTorch computes in bfloat16 everywhere, but on a CPU with AVX2 alone a step of RDG takes
     eleven times as long as in float32, a product of matrices 300 times (bench/README.md). On
     AVX-512 without bfloat16 it is slower, too (pytorch/pytorch#86550).
+
+    Raises:
+        ValueError: if ``precision`` is another one.
     """
+    if precision not in get_args(Precision):
+        raise ValueError(f"precision is {precision!r}, expected {' or '.join(get_args(Precision))}")
     return precision if precision == "float32" or _computes_bfloat16(device.type) else "float32"
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
-    """Return a context for products and convolutions at the :func:`usable_precision`."""
+    """Return a context for products and convolutions at the :func:`usable_precision`; see there."""
     if usable_precision(device, precision) == "float32":
         return nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)

@@ -6,7 +6,7 @@ does not let h0 reach the third stage; ``paper`` does what eq. (7) says: F_i see
 """
 
 import math
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -112,6 +112,9 @@ class Generator(nn.Module):
         condition_dim: dimension of F_ca(A).
         residual_blocks: residual blocks in each of F1 and F2.
         dense: how the stages are stacked, see the module's note.
+
+    Raises:
+        ValueError: if ``base_size`` or ``dense`` is another one.
     """
 
     def __init__(
@@ -126,6 +129,10 @@ class Generator(nn.Module):
         dense: Dense,
     ) -> None:
         super().__init__()
+        if base_size < 2 * FIRST_SIDE or base_size & (base_size - 1):
+            raise ValueError(f"base_size is {base_size}, expected a power of two of at least 8")
+        if dense not in get_args(Dense):
+            raise ValueError(f"dense is {dense!r}, expected one of {', '.join(get_args(Dense))}")
         self.architecture: dict[str, int | str] = {
             "embedding_dim": embedding_dim,
             "base_size": base_size,

@@ -1,5 +1,6 @@
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -98,6 +99,13 @@ def test_a_processor_without_bfloat16_computes_in_float32_and_says_so_once(
     assert [product("bfloat16") for _ in range(2)] == [torch.float32] * 2
     told = capsys.readouterr().err
     assert told == "precision: float32, since bfloat16 does not pay on this cpu\n"
+
+
+@pytest.mark.parametrize("precision", ["float16", "fp32", None])
+def test_no_other_precision_is_taken_for_bfloat16(precision: Any) -> None:
+    said = rf"^precision is {precision!r}, expected float32 or bfloat16$"
+    with pytest.raises(ValueError, match=said):
+        product(precision)
 
 
 @pytest.mark.gpu

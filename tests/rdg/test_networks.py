@@ -1,4 +1,4 @@
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -67,6 +67,18 @@ def test_generator_draws_three_scales(base_size: int, dense: Dense) -> None:
     ]
     assert all(image.abs().max() <= 1 and image.dtype == torch.float32 for image in images)
     assert condition.mu.shape == (3, 5)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [({"base_size": size}, f"base_size is {size}, expected a power") for size in (-8, 0, 4, 12, 20)]
+    + [({"dense": "some"}, "dense is 'some', expected one of none, paper, released")],
+)
+def test_a_generator_that_would_not_draw_what_it_says_is_refused(
+    sizes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{said}"):
+        small_generator(**sizes)
 
 
 @pytest.mark.parametrize(("dense", "reaches"), [("none", 0), ("released", 0), ("paper", 1)])
