@@ -24,23 +24,29 @@ def check_readable(config: SenConfig, *, empty: int, descriptions: int) -> None:
         )
 
 
-def check_reach(shortest: int, longest: int) -> None:
+def check_reach(config: SenConfig, shortest: int, longest: int) -> None:
     """Refuse convolutions for which every description would be padded to twice its length.
 
     Args:
+        config: the section ``sen``.
         shortest: frames or characters that give one output.
         longest: those of the longest description.
 
     Raises:
         UserError: naming the keys.
     """
-    if shortest > 2 * longest:
-        raise UserError(
-            "sen.channels, sen.kernel and sen.stride",
-            got=f"convolutions of which one output sees {shortest} frames or characters",
-            expected=f"at most {2 * longest}, twice the longest description",
-            fix="lower sen.stride or sen.kernel, or give sen.channels fewer widths",
-        )
+    if shortest <= 2 * longest:
+        return
+    keys, units = "sen.channels, sen.kernel and sen.stride", "frames"
+    fix = "lower sen.stride or sen.kernel, or give sen.channels fewer widths"
+    if config.encoder == "char_cnn_rnn":  # its kernel and strides are fixed
+        keys, units, fix = "sen.channels", "characters", "give sen.channels fewer widths"
+    raise UserError(
+        keys,
+        got=f"convolutions of which one output sees {shortest} {units}",
+        expected=f"at most {2 * longest}, twice the longest description",
+        fix=fix,
+    )
 
 
 def check_trainable(

@@ -146,7 +146,7 @@ class SenTraining:
             classes=len(classes),
             distinctive=self.distinctive,
         ).to(session.device)
-        check_reach(self.model.speech_encoder.shortest, int(data.sequences.lengths.max()))
+        check_reach(config, self.model.speech_encoder.shortest, int(data.sequences.lengths.max()))
         spread_from_first(self.model)
         self.optimizer = Adam(
             self.model.parameters(),

@@ -153,8 +153,12 @@ def test_masks_of_speech_leave_a_text_as_it_is(inputs: Path, tmp_path: Path) -> 
 def test_convolutions_that_see_more_than_any_description_has_are_refused(
     inputs: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(UserError, match=r"sen\.stride; got .* one output sees 187246 frames"):
+    with pytest.raises(UserError, match=r"sen\.stride; got .* one output sees 187246 frames;"):
         train(sen_config(channels=[4] * 6, stride=8, kernel=6), inputs, tmp_path)
+    text = sen_config(encoder="char_cnn_rnn", channels=[4] * 6)
+    said = r"^sen\.channels; got .* sees 696 characters; .*; give sen\.channels fewer widths$"
+    with pytest.raises(UserError, match=said):
+        train(text, inputs, tmp_path)
 
 
 def test_weights_chosen_on_test_classes_say_so(
