@@ -35,25 +35,44 @@ class SenConfig(Section):
         max_length=6,
         description="outputs of the 1-D convolutions over log-mel frames; paper 64, 128",
     )
-    kernel: int = Field(ge=1, le=31, description="frames a convolution sees; paper 6")
-    stride: int = Field(ge=1, le=8, description="frames a convolution advances; paper 2")
+    kernel: int = Field(
+        ge=1, le=31, description="frames a convolution sees; used by encoder sed; paper 6"
+    )
+    stride: int = Field(
+        ge=1, le=8, description="frames a convolution advances; used by encoder sed; paper 2"
+    )
     activation: Literal["none", "relu"] = Field(
-        description="what follows a convolution's batch norm; paper's code none"
+        description="what follows a convolution's batch norm; used by encoder sed; paper's code "
+        "none"
     )
     gru_hidden: Width = Field(description="GRU units per direction; paper 512")
-    gru_layers: int = Field(ge=1, le=8, description="bidirectional GRU layers; paper 2")
-    attention_hidden: Width = Field(description="hidden units of the self-attention; paper 128")
+    gru_layers: int = Field(
+        ge=1, le=8, description="bidirectional GRU layers; used by encoder sed; paper 2"
+    )
+    attention_hidden: Width = Field(
+        description="hidden units of the self-attention; used by encoder sed; paper 128"
+    )
     embedding_dim: Width = Field(
-        description="size of both embeddings; paper 1024 = 2 x 512, any other size than "
-        "2 x gru_hidden adds a linear projection to the speech encoder"
+        description="size of both embeddings; used by objective joint; paper 1024 = 2 x 512, any "
+        "other size than 2 x gru_hidden adds a linear projection to the speech encoder"
     )
 
-    matching_loss: bool = Field(description="train with L_m, eq. (1)-(4); paper true")
-    distinctive_loss: bool = Field(description="train with L_d, eq. (5); paper true")
-    distinctive_weight: float = Field(ge=0.0, description="weight of L_d in eq. (6); paper 1")
-    beta: float = Field(gt=0.0, description="scale of the cosine similarity, eq. (1); paper 10")
+    matching_loss: bool = Field(
+        description="train with L_m, eq. (1)-(4); used by objective joint; paper true"
+    )
+    distinctive_loss: bool = Field(
+        description="train with L_d, eq. (5); used by objective joint; paper true"
+    )
+    distinctive_weight: float = Field(
+        ge=0.0, description="weight of L_d in eq. (6); used by objective joint; paper 1"
+    )
+    beta: float = Field(
+        gt=0.0,
+        description="scale of the cosine similarity, eq. (1); used by objective joint; paper 10",
+    )
     reduction: Literal["mean", "sum"] = Field(
-        description="over the batch: the paper writes sum, its code takes the mean"
+        description="over the batch: the paper writes sum, its code takes the mean; used by "
+        "objective joint"
     )
 
     steps: int = Field(ge=1, description="length of training; paper 150 epochs, CUB 10,350 steps")
@@ -75,19 +94,36 @@ class SenConfig(Section):
         description="precision of matrix products; weights stay float32; paper float32"
     )
 
-    time_masks: int = Field(ge=0, description="stretches silenced per training utterance; paper 0")
-    time_mask_frames: int = Field(ge=0, description="longest such stretch, 10 ms frames")
-    band_masks: int = Field(ge=0, description="bands of mel silenced per utterance; paper 0")
-    band_mask_bands: int = Field(ge=0, description="widest such band, of the 40 mel bands")
+    time_masks: int = Field(
+        ge=0,
+        description="stretches silenced per training utterance; used by encoders sed and "
+        "conv_blstm; paper 0",
+    )
+    time_mask_frames: int = Field(
+        ge=0, description="longest such stretch, 10 ms frames; used by encoders sed and conv_blstm"
+    )
+    band_masks: int = Field(
+        ge=0,
+        description="bands of mel silenced per utterance; used by encoders sed and conv_blstm; "
+        "paper 0",
+    )
+    band_mask_bands: int = Field(
+        ge=0,
+        description="widest such band, of the 40 mel bands; used by encoders sed and conv_blstm",
+    )
     frame_noise: float = Field(
         ge=0.0,
         description="largest sd of noise on normalised log-mel frames, with which other speakers "
-        "are understood better; paper 0",
+        "are understood better; used by encoders sed and conv_blstm; paper 0",
     )
     feature_noise: float = Field(
-        ge=0.0, description="sd of noise on standardised picture features; paper 0"
+        ge=0.0,
+        description="sd of noise on standardised picture features; used by objective joint; paper "
+        "0",
     )
-    feature_dropout: Share = Field(description="share of picture features dropped; paper 0")
+    feature_dropout: Share = Field(
+        description="share of picture features dropped; used by objective joint; paper 0"
+    )
 
     keep: Literal["last", "best_val", "best_test_as_published"] = Field(
         description="weights kept: last = the last step's; best_val = those with the best mAP on "

@@ -20,6 +20,7 @@ from s2igan.sen.artifact import (
     read_description,
     seeded_speech_encoder,
 )
+from s2igan.sen.config import SenConfig
 from s2igan.sen.data import SenData
 from s2igan.sen.embed import embed
 from s2igan.sen.encode import encode_speech
@@ -148,6 +149,60 @@ def test_masks_of_speech_leave_a_text_as_it_is(inputs: Path, tmp_path: Path) -> 
     plain = train(sen_config(encoder="char_cnn_rnn"), inputs, tmp_path / "plain")
     masks = {"time_masks": 2, "time_mask_frames": 9, "band_masks": 2, "band_mask_bands": 3}
     assert train(sen_config(encoder="char_cnn_rnn", **masks), inputs, tmp_path / "b") == plain
+
+
+ROUGH = {
+    "time_masks": 1,
+    "time_mask_frames": 6,
+    "band_masks": 1,
+    "band_mask_bands": 3,
+    "frame_noise": 0.5,
+    "feature_noise": 0.3,
+    "feature_dropout": 0.2,
+}
+OTHERWISE = {
+    "channels": [4, 4],
+    "kernel": 3,
+    "stride": 1,
+    "activation": "relu",
+    "gru_hidden": 8,
+    "gru_layers": 2,
+    "attention_hidden": 4,
+    "embedding_dim": 16,
+    "matching_loss": False,
+    "distinctive_loss": False,
+    "distinctive_weight": 3.0,
+    "beta": 2.0,
+    "reduction": "sum",
+    **{name: value + 1 if isinstance(value, int) else 2 * value for name, value in ROUGH.items()},
+}
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        {"encoder": "sed", "objective": "joint"},
+        {"encoder": "char_cnn_rnn"},
+        {"encoder": "conv_blstm"},
+        {"objective": "teacher_student"},
+    ],
+)
+def test_a_parameter_counts_where_its_description_says(
+    inputs: Path, tmp_path: Path, system: dict[str, Any]
+) -> None:
+    whole = {"steps": 1, **ROUGH, **system}
+    plain = train(sen_config(**whole), inputs, tmp_path)
+    for name, value in OTHERWISE.items():
+        counts = all(says_used(name, kind, used) for kind, used in system.items())
+        changed = train(sen_config(**{**whole, name: value}), inputs, tmp_path)
+        assert (changed != plain) == counts, name
+
+
+def says_used(name: str, kind: str, used: str) -> bool:
+    """Whether a description names ``used`` among its users, or none of this kind."""
+    said = SenConfig.model_fields[name].description or ""
+    users = said.partition(f"used by {kind}")[2].partition(";")[0]
+    return not users or used in users
 
 
 def test_convolutions_that_see_more_than_any_description_has_are_refused(
