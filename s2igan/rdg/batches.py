@@ -181,7 +181,6 @@ class BatchStream:
         wrong_view = rng.integers(0, self.seen.shape[1], self.batch_size)
         return Batch(
             real=self.pixels.crops(images[chosen], self.crop, rng, rows),
-            wrong=self._wrong_pictures(images[wrong], rng),
             labels=self.pictures.classes[chosen][rows],
             speech=self._speech(chosen, rng),
             wrong_speech=self._wrong_speech(wrong, rng),
@@ -190,6 +189,8 @@ class BatchStream:
             wrong_seen=self.seen[images[wrong][rows], wrong_view[rows]],
             noise=self._noise(self.noise_dim, rng),
             condition_noise=self._noise(self.condition_dim, rng),
+            # Last, so that all the above is the same whichever pairs are wanted.
+            wrong=self._wrong_pictures(images[wrong], rng),
         )
 
     def _chosen(self, step: int) -> Integers:
@@ -227,7 +228,7 @@ class BatchStream:
         return self.speech(utterances[self.rows], mixture)
 
     def _wrong_speech(self, wrong: Integers, rng: np.random.Generator) -> Floats | Sequences | None:
-        # Drawn in any case: the noise that follows is the same whichever pairs are wanted.
+        # Drawn in any case: the noise that follows is the same, too.
         utterances = self.pictures.utterances(wrong, rng)
         return self.speech(utterances[self.rows]) if self.wrong_speech else None
 

@@ -107,6 +107,21 @@ def test_a_batch_depends_on_seed_and_step_alone(inputs: dict[str, Path]) -> None
     assert not np.array_equal(jumped.noise, other.noise)
 
 
+@pytest.mark.parametrize("pictures", [False, True])
+@pytest.mark.parametrize("speech", [False, True])
+def test_all_but_the_wrong_pairs_is_the_same_whichever_are_wanted(
+    inputs: dict[str, Path], pictures: bool, speech: bool
+) -> None:
+    whole = vars(stream(inputs)[6])
+    batch = vars(stream(inputs, wrong_pictures=pictures, wrong_speech=speech)[6])
+    wanted = {"wrong": pictures, "wrong_speech": speech}
+    for name, value in whole.items():
+        if wanted.get(name, True):
+            np.testing.assert_array_equal(batch[name], value, err_msg=name)
+        else:
+            assert batch[name] is None
+
+
 def test_what_is_drawn_for_a_batch_depends_on_the_seed(inputs: dict[str, Path]) -> None:
     images, descriptions = corpus_tables()
     # With one picture per class, whichever pictures a batch holds, as many numbers are drawn.
