@@ -97,6 +97,7 @@ def test_all_wrong_keys_of_all_sections_are_told_at_once(tmp_path: Path, default
         ("tts.programs", {"x": "x {text} {file} '"}, "a command line that can be read (No closing"),
         ("tts.tacotron2", 1, "a valid dictionary |"),
         ("features.backbones", ["Compact"], "one of compact, squeezenet1_1/keras, squ"),
+        ("features.backbones", ["compact", "compact/pool"], "every backbone once"),
         ("features.backbones", ["reader"], "one of compact, squeezenet1_1/keras, squ"),
         ("features.backbones", ["inception_v3/fid2015/x"], "layers of inception_v3/fid2015, each"),
         ("evaluate.backbone", "fine_tuned", "another network, since fine_tuned serves the incep"),

@@ -8,10 +8,18 @@ from s2igan.engine.section import Section
 from s2igan.vision.names import check_backbone
 
 
+def _each_once(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError("every backbone once")
+    return names
+
+
 class VisionConfig(Section):
     """How pictures are cropped, packed and looked at by pretrained networks."""
 
-    backbones: list[Annotated[str, AfterValidator(check_backbone)]] = Field(
+    backbones: Annotated[
+        list[Annotated[str, AfterValidator(check_backbone)]], AfterValidator(_each_once)
+    ] = Field(
         min_length=1,
         description="pretrained networks, each with its origin and layers, whose standardised "
         "features are joined in this order: compact, squeezenet1_1/keras, "
