@@ -249,8 +249,11 @@ def test_curves_average_what_was_there(tmp_path: Path) -> None:
     assert curves.close_row(2) == {"a": 1.5, "b": 4.0}
     curves.add({"a": torch.tensor(3.0)})
     curves.close_row(3)
+    curves.add({"a": torch.tensor(0.12345678)})
+    curves.close_row(1_234_567)
     write_curves(tmp_path / "curves.tsv", curves.rows)
-    assert (tmp_path / "curves.tsv").read_text() == "step\ta\tb\n2\t1.5\t4\n3\t3\t\n"
+    text = (tmp_path / "curves.tsv").read_text()
+    assert text == "step\ta\tb\n2\t1.5\t4\n3\t3\t\n1234567\t0.123457\t\n"
 
 
 def test_calibration_measures_the_statistics_of_its_inputs() -> None:
