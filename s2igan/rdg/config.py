@@ -125,7 +125,9 @@ class SampleConfig(Section):
 
     seed: int = Field(ge=0, description="seed of the noise and of the drawn controls")
     precision: Literal["float32", "bfloat16"] = Field(description="precision of the convolutions")
-    batch_size: int = Field(ge=1, description="pictures per forward pass; changes no picture")
+    batch_size: int = Field(
+        ge=1, description="pictures per forward pass; changes no picture, but for rounding"
+    )
     split: Literal["test", "val"] = Field(
         description="whose captions are drawn: test, or val while settings are being chosen"
     )
