@@ -110,7 +110,7 @@ def _read_file(path: Path) -> dict[str, object]:
 
 def _number(text: str) -> int | float | str:
     try:
-        return int(text) if text.isdecimal() else float(text)
+        return int(text) if text.removeprefix("-").isdecimal() else float(text)
     except ValueError:
         return text
 

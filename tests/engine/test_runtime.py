@@ -88,21 +88,25 @@ def test_a_variable_wins_over_the_file(root: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"),
+    ("variable", "value", "said"),
     [
-        ("DEVICE", "gpu"),
-        ("WORKERS", "0"),
-        ("WORKERS", "two"),
-        ("TRACKING", "maybe"),
-        ("CHECKPOINT_MINUTES", "0"),
+        ("DEVICE", "gpu", "'gpu'; expected auto, cpu, cuda"),
+        ("WORKERS", "0", "0; expected greater than or equal to 1"),
+        ("WORKERS", "-1", "-1; expected greater than or equal to 1"),
+        ("WORKERS", "1.5", "1.5; expected a valid integer"),
+        ("WORKERS", "two", "'two'; expected a valid integer"),
+        ("PROCESSES", "-2", "-2; expected auto, or a number from 1"),
+        ("TRACKING", "maybe", "'maybe'; expected 'mlflow' or 'off'"),
+        ("CHECKPOINT_MINUTES", "0", "0; expected greater than 0"),
+        ("CHECKPOINT_MINUTES", "-0.5", "-0.5; expected greater than 0"),
     ],
 )
 @pytest.mark.usefixtures("root")
 def test_a_wrong_variable_is_named(
-    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
 ) -> None:
     monkeypatch.setenv(f"S2IGAN_{variable}", value)
-    with pytest.raises(UserError, match=f"S2IGAN_{variable}"):
+    with pytest.raises(UserError, match=f"S2IGAN_{variable}; got {said}"):
         read_runtime()
 
 
