@@ -21,7 +21,7 @@ from s2igan.engine.distributed import (
     own_rows,
     spread_from_first,
 )
-from s2igan.engine.divergence import fit_past_faults, require_finite
+from s2igan.engine.divergence import fit_past_faults, require_finite, require_finite_state
 from s2igan.engine.folders import fresh_folder
 from s2igan.engine.graphs import CapturedSteps, capturable
 from s2igan.engine.keeper import Keeper, last_state
@@ -272,6 +272,8 @@ class SenTraining:
             require_finite(f"loss {name!r} of SEN", value, self.step, _FIX)
 
     def _watch(self) -> dict[str, float]:
+        # Losses tell of the weights before a step; those after it are measured.
+        require_finite_state({"model": self.model.state_dict()}, self.step, _FIX)
         self.model.eval()
         figures = self.choice.measure(
             self.model, self.step, device=self.session.device, precision=self.config.precision

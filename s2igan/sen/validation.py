@@ -6,7 +6,7 @@ import torch
 from s2igan.engine.device import Precision
 from s2igan.sen.batches import Rows
 from s2igan.sen.data import Captions, SenData, authors_queries
-from s2igan.sen.encode import encode_pictures, encode_speech
+from s2igan.sen.encode import checked_finite, encode_pictures, encode_speech
 from s2igan.sen.model import SenModel
 from s2igan.sen.retrieval import Embedded, mean_average_precision
 
@@ -27,6 +27,9 @@ def validation_map(
     Returns:
         In [0, 1]; a picture of the same class is relevant, which without classes is the described
         picture alone. Pictures are seen in view 0.
+
+    Raises:
+        UserError: if an embedding is not finite.
     """
     captions = data.captions("val")
     pictures = data.described_images("val")
@@ -49,6 +52,9 @@ def published_test_map(
 
     Returns:
         In [0, 1]; relevant is as in :func:`validation_map`.
+
+    Raises:
+        UserError: if an embedding is not finite.
     """
     captions = data.captions("test")
     asked = authors_queries(captions)
@@ -80,6 +86,6 @@ def _mean_average_precision(
     image = np.concatenate(
         list(encode_pictures(model.image_encoder, views, device=device, precision=precision))
     )
-    queries = Embedded(speech, captions.classes)
-    gallery = Embedded(image, data.image_classes[pictures])
+    queries = Embedded(checked_finite(speech, "speech"), captions.classes)
+    gallery = Embedded(checked_finite(image, "pictures"), data.image_classes[pictures])
     return mean_average_precision(queries, gallery)

@@ -24,6 +24,7 @@ from s2igan.sen.artifact import load_image_encoder, load_speech_encoder, seeded_
 from s2igan.sen.data import Captions, SenData, authors_queries
 from s2igan.sen.embed import check_searchable, embed
 from s2igan.sen.encode import length_buckets
+from s2igan.sen.retrieval import Embedded
 from s2igan.sen.train import train_sen
 
 from .synthetic import VIEWS, embed_config, sen_config, write_synthetic
@@ -128,6 +129,13 @@ def brute_force(
         precisions.append(sum(found) / len(found))
         hits.append(any(ranked[:k]))
     return float(np.mean(precisions)), float(np.mean(hits))
+
+
+def test_embeddings_that_are_no_numbers_are_not_searched() -> None:
+    for value in (np.nan, np.inf):
+        vectors = np.array([[1.0, 0.0], [value, 1.0]], np.float32)
+        with pytest.raises(ValueError, match="embeddings hold values that are not finite"):
+            Embedded(vectors, np.arange(2))
 
 
 def test_figures_are_those_of_a_brute_force_search(work: Path) -> None:

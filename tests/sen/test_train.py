@@ -10,6 +10,7 @@ import torch
 
 from s2igan.engine.adam import Adam
 from s2igan.engine.arrays import Ragged, open_array
+from s2igan.engine.divergence import DivergedError
 from s2igan.engine.session import Session, plain_session
 from s2igan.engine.tables import write_json
 from s2igan.engine.tracking import Tracker
@@ -139,17 +140,17 @@ def test_unseen_combinations_are_found(inputs: Path, tmp_path: Path) -> None:
     assert watched["val_mAP"].iloc[-1] > 0.75  # three classes: a guess is about 0.5
 
 
-def poison(inputs: Path, folder: Path, splits: list[str]) -> None:
-    """Copy ``inputs`` and make every feature of ``splits`` NaN."""
+def poison(inputs: Path, folder: Path, splits: list[str], value: float = 9.0) -> None:
+    """Copy ``inputs`` and make every feature of ``splits`` one value."""
     write_synthetic(folder)
     data = SenData(inputs / "corpus", inputs / "features")
     mel, table = Ragged(folder / "features", "mel"), data.corpus.descriptions
     values = np.load(folder / "features" / "mel.npy")
     for utterance in np.flatnonzero(table["split"].isin(splits)):
-        values[mel.offsets[utterance] : mel.offsets[utterance + 1]] = np.nan
+        values[mel.offsets[utterance] : mel.offsets[utterance + 1]] = value
     np.save(folder / "features" / "mel.npy", values)
     features = np.array(open_array(folder / "features" / "backbone.npy"))
-    features[data.corpus.images["split"].isin(splits)] = np.nan
+    features[data.corpus.images["split"].isin(splits)] = value
     np.save(folder / "features" / "backbone.npy", features)
 
 
@@ -164,6 +165,18 @@ def test_validation_classes_choose_but_do_not_teach(inputs: Path, tmp_path: Path
     blind = train(sen_config(), tmp_path / "poisoned", tmp_path / "blind")
     name = "speech_encoder.safetensors"
     assert blind[name] == last[name]
+
+
+def test_no_figure_is_made_of_what_is_not_finite(inputs: Path, tmp_path: Path) -> None:
+    poison(inputs, tmp_path / "poisoned", ["val"], np.nan)
+    with pytest.raises(UserError, match="features of the speech; got some without a finite"):
+        train(sen_config(), tmp_path / "poisoned", tmp_path / "out")
+    data = SenData(inputs / "corpus", inputs / "features")
+    training = SenTraining(sen_config(keep="best_val"), data, plain_session())
+    with torch.no_grad():
+        next(training.model.image_encoder.parameters())[0] = torch.nan
+    with pytest.raises(DivergedError, match=r"state model\.image_encoder\.project\.\w+ at step 0"):
+        training._watch()
 
 
 def test_the_weights_of_the_best_step_are_kept(inputs: Path) -> None:
