@@ -6,6 +6,7 @@ warns and lets the run go on. This is the only module outside ``serving`` that i
 
 import getpass
 import json
+import logging
 import os
 import re
 import subprocess
@@ -292,19 +293,33 @@ def _locked() -> Iterator[None]:
 
 
 def _client_and_experiment() -> tuple[Any, str]:
-    import logging
-
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     from mlflow import MlflowClient
 
-    # The first use of a new database tells every migration, and the monitor its start and end.
-    for name in ("alembic", "mlflow.store.db.utils", "mlflow.system_metrics"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    _quieten()
     client = MlflowClient(tracking_uri())
     return client, _experiment(client)
+
+
+def _quieten() -> None:
+    # The first use of a new database tells every migration.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # What fails there is raised as well, and told in one line instead of a traceback.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    # The monitor tells its start and end, and raises nothing, since it runs in a thread of its own.
+    monitor = logging.getLogger("mlflow.system_metrics")
+    monitor.setLevel(logging.WARNING)
+    monitor.handlers, monitor.propagate = [_Warner()], False
+
+
+class _Warner(logging.Handler):
+    """Says with :func:`warn` what is logged."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        warn(record.getMessage())
 
 
 def tracking_uri() -> str:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -302,6 +304,30 @@ def test_a_database_that_cannot_be_reached_stops_nothing(
         tracker.log(1, {"loss": 1.0})
     assert type(tracker) is Tracker
     assert capsys.readouterr().err.startswith("tracking: not tracked")
+
+
+def test_what_fails_in_a_database_is_told_in_lines_of_tracking(
+    client: Any, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
+    told = ""
+    with open_tracker(identity("train_sen"), watched=True) as tracker:
+        rename_table(root / "mlflow.db", "runs", "away")
+        tracker.log(1, {"loss": 1.0})
+        deadline = time.monotonic() + 60
+        while "Failed to get mlflow run" not in told and time.monotonic() < deadline:
+            time.sleep(0.05)
+            told += capsys.readouterr().err
+        rename_table(root / "mlflow.db", "away", "runs")
+    assert [line[:10] for line in told.splitlines()] == ["tracking: "] * 2
+    assert told.count("no such table: runs") == 2
+    assert run_of(client, tracker).data.metrics["loss"] == 1.0
+
+
+def rename_table(path: Path, name: str, other: str) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA legacy_alter_table = ON")  # what refers to it stays as it is
+        database.execute(f"ALTER TABLE {name} RENAME TO {other}")
 
 
 def test_without_mlflow_the_run_goes_on(tmp_path: Path) -> None:
