@@ -276,6 +276,7 @@ def open_experiment() -> tuple[Any, str]:
 
     Raises:
         ModuleNotFoundError: if MLflow is not installed.
+        OSError: if a local database cannot be opened.
     """
     with _locked():
         return _client_and_experiment()
@@ -300,7 +301,9 @@ def _client_and_experiment() -> tuple[Any, str]:
     from mlflow import MlflowClient
 
     _quieten()
-    client = MlflowClient(tracking_uri())
+    uri = tracking_uri()
+    _check_database(uri)
+    client = MlflowClient(uri)
     return client, _experiment(client)
 
 
@@ -320,6 +323,20 @@ class _Warner(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         warn(record.getMessage())
+
+
+def _check_database(uri: str) -> None:
+    """Raise at once what MLflow would try again for two minutes."""
+    import sqlite3  # which a Python may have been built without
+
+    if not uri.startswith(_SQLITE):
+        return
+    path = Path(uri.removeprefix(_SQLITE).partition("?")[0])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        sqlite3.connect(path).close()
+    except sqlite3.Error as error:
+        raise OSError(f"{error}: {path}") from error
 
 
 def tracking_uri() -> str:

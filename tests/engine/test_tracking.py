@@ -306,6 +306,17 @@ def test_a_database_that_cannot_be_reached_stops_nothing(
     assert capsys.readouterr().err.startswith("tracking: not tracked")
 
 
+@pytest.mark.usefixtures("client")
+def test_a_database_that_cannot_be_opened_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}")
+    with open_tracker(identity("tts")) as tracker:
+        assert type(tracker) is Tracker
+    told = f"tracking: not tracked: unable to open database file: {tmp_path}\n"
+    assert capsys.readouterr().err == told
+
+
 def test_what_fails_in_a_database_is_told_in_lines_of_tracking(
     client: Any, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
