@@ -15,5 +15,8 @@ MOST_PICTURES = 64
 LEAST_TRUNCATION = 0.05
 """Standard deviations; drawing noise again until all of it lies below takes ever longer."""
 
+SECONDS_KEPT = 3600
+"""How long the page keeps a recording at least, and what was heard of it."""
+
 LARGEST_SEED = 2**63 - 1
 """Of the noise; seeds are not negative."""

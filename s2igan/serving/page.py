@@ -5,7 +5,7 @@ import gradio as gr
 from s2igan.serving.examples import Example
 from s2igan.serving.gallery import Gallery
 from s2igan.serving.page_answers import Answers
-from s2igan.serving.page_layout import SECONDS_KEPT, Controls, Words, lay_out
+from s2igan.serving.page_layout import Controls, Words, lay_out
 from s2igan.serving.page_utterance import Model
 
 # The microphone's tab goes where the browser gives no microphone, and the next one opens.
@@ -33,19 +33,13 @@ def build_page(
 ) -> gr.Blocks:
     """Build the page.
 
-    Recordings are deleted an hour after they were made.
-
     Args:
         model: hears and draws.
         words: what the page says about it.
         gallery: real pictures, if there are any.
         examples: what can be tried.
     """
-    page = gr.Blocks(
-        title="Speak, and see",
-        analytics_enabled=False,
-        delete_cache=(SECONDS_KEPT // 6, SECONDS_KEPT),
-    )
+    page = gr.Blocks(title="Speak, and see", analytics_enabled=False)
     with page:
         controls = lay_out(words, examples)
         _connect(controls, Answers(model, words, gallery, examples, controls))

@@ -7,7 +7,7 @@ import gradio as gr
 
 from s2igan.serving.examples import Example
 from s2igan.serving.language import Language
-from s2igan.serving.limits import LONGEST_TEXT
+from s2igan.serving.limits import LONGEST_TEXT, SECONDS_KEPT
 from s2igan.serving.page_panels import no_pictures, notice
 
 FULL_VARIETY = 3.0
@@ -15,9 +15,6 @@ FULL_VARIETY = 3.0
 
 PICTURES = 12
 HIGHEST_SEED = 9999
-
-SECONDS_KEPT = 3600
-"""How long a recording is kept at least, and what was heard of it."""
 
 _SWAP_HINT = "Type a sentence that names a colour; then change that colour here."
 

@@ -1,5 +1,6 @@
 """The command ``s2igan serve``: the page over a trained model, for this machine or its network."""
 
+import logging
 import os
 import signal
 import socket
@@ -7,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +20,8 @@ from s2igan.serving.certificate import (
     own_certificate,
     page_folder,
 )
+from s2igan.serving.limits import SECONDS_KEPT
+from s2igan.serving.page_traces import delete_older, visitors_folder
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -31,6 +34,7 @@ LARGEST_FILE = "20mb"
 """As Gradio reads it; 20 MB of plain 16-bit sound last minutes at any usual rate."""
 
 _WAITING = 20
+_GRACE_S = 2  # for open connections as the page closes; gradio waits no longer than 5
 LOOPBACK = "127.0.0.1"
 _EVERYWHERE = "0.0.0.0"
 
@@ -74,17 +78,31 @@ def serve(folder: Path, where: Where) -> str:
     if find_spec("gradio") is None:
         raise UserError("the page", got="no package gradio", fix="install the extra `demo`")
     from s2igan.serving.model import SpeechToImage
-    from s2igan.serving.page_model import make_page
 
     model = SpeechToImage.load(folder)
-    page = make_page(model, folder, str(model.device))
-    with _ends_noted() as ends:
+    with _ends_noted() as ends, visitors_folder() as sent:
+        from s2igan.serving.page_model import make_page
+
+        page = make_page(model, folder, str(model.device))
         try:
             answer(launch(page, where))
-            ends.get()
+            _tidy(sent, ends)
         finally:
+            # What is open still is cut off, which uvicorn tells at length.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             page.close(verbose=False)
     return "the page is closed"
+
+
+def _tidy(sent: Path, ends: "SimpleQueue[int]") -> None:
+    """Delete what visitors sent an hour ago, until the process is told to end."""
+    while True:
+        try:
+            ends.get(timeout=SECONDS_KEPT / 6)
+        except Empty:
+            delete_older(sent, SECONDS_KEPT)
+        else:
+            return
 
 
 @contextmanager
@@ -118,6 +136,8 @@ def launch(page: "gr.Blocks", where: Where) -> str:
         UserError: if the port is taken or the host is not one of this machine's.
     """
     from starlette.middleware import Middleware
+    from starlette.requests import ClientDisconnect
+    from starlette.responses import Response
 
     host = _EVERYWHERE if where.lan else where.host
     port = choose_port(host, where.port)
@@ -145,8 +165,13 @@ def launch(page: "gr.Blocks", where: Where) -> str:
         css_paths=Path(__file__).with_name("page.css"),
         favicon_path=Path(__file__).with_name("page.svg"),
         theme=_theme(),
-        app_kwargs={"middleware": [Middleware(_Policy)]},
+        app_kwargs={
+            "middleware": [Middleware(_Policy)],
+            # A visitor who hangs up waits for no answer; uvicorn would tell it at length.
+            "exception_handlers": {ClientDisconnect: lambda *_: Response(status_code=499)},
+        },
     )
+    page.server.config.timeout_graceful_shutdown = _GRACE_S
     return _told(port, certificate, host)
 
 

@@ -1,12 +1,17 @@
 import importlib.util
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 
@@ -16,6 +21,45 @@ from s2igan.errors import UserError
 from s2igan.serving import page_server
 from s2igan.serving.page_server import choose_port
 from tests.serving.makers import write_model
+
+MULTIPART = "multipart/form-data; boundary=x"
+HEAD = b'--x\r\nContent-Disposition: form-data; name="files"; filename="said.wav"\r\n\r\n'
+
+
+class Served(NamedTuple):
+    """A page, where it is, and the folder that it was given for what visitors send."""
+
+    process: subprocess.Popen[str]
+    address: str
+    sent: Path
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    pytest.importorskip("gradio", reason="the page needs the extra `demo`")
+    sent = tmp_path / "sent"
+    model = str(write_model(tmp_path / "model"))
+    with (
+        free_port() as port,
+        subprocess.Popen(
+            [sys.executable, "-m", "s2igan.cli", "serve", "--model", model, "--port", str(port)],
+            env={
+                **os.environ,
+                "GRADIO_TEMP_DIR": str(sent),
+                "S2IGAN_DEVICE": "cpu",
+                "http_proxy": "http://127.0.0.1:9",  # which this machine's own page does not need
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            address = next(line for line in process.stdout if "http" in line).split()[-1]
+            yield Served(process, address, sent)
+        finally:
+            process.kill()
 
 
 def test_a_free_port_is_taken_and_a_taken_one_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,49 +156,98 @@ def test_a_page_whose_address_nobody_can_read_is_closed(monkeypatch: pytest.Monk
     assert closed == [False]
 
 
-def test_what_visitors_said_is_deleted_when_the_page_is_told_to_end(tmp_path: Path) -> None:
+def test_what_visitors_sent_is_deleted_when_the_page_is_told_to_end(served: Served) -> None:
+    upload(served.address, b"a recording")
+    with part_of_an_upload(served.address):
+        await_files(served.sent, 2)
+    with part_of_an_upload(served.address):  # its visitor stays
+        await_files(served.sent, 3)
+        assert "said.wav" in [path.name for path in files(served.sent)]
+        served.process.terminate()
+        _, told = served.process.communicate(timeout=300)
+    assert served.process.returncode == 0
+    assert "Traceback" not in told
+    assert "ERROR" not in told
+    assert list(served.sent.iterdir()) == []
+
+
+def test_what_visitors_sent_is_deleted_once_it_is_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("gradio", reason="the page needs the extra `demo`")
-    uploads = tmp_path / "uploads"
-    model = str(write_model(tmp_path / "model"))
-    with (
-        free_port() as port,
-        subprocess.Popen(
-            [sys.executable, "-m", "s2igan.cli", "serve", "--model", model, "--port", str(port)],
-            env={
-                **os.environ,
-                "GRADIO_TEMP_DIR": str(uploads),
-                "S2IGAN_DEVICE": "cpu",
-                "http_proxy": "http://127.0.0.1:9",  # which this machine's own page does not need
-            },
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process,
-    ):
+    from s2igan.serving import page_model
+    from s2igan.serving.model import SpeechToImage
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setattr(page_server, "SECONDS_KEPT", 0.6)
+    sent: list[Path] = []
+    left: list[Path] = []
+
+    def end_once_it_is_tidy() -> None:
         try:
-            assert process.stdout is not None
-            address = next(line for line in process.stdout if "http" in line).split()[-1]
-            upload(address, b"a recording")
-            assert [path.name for path in files(uploads)] == ["said.wav"]
-            process.terminate()
-            assert process.wait(timeout=300) == 0
-            assert files(uploads) == []
+            await_files(tmp_path, 1)
+            left.extend(files(tmp_path))
         finally:
-            process.kill()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def launch(*_: object) -> str:
+        folder = Path(os.environ["GRADIO_TEMP_DIR"])
+        assert folder.stat().st_mode & 0o077 == 0
+        (folder / "whole").mkdir()
+        sent.extend([folder / "whole" / "new", folder / "whole" / "old", folder / "part"])
+        for path, age in zip(sent, (-3600, 1, 1), strict=True):
+            path.touch()
+            os.utime(path, (time.time() - age,) * 2)
+        threading.Thread(target=end_once_it_is_tidy).start()
+        return "the page is at http://127.0.0.1"
+
+    page = SimpleNamespace(close=lambda **_: None)
+    monkeypatch.setattr(SpeechToImage, "load", lambda _: SimpleNamespace(device="cpu"))
+    monkeypatch.setattr(page_model, "make_page", lambda *_: page)
+    monkeypatch.setattr(page_server, "launch", launch)
+    page_server.serve(Path(), page_server.Where())
+    assert left == sent[:1]
+    assert list(tmp_path.iterdir()) == []
+    assert os.environ["GRADIO_TEMP_DIR"] == str(tmp_path)
 
 
-def upload(address: str, content: bytes) -> None:
-    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="said.wav"\r\n\r\n'
-    request = urllib.request.Request(
-        f"{address}/gradio_api/upload",
-        head + content + b"\r\n--x--\r\n",
-        {"Content-Type": "multipart/form-data; boundary=x"},
-    )
+def upload(address: str, content: bytes) -> str:
+    """Send a whole recording; return where the page says that it put it."""
+    told = post(f"{address}/gradio_api/upload", HEAD + content + b"\r\n--x--\r\n", MULTIPART)
+    (path,) = json.loads(told)
+    return str(path)
+
+
+def post(address: str, content: bytes, kind: str) -> bytes:
+    request = urllib.request.Request(address, content, {"Content-Type": kind})
     with urllib.request.urlopen(request) as answer:
         assert answer.status == 200
+        told: bytes = answer.read()
+    return told
+
+
+def part_of_an_upload(address: str) -> socket.socket:
+    """Send the beginning of a recording, and hold the connection."""
+    host, port = address.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)))
+    connection.sendall(
+        f"POST /gradio_api/upload HTTP/1.1\r\nHost: {host}\r\nContent-Type: {MULTIPART}\r\n"
+        "Content-Length: 90000\r\n\r\n".encode()
+        + HEAD
+        + b"a part"
+    )
+    return connection
 
 
 def files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def await_files(folder: Path, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while len(files(folder)) != count:
+        assert time.monotonic() < deadline, files(folder)
+        time.sleep(0.05)
 
 
 def test_help_says_how_phones_get_a_microphone(capsys: pytest.CaptureFixture[str]) -> None:
