@@ -21,7 +21,7 @@ from s2igan.serving.certificate import (
     page_folder,
 )
 from s2igan.serving.limits import SECONDS_KEPT
-from s2igan.serving.page_traces import delete_older, visitors_folder
+from s2igan.serving.page_traces import delete_older, remember_no_values, visitors_folder
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -34,6 +34,7 @@ LARGEST_FILE = "20mb"
 """As Gradio reads it; 20 MB of plain 16-bit sound last minutes at any usual rate."""
 
 _WAITING = 20
+_VISITORS = 1000  # whose last utterance is kept, 2 MB each at most
 _GRACE_S = 2  # for open connections as the page closes; gradio waits no longer than 5
 LOOPBACK = "127.0.0.1"
 _EVERYWHERE = "0.0.0.0"
@@ -145,6 +146,7 @@ def launch(page: "gr.Blocks", where: Where) -> str:
     certificate = own_certificate(page_folder(), names) if where.lan else None
     # Gradio asks the page whether it is up, which no proxy reaches; nothing else is asked for.
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = "*"
+    remember_no_values()
     page.queue(max_size=_WAITING, default_concurrency_limit=1)
     page.launch(
         server_name=host,
@@ -159,6 +161,7 @@ def launch(page: "gr.Blocks", where: Where) -> str:
         run_history=False,
         footer_links=[],
         max_file_size=LARGEST_FILE,
+        state_session_capacity=_VISITORS,
         ssl_certfile=str(certificate.certificate) if certificate else None,
         ssl_keyfile=str(certificate.key) if certificate else None,
         ssl_verify=False,

@@ -34,3 +34,13 @@ def delete_older(folder: Path, seconds: float) -> None:
         with suppress(FileNotFoundError):  # gradio may move it meanwhile
             if path.is_file() and time.time() - path.stat().st_mtime > seconds:
                 path.unlink()
+
+
+def remember_no_values() -> None:
+    """Keep Gradio from holding what each visitor's page shows for as long as the page runs.
+
+    It would do so for links to the state of a page, which this one has none of.
+    """
+    from gradio.state_holder import SessionState
+
+    SessionState._update_value_in_config = lambda *_: None  # type: ignore[method-assign]

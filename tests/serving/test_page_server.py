@@ -1,4 +1,5 @@
 import importlib.util
+import io
 import json
 import os
 import signal
@@ -14,13 +15,14 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
+import soundfile
 
 from s2igan.cli import main
 from s2igan.engine.launch import free_port
 from s2igan.errors import UserError
 from s2igan.serving import page_server
 from s2igan.serving.page_server import choose_port
-from tests.serving.makers import write_model
+from tests.serving.makers import RATE, babble, write_model
 
 MULTIPART = "multipart/form-data; boundary=x"
 HEAD = b'--x\r\nContent-Disposition: form-data; name="files"; filename="said.wav"\r\n\r\n'
@@ -169,6 +171,25 @@ def test_what_visitors_sent_is_deleted_when_the_page_is_told_to_end(served: Serv
     assert "Traceback" not in told
     assert "ERROR" not in told
     assert list(served.sent.iterdir()) == []
+
+
+def test_gradio_remembers_nothing_of_what_a_visitor_said(served: Served) -> None:
+    sound = io.BytesIO()
+    soundfile.write(sound, babble(), RATE, format="WAV")
+    path = upload(served.address, sound.getvalue())
+    clip = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    asked = {"data": [clip, 1, 3.0, 1], "fn_index": 0, "session_hash": "visitor"}
+    post(f"{served.address}/gradio_api/queue/join", json.dumps(asked).encode(), "application/json")
+    events = f"{served.address}/gradio_api/queue/data?session_hash=visitor"
+    with urllib.request.urlopen(events) as answers:
+        drawn = next(line for line in answers if b"process_completed" in line)
+    assert b"data:audio/flac" in drawn
+    link = f"{served.address}/gradio_api/deep_link?session_hash=visitor"
+    urllib.request.urlopen(link).close()  # has gradio write down all that it holds of a visitor
+    (held,) = served.sent.rglob("state.json")
+    assert b"What the model hears" in held.read_bytes()
+    assert b"data:" not in held.read_bytes()
+    assert path.encode() not in held.read_bytes()
 
 
 def test_what_visitors_sent_is_deleted_once_it_is_old(
