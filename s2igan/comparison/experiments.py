@@ -217,8 +217,8 @@ class ExperimentRunner:
         if check and code:
             lines = [line for line in errors.splitlines() if line.strip()] or ["no word"]
             # Behind an error that it did not expect DVC says where to ask for help.
-            told = [line for line in lines if line.startswith("ERROR: ")] or lines
-            raise UserError(f"dvc {' '.join(arguments[:3])}", got=told[-1])
+            own = [line for line in lines if line.startswith("ERROR: ")] or lines
+            raise UserError(f"dvc {' '.join(arguments[:3])}", got=own[-1])
         return said + errors
 
     def _git(self, *arguments: str) -> str:

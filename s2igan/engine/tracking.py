@@ -331,7 +331,12 @@ def _check_database(uri: str) -> None:
 
     if not uri.startswith(_SQLITE):
         return
-    path = Path(uri.removeprefix(_SQLITE).partition("?")[0])
+    from sqlalchemy.engine import make_url  # by which MLflow reads it
+
+    path, named = Path(make_url(uri).database or ""), uri.removeprefix(_SQLITE)
+    root = repository_root()
+    if named.startswith(f"{root}/") and root not in path.parents:
+        raise OSError(f"% or ? in {str(root)!r}; name a database elsewhere as MLFLOW_TRACKING_URI")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         sqlite3.connect(path).close()

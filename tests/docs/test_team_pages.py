@@ -55,7 +55,7 @@ def test_each_trouble_of_the_page_is_told_so(error: Exception, transferred: bool
 
 
 def test_each_verdict_of_the_page_is_told_so() -> None:
-    one, two = (Standing(METRIC, value, "minibirds", "drawn", "") for value in (0.549, 0.549))
+    one, two = (Standing(METRIC, value, "minibirds", "drawn", "") for value in (0.528, 0.528))
     for told in (verdict(one, "1", None, None)[1], verdict(two, "2", one, "1")[1]):
         assert f"\n{told}\n" in MLFLOW
 

@@ -84,6 +84,24 @@ def test_a_database_is_looked_for_from_the_repository(
     assert tracking.tracking_uri() == meant
 
 
+@pytest.mark.parametrize("name", ["feature%2Fbirds", "100%20", "why?"])
+def test_a_repository_whose_path_an_address_would_change_is_told(
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / name))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with open_tracker(identity("tts")) as tracker:
+        assert type(tracker) is Tracker
+    assert capsys.readouterr().err == (
+        f"tracking: not tracked: % or ? in '{tmp_path / name}'; name a database elsewhere as "
+        "MLFLOW_TRACKING_URI\n"
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {name}
+
+
 def test_the_pages_show_the_experiment_as_trainings(client: Any) -> None:
     def kind() -> str:
         experiment = client.get_experiment_by_name("s2igan")
