@@ -7,6 +7,8 @@ import pytest
 from s2igan.corpora.attributes import ATTRIBUTES, COLOUR_PARTS, COLOURS, VALUES
 from s2igan.corpora.minibirds.captions import Caption, describe
 from s2igan.corpora.minibirds.grammar import GRAMMARS
+from s2igan.corpora.minibirds.sentences import Speaker, _with_its
+from s2igan.corpora.minibirds.vocabulary import TONES
 
 ENGLISH = GRAMMARS["english"]
 
@@ -134,6 +136,19 @@ def test_a_swap_changes_one_colour_word_and_nothing_else(
                 assert swapped.count("purple") == 1
                 assert swapped.replace("purple", attributes[part]) == caption.text
     assert min(swappable[part] for part in COLOUR_PARTS) > 500
+
+
+def test_a_colour_behind_a_tone_is_not_swapped() -> None:
+    toned = 0
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        attributes = random_attributes(rng)
+        speaker = Speaker(attributes, rng)
+        sentence = _with_its(speaker, ["back", "wing_bars"])
+        if any(f" {tone} {{back}}" in sentence for tone in TONES[attributes["back"]]):
+            toned += 1
+            assert "back" not in speaker.unaltered, sentence
+    assert toned > 20
 
 
 def test_a_colour_word_for_two_parts_is_not_swapped() -> None:

@@ -223,6 +223,7 @@ def _with_its(speaker: Speaker, mentions: Sequence[str]) -> str:
         middle += 1
     first, second = rest[:middle], rest[middle:]
     if not second:
+        speaker.unaltered.clear()  # of the words that are not used
         return _has(speaker, mentions)
     verb = speaker.choose(["has", "also has", "also shows"])
     opening = f"with its {listed(speaker.items(first, False))}"
