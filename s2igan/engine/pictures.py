@@ -52,8 +52,9 @@ def decode_picture(data: bytes, name: str, *, upright: bool = False) -> Picture:
     """Decode one picture file into ``(H, W, 3)`` uint8 RGB.
 
     Args:
-        data: the bytes of a JPEG, PNG or any other format that Pillow reads; grayscale, palette and
-            CMYK pictures are converted, 16 bits become 8, transparency is dropped.
+        data: the bytes of a JPEG, PNG or any other format that Pillow reads, but no PostScript;
+            grayscale, palette and CMYK pictures are converted, 16 bits become 8, transparency is
+            dropped.
         name: how an error names the picture.
         upright: whether the picture is turned as its camera noted; else its pixels lie as stored.
 
@@ -94,6 +95,8 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         raise PictureError("an empty file")
     try:
         with Image.open(io.BytesIO(data)) as image:
+            if image.format == "EPS":  # a program, which Pillow has Ghostscript run
+                raise PictureError("PostScript, which is not run")
             if image.mode == "F" or (image.mode == "I" and image.format not in ("PNG", "PPM")):
                 raise PictureError(f"pixels of mode {image.mode}, whose values have no range")
             yield image

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image, ImageOps, features
+from PIL import EpsImagePlugin, ExifTags, Image, ImageOps, features
 
 from s2igan.corpora.defects import picture_problem
 from s2igan.engine.pictures import decode_picture, picture_size, save_png, tile
@@ -81,6 +81,21 @@ def test_whatever_pillow_raises_is_one_line(make: Callable[[], bytes]) -> None:
         decode_picture(make(), "x")
     assert "\n" not in str(caught.value)
     assert str(picture_problem(make())) in str(caught.value)
+
+
+@pytest.mark.parametrize("drawing", [b"0 0 50 40 rectfill", b"no_such_word"])
+def test_postscript_is_refused_and_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drawing: bytes
+) -> None:
+    program = tmp_path / "gs"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", str(program))
+    data = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 90 80\n%%EndComments\n" + drawing
+    assert picture_problem(data) == "PostScript, which is not run"
+    with pytest.raises(UserError, match="picture 'bird'; got PostScript, which is not run;"):
+        decode_picture(data, "bird")
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", encoded("RGB", "PNG")[:40]])
