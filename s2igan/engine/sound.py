@@ -26,6 +26,9 @@ RATES_HZ = (4000, 384000)
 SHORTEST_S = 0.05
 """Seconds of sound below which nothing is said; the usual window of the log-mel is half of it."""
 
+LONGEST_S = 600
+"""Seconds of sound above which nothing is a description; what decodes it whole takes memory."""
+
 _AUDIBLE = 1 / 2**15  # what never moves by a step of 16 bits is nothing in them
 _BLOCK = 2**16
 _LENGTHS = 2**62  # an unsaid length is the largest of libsndfile's integers
@@ -92,17 +95,21 @@ def sound_problem(data: bytes) -> str | None:
     try:
         with unnamed_file(data) as opened, ForwardSound(opened.fileno(), closefd=False) as file:
             rate_hz, cut = int(file.samplerate), file.cut
+            if problem := rate_problem(rate_hz):
+                return problem
             for block in file.forward():
                 mono = block.mean(axis=1)  # (frames, channels) -> (frames,)
                 if not np.isfinite(mono).all():
                     return "samples that are not numbers"
                 low, high = min(low, float(mono.min())), max(high, float(mono.max()))
                 length += len(mono)
+                if length > LONGEST_S * rate_hz:
+                    return f"more than {LONGEST_S // 60} minutes of sound"
     except soundfile.LibsndfileError as error:
         return undecoded(data, error)
     if not length:
         return "no sample"
-    if problem := rate_problem(rate_hz) or length_problem(length, rate_hz):
+    if problem := length_problem(length, rate_hz):
         return problem
     if cut is not None:
         return f"{cut}: the file was cut off"

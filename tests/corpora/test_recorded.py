@@ -356,6 +356,10 @@ def short_recording(_: Rows, folder: Path) -> None:
     (folder / "speech_2_1.wav").write_bytes(clip(300, seconds=0.02))
 
 
+def long_recording(_: Rows, folder: Path) -> None:
+    (folder / "speech_2_1.wav").write_bytes(clip(300, rate=4000, seconds=601, format="FLAC"))
+
+
 def slow_recording(_: Rows, folder: Path) -> None:
     soundfile.write(folder / "speech_2_1.wav", np.sin(np.arange(900)), 50)
 
@@ -417,6 +421,7 @@ BROKEN = [
     (silent_recording, "speech_2_1.wav: ", "nothing but silence"),
     (offset_for_a_recording, "speech_2_1.wav: ", "nothing but silence"),
     (short_recording, "speech_2_1.wav: ", "20 ms of sound, less than 50 ms"),
+    (long_recording, "speech_2_1.wav: ", "more than 10 minutes of sound (line 7)"),
     (slow_recording, "speech_2_1.wav: ", "50 samples a second, not 4000 to 384000"),
     (no_sample, "speech_2_1.wav: ", "no sample"),
 ]

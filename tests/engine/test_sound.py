@@ -43,6 +43,8 @@ def test_a_tone_of_every_format_is_sound(form: str) -> None:
         (clip(300, rate=22050, seconds=0.05), "49.98 ms of sound, less than 50 ms"),
         (clip(300, rate=44100, seconds=0.0001), "0.0907 ms of sound, less than 50 ms"),
         (clip(5, rate=50, seconds=20), "50 samples a second, not 4000 to 384000"),
+        (clip(300, rate=4000, seconds=600, format="FLAC"), None),
+        (clip(300, rate=4000, seconds=600.0003, format="FLAC"), "more than 10 minutes of sound"),
         (clip(300, seconds=1)[:16044], "16000 bytes of sound of 32000: the file was cut off"),
         (said(clip(300, seconds=1), 32036), None),
         (said(clip(300, seconds=1), 2**31 - 1), None),
