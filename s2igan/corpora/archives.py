@@ -18,6 +18,7 @@ from s2igan.errors import UserError
 
 _GZIP = b"\x1f\x8b"
 _CHUNK_BYTES = 2**20
+_LARGEST_BYTES = 2**26  # of a picture, a recording or a list, which is held in memory
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,8 @@ def read_members(path: Path, wanted: re.Pattern[str]) -> Iterator[tuple[re.Match
         wanted: searched for in each member's name; others are passed over unread.
 
     Raises:
-        UserError: if the archive is truncated or no tar, or what is wanted is a link, a device or a
-            name that leaves the folder.
+        UserError: if the archive is truncated or no tar, or what is wanted is a link, a device, a
+            name that leaves the folder or larger than 64 MiB.
     """
     try:
         with _open_stream(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
@@ -173,13 +174,15 @@ def _refuse_unsafe(path: Path, member: tarfile.TarInfo) -> None:
     name = PurePosixPath(member.name)
     if name.is_absolute() or ".." in name.parts:
         kind = "a name that leaves the folder"
-    elif member.isfile():
-        return
-    else:
+    elif not member.isfile():
         kind = "a link" if member.issym() or member.islnk() else "a device"
+    elif member.size > _LARGEST_BYTES:
+        kind = f"{member.size} bytes"
+    else:
+        return
     raise UserError(
         f"archive {str(path)!r}, member {member.name!r}",
         got=kind,
-        expected="a file",
+        expected=f"a file of at most {_LARGEST_BYTES // 2**20} MiB",
         fix="fetch the archive from where it is published",
     )

@@ -242,6 +242,30 @@ def test_unsafe_members_are_refused(tmp_path: Path, name: str, kind: bytes, told
     assert list(read_members(path, re.compile("another"))) == []
 
 
+def sparse(size: int) -> bytes:
+    """A member of so many bytes, of which the archive holds the last 512."""
+    head = bytearray(tarfile.TarInfo("a").tobuf(tarfile.GNU_FORMAT))
+    for place, number in ((124, 512), (386, size - 512), (398, 512), (483, size)):
+        head[place : place + 12] = b"%011o\0" % number
+    head[156:157] = tarfile.GNUTYPE_SPARSE
+    head[148:156] = b"%06o\0 " % (sum(head[:148]) + 8 * ord(" ") + sum(head[156:]))
+    return bytes(head) + b"a" * 512 + bytes(1024)
+
+
+def test_a_member_that_would_fill_memory_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "archive.tar"
+    path.write_bytes(sparse(2**26))
+    assert [len(data) for _, data in read_members(path, ANY)] == [2**26]
+    monkeypatch.setattr(tarfile.TarFile, "extractfile", lambda *_: pytest.fail("it was read"))
+    path.write_bytes(sparse(2**26 + 1))
+    with pytest.raises(
+        UserError, match="'a'; got 67108865 bytes; expected a file of at most 64 MiB;"
+    ):
+        list(read_members(path, ANY))
+
+
 def test_a_full_disk_is_told_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
