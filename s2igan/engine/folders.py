@@ -43,7 +43,8 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write a file beside ``path`` and rename it to ``path``, where it is whole or as it was.
 
     A link is replaced, for DVC's lead into its cache. What is no file, as ``/dev/null``, is written
-    to, and so is what ``/dev/stdout`` leads to.
+    to, and so is what ``/dev/stdout`` leads to. A link that somebody left in the place of the
+    unfinished file is removed, not followed.
     """
     if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
         path.write_bytes(content)
@@ -51,7 +52,9 @@ def write_whole(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_bytes(content)
+        partial.unlink(missing_ok=True)
+        with partial.open("xb") as file:
+            file.write(content)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

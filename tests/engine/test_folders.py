@@ -98,6 +98,17 @@ def test_a_link_into_a_cache_is_replaced_and_a_device_is_written_to(tmp_path: Pa
     assert Path("/dev/null").is_char_device()
 
 
+def test_a_link_in_the_place_of_the_unfinished_file_is_not_followed(tmp_path: Path) -> None:
+    thesis, out = tmp_path / "thesis", tmp_path / "out"
+    thesis.write_bytes(b"years of work")
+    (tmp_path / ".out.partial").symlink_to(thesis)
+    write_whole(out, b"new")
+    assert thesis.read_bytes() == b"years of work"
+    assert out.read_bytes() == b"new"
+    assert not out.is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "thesis"]
+
+
 def test_standard_output_is_written_to_wherever_it_leads(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; from s2igan.engine.folders import write_whole; "
