@@ -58,7 +58,7 @@ def _attempt(address: str, whole: Path, expected: int | None, meter: Meter) -> N
         require_space(folder, (total or size) - size)
         meter.show(size, total or expected)
 
-    folder.mkdir(exist_ok=True)
+    _make_without_links(folder)
     require_space(folder, (expected or 0) - _size(folder))
     try:
         gdown.download(
@@ -72,6 +72,16 @@ def _attempt(address: str, whole: Path, expected: int | None, meter: Meter) -> N
         )
     except (gdown.exceptions.DownloadError, requests.RequestException) as error:
         raise _outcome(error) from error
+
+
+def _make_without_links(folder: Path) -> None:
+    # Whoever may write to the folder of archives can put links here, and gdown would follow them.
+    if folder.is_symlink():
+        folder.unlink()
+    folder.mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        if path.is_symlink():
+            path.unlink()
 
 
 def with_resource_key(address: str) -> str:
@@ -93,7 +103,7 @@ def _size(folder: Path) -> int:
 
 def _take(whole: Path, partial: Partial) -> None:
     partial.discard()
-    partial.path.touch()
+    partial.path.touch(exist_ok=False)
     shutil.copymode(partial.path, whole)  # gdown's files are for nobody but their owner
     whole.replace(partial.path)
     shutil.rmtree(whole.parent)

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from s2igan.engine.folders import write_whole
+
 
 @dataclass(frozen=True)
 class Remark:
@@ -22,6 +24,9 @@ class Partial:
 
     ``<name>.part.drive`` is the folder of a program that keeps its unfinished copy by itself.
 
+    A team may share the folder of archives. So nothing is written through a link that lies in the
+    place of one of these.
+
     Args:
         target: the final name, which appears only once the whole file is there.
     """
@@ -34,8 +39,10 @@ class Partial:
 
     @property
     def size(self) -> int:
-        """Bytes that have arrived."""
-        return self.path.stat().st_size if self.path.is_file() else 0
+        """Bytes that have arrived; none where somebody has put a link."""
+        if self.path.is_symlink() or not self.path.is_file():
+            return 0
+        return self.path.stat().st_size
 
     def remark(self, address: str) -> Remark | None:
         """Return what ``address`` said of the bytes that are here; None where they are not its."""
@@ -49,10 +56,10 @@ class Partial:
         """Open for the bytes from ``start`` on, which is 0 or :attr:`size`, and keep ``remark``."""
         if start == 0:
             self.discard()
-        draft = self._remark.with_name(self._remark.name + ".draft")
-        draft.write_text(json.dumps(asdict(remark)), encoding="utf-8")
-        draft.replace(self._remark)
-        return self.path.open("ab")
+        write_whole(self._remark, json.dumps(asdict(remark)).encode())
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        flags |= os.O_NOFOLLOW if start else os.O_EXCL
+        return os.fdopen(os.open(self.path, flags, 0o666), "ab")
 
     def discard(self) -> None:
         """Remove whatever has arrived."""

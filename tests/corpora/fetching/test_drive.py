@@ -161,6 +161,27 @@ def test_copies_of_which_none_is_known_as_the_right_one_are_thrown_away(target: 
     assert names(target.parent) == ["birds.tgz"]
 
 
+@pytest.mark.usefixtures("drive")
+@pytest.mark.parametrize("whole_folder", [True, False])
+def test_gdown_meets_no_link(target: Path, *, whole_folder: bool) -> None:
+    folder, home = target.with_name("birds.tgz.part.drive"), target.with_name("home")
+    home.mkdir()
+    names_there = ["birds.tgz12345678.part", "notes"]
+    for name in names_there:
+        (home / name).write_bytes(b"somebody's own")
+    (home / "link").symlink_to("notes")
+    if whole_folder:
+        folder.symlink_to(home)
+    else:
+        folder.mkdir()
+        (folder / names_there[0]).symlink_to(home / names_there[0])
+    fetch(entry(ADDRESS), target)
+    assert target.read_bytes() == CONTENT
+    assert names(target.parent) == ["birds.tgz", "home"]
+    assert names(home) == [names_there[0], "link", "notes"]
+    assert {path.read_bytes() for path in home.iterdir()} == {b"somebody's own"}
+
+
 def test_what_arrived_goes_once_a_mirror_gives_the_file(
     target: Path, drive: Served, server: FileServer
 ) -> None:

@@ -270,6 +270,45 @@ def test_bytes_of_unknown_origin_are_not_continued(target: Path, server: FileSer
     assert served.asked == [None]
 
 
+@pytest.mark.parametrize(
+    "name", ["birds.tgz.part", "birds.tgz.part.json", ".birds.tgz.part.json.partial"]
+)
+def test_what_a_link_leads_to_is_not_written_to(
+    target: Path, server: FileServer, name: str
+) -> None:
+    served = Served(CONTENT)
+    address = server.serve(served)
+    begun(target, address, CONTENT[:1000])
+    thesis, link = target.with_name("thesis"), target.with_name(name)
+    before = link.read_bytes() if link.exists() else b"years of work"
+    thesis.write_bytes(before)
+    link.unlink(missing_ok=True)
+    link.symlink_to(thesis)
+    fetch(entry(address), target)
+    assert thesis.read_bytes() == before
+    assert target.read_bytes() == CONTENT
+    assert not target.is_symlink()
+    assert names(target.parent) == ["birds.tgz", "thesis"]
+
+
+def test_a_link_that_appears_while_a_file_is_continued_is_not_written_to(target: Path) -> None:
+    partial, thesis = Partial(target), target.with_name("thesis")
+    thesis.write_bytes(b"years of work")
+    partial.path.symlink_to(thesis)
+    with pytest.raises(OSError, match=r"birds\.tgz\.part"):
+        partial.append(Remark("http://example.invalid/birds.tgz", None, None), 1000)
+    assert thesis.read_bytes() == b"years of work"
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_written_to(target: Path) -> None:
+    thesis = target.with_name("thesis")
+    thesis.write_bytes(b"years of work")
+    target.with_name(".birds.tgz.lock").symlink_to(thesis)
+    with pytest.raises(OSError, match=r"birds\.tgz\.lock"):
+        fetch(entry("http://example.invalid/birds.tgz"), target)
+    assert thesis.read_bytes() == b"years of work"
+
+
 def test_a_complete_part_is_not_asked_for(target: Path, server: FileServer) -> None:
     served = Served(CONTENT)
     address = server.serve(served)
