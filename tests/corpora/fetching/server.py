@@ -24,6 +24,7 @@ class Served:
         lie: added to every length that it announces.
         drops: bytes after which it closes the connection; None: it does not.
         statuses: answered in place of the file; None: it sends the file.
+        bare: status and headers of every answer, which has no body.
         wrong_answers: how many answers carry other bytes.
         pause: after how many bytes of a body to wait for what.
         asked: the ``Range`` of every question.
@@ -38,6 +39,7 @@ class Served:
     lie: int = 0
     drops: list[int | None] = field(default_factory=list)
     statuses: list[int | None] = field(default_factory=list)
+    bare: tuple[int, dict[str, str]] | None = None
     wrong_answers: int = 0
     pause: tuple[int, threading.Event] | None = None
     asked: list[str | None] = field(default_factory=list)
@@ -100,18 +102,25 @@ def answer(handler: BaseHTTPRequestHandler, served: Served) -> None:
     if served.statuses and (status := served.statuses.pop(0)):
         handler.send_error(status)
         return
+    if served.bare:
+        _send_bare(handler, *served.bare)
+        return
     start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
     valid = handler.headers.get("If-Range") in (None, *served.headers.values())
     if not served.ranges or not (valid or not served.heeds_if_range):
         start = 0
     if start and start >= len(served.content) + served.lie:
-        handler.send_response(416)
-        handler.send_header("Content-Range", f"bytes */{len(served.content)}")
-        handler.send_header("Content-Length", "0")
-        handler.end_headers()
+        _send_bare(handler, 416, {"Content-Range": f"bytes */{len(served.content)}"})
         return
     _send_head(handler, served, start)
     _send_body(handler, served, start)
+
+
+def _send_bare(handler: BaseHTTPRequestHandler, status: int, headers: dict[str, str]) -> None:
+    handler.send_response(status)
+    for name, value in {**headers, "Content-Length": "0"}.items():
+        handler.send_header(name, value)
+    handler.end_headers()
 
 
 def _send_head(handler: BaseHTTPRequestHandler, served: Served, start: int) -> None:
