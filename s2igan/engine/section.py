@@ -1,9 +1,12 @@
 """Base of every typed section of ``params.yaml``, and what it expects in the words of a line."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+_SHOWN = 60  # letters of a value that an error shows
 
 
 class Section(BaseModel):
@@ -59,5 +62,27 @@ def _problem(problem: dict[str, Any], known: str) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
+    text = ""
+    for piece in _pieces(value):
+        text += piece
+        if len(text) > _SHOWN:
+            return f"{text[: _SHOWN - 1]}…"
+    return text
+
+
+def _pieces(value: object) -> Iterator[str]:
+    """Yield ``repr(value)`` in pieces: by its aliases a short YAML file can mean gigabytes."""
+    if isinstance(value, dict):
+        yield "{"
+        for number, (key, item) in enumerate(value.items()):
+            yield f"{', ' if number else ''}{key!r}: "
+            yield from _pieces(item)
+        yield "}"
+    elif isinstance(value, list):
+        yield "["
+        for number, item in enumerate(value):
+            yield ", " if number else ""
+            yield from _pieces(item)
+        yield "]"
+    else:
+        yield repr(value)
