@@ -1,6 +1,7 @@
 """`params.yaml` and the presets, and what the loader says of a wrong one."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import nullcontext
 from itertools import pairwise
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 from pydantic import BaseModel
 
 from s2igan.config import Params, check_material, combination_problems, read_params
@@ -68,6 +70,20 @@ def test_every_key_is_commented(path: Path) -> None:
         if re.match(r"\s*\w+:", line) and not before.lstrip().startswith("#")
     ]
     assert bare == []
+
+
+# DVC puts a new list in the place of each old one, and with it goes the comment after a block list.
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_comment_outlives_a_setting_that_dvc_writes(path: Path, tmp_path: Path) -> None:
+    written = tmp_path / "params.yaml"
+    shutil.copy(path, written)
+    apply_overrides(written, ["rdg.use_rs=false", "sen.channels=[8,8]"])
+    assert load(written)["sen"]["channels"] == [8, 8]
+    comments, left = (
+        [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if "#" in line]
+        for file in (path, written)
+    )
+    assert left == comments
 
 
 def test_all_wrong_keys_of_all_sections_are_told_at_once(tmp_path: Path, default: Values) -> None:
