@@ -151,6 +151,11 @@ def test_plots_show_numbers_alone(path: str, columns: list[str], template: str) 
     assert all(math.isfinite(float(cell)) for cell in cells)
 
 
+def test_a_plot_has_one_column_so_that_no_variant_misses_a_plot_of_what_it_has() -> None:
+    plots = [list(plot["y"].values()) for entry in PIPELINE["plots"] for plot in entry.values()]
+    assert [sum(map(len, files)) for files in plots] == [1] * len(plots)
+
+
 def test_what_was_not_measured_is_left_out_of_its_plot() -> None:
     text = (ROOT / ".dvc" / "plots" / "measured.json").read_text(encoding="utf-8")
     assert json.loads(text)["transform"] == [{"filter": "datum['<DVC_METRIC_Y>'] !== ''"}]
