@@ -95,6 +95,12 @@ def test_an_entry_names_a_command_that_is_there_and_what_runs_it(entry: dict[str
         assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, test
 
 
+@pytest.mark.parametrize("page", sorted({command.page for command in COMMANDS}))
+def test_no_experiment_of_a_page_starts_from_the_setting_of_another(page: str) -> None:
+    run = [c.line for c in COMMANDS if c.page == page and c.line.startswith("dvc exp run")]
+    assert len(run) <= 1 or all("--temp" in line for line in run)
+
+
 def overrides(line: str) -> list[str]:
     words = shlex.split(line)
     return [after for word, after in pairwise(words) if word == "-S"]
