@@ -24,7 +24,7 @@ def protocol_section(
         if not part:
             continue
         common = _common(list(part.values()))
-        lines += ["", f"{title}:", *(f"* {sentence}" for sentence in common)]
+        lines += ["", f"{title}:", "", *(f"* {sentence}" for sentence in common)]
         for column, sentences in part.items():
             if own := [sentence for sentence in sentences if sentence not in common]:
                 lines.append(f"* *{column.title}*: {'; '.join(own)}")
@@ -43,7 +43,7 @@ def _departures(
         ]
         if entry.name != reference.name and other:
             lines.append(f"* {entry.title}: {' | '.join(other)}")
-    return ["", "Where a row's protocol differs:", *lines] if lines else []
+    return ["", "Where a row's protocol differs:", "", *lines] if lines else []
 
 
 def absences(columns: Sequence[Column], reference: Entry) -> list[str]:

@@ -165,7 +165,7 @@ def published_section(
         if figures:
             lines += ["", f"### {title}", "", *_table(figures, ours)]
     used = {source for _, figures in tables for figure in figures for source in figure.source}
-    return [*lines, "", "Sources:", *(f"* {key}: {known.sources[key]}" for key in sorted(used))]
+    return [*lines, "", "Sources:", "", *(f"* {key}: {known.sources[key]}" for key in sorted(used))]
 
 
 def _comparability(name: str, reasons: list[str]) -> str:

@@ -1,6 +1,7 @@
 """The written page on outcomes that are known."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,15 @@ def text(tmp_path: Path) -> str:
         "table-differences.tsv",
     ]
     return written[0].read_text()
+
+
+def glued(text: str) -> list[str]:
+    """Lists that MkDocs would show as a part of the sentence before."""
+    return re.findall(r"(?m)^(?!\* ).+\n\* .*", text)
+
+
+def test_lists_stand_apart_from_the_sentence_before(text: str) -> None:
+    assert glued(text) == glued("\n".join(published_section("cub", params(), {}))) == []
 
 
 def test_known_values_stand_in_the_table(text: str) -> None:

@@ -34,3 +34,5 @@ def test_the_site_builds_with_every_page_in_its_menu(tmp_path: Path) -> None:
     front = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert 'href="method/"' in front
     assert (tmp_path / "plots" / "samples_grid.png").is_file()
+    shown = {page: page.read_text(encoding="utf-8") for page in tmp_path.rglob("*.html")}
+    assert [page for page, html in shown.items() if re.search(r"<p>[^<]*\n\* ", html)] == []
