@@ -2,7 +2,8 @@
 
 Pages are written to be read in the repository, where a link to `../plots/samples_grid.png` or to a
 line of code works. In the site such a picture is copied, and a link to any other file of the
-repository goes to ``repo_url`` where one is configured, else it becomes its own text.
+repository goes to ``repo_url`` where one is configured, else it becomes its own text. A picture in
+HTML, which MkDocs leaves as it is, is found from the page's address there.
 """
 
 import re
@@ -12,9 +13,11 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
 
 _ROOT = Path(__file__).parents[1]
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|!?\[[^\]]*\](?:\([^)]*\))?)*)\]\(([^)\s]+)\)")
+_PICTURE = re.compile(r'(<img src=")([^":]+)(?=")')
 _SHOWN = (".png", ".gif", ".svg")
 
 
@@ -43,7 +46,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: Any) 
             return f"{shown}[{text}]({'../' * page.file.src_uri.count('/')}{place}{suffix})"
         return f"[{text}]({config.repo_url}/blob/main/{named}{suffix})" if config.repo_url else text
 
-    return _LINK.sub(point, markdown)
+    def find(picture: re.Match[str]) -> str:
+        named = _resolved(PurePosixPath(source).parent, picture[2]).removeprefix("docs/")
+        return picture[1] + get_relative_url(named, page.file.url)
+
+    return _PICTURE.sub(find, _LINK.sub(point, markdown))
 
 
 def _resolved(folder: PurePosixPath, path: str) -> str:

@@ -36,3 +36,7 @@ def test_the_site_builds_with_every_page_in_its_menu(tmp_path: Path) -> None:
     assert (tmp_path / "plots" / "samples_grid.png").is_file()
     shown = {page: page.read_text(encoding="utf-8") for page in tmp_path.rglob("*.html")}
     assert [page for page, html in shown.items() if re.search(r"<p>[^<]*\n\* ", html)] == []
+    for page, html in shown.items():
+        if page.name != "404.html":  # its addresses start at the site's root
+            pictures = re.findall(r'<img [^>]*src="([^":]+)"', html)
+            assert [name for name in pictures if not (page.parent / name).is_file()] == []
