@@ -25,7 +25,7 @@ def test_the_site_builds_with_every_page_in_its_menu(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
         cwd=ROOT,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "PYTHONDONTWRITEBYTECODE": ""},
         capture_output=True,
         text=True,
     )
@@ -34,6 +34,7 @@ def test_the_site_builds_with_every_page_in_its_menu(tmp_path: Path) -> None:
     front = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert 'href="method/"' in front
     assert (tmp_path / "plots" / "samples_grid.png").is_file()
+    assert not list(tmp_path.rglob("*.py*"))
     shown = {page: page.read_text(encoding="utf-8") for page in tmp_path.rglob("*.html")}
     assert [page for page, html in shown.items() if re.search(r"<p>[^<]*\n\* ", html)] == []
     for page, html in shown.items():
