@@ -50,7 +50,7 @@ def model_card(card: Card, networks: Networks, size: int) -> str:
 
 
 def summary(card: Card, networks: Networks, folder: str, size: int) -> str:
-    """Return what ``s2igan info`` prints, at most 100 columns wide."""
+    """Return what ``s2igan info`` prints, at most 100 columns wide but for a longer path."""
     lines = [str(card.get("name", "S2IGAN, a model without a card")), ""]
     rows = {
         "folder": f"{folder} ({size / 1e6:.1f} MB)",
@@ -63,7 +63,12 @@ def summary(card: Card, networks: Networks, folder: str, size: int) -> str:
     }
     for name, text in rows.items():
         lines += textwrap.wrap(
-            f"{name:12}{text}", _WIDTH, subsequent_indent=" " * 12, break_on_hyphens=False
+            text,
+            _WIDTH,
+            initial_indent=f"{name:12}",
+            subsequent_indent=" " * 12,
+            break_long_words=False,  # a path is copied whole
+            break_on_hyphens=False,
         )
     return "\n".join([*lines, "", *_figure_lines(list(headlines(card)))]) + "\n"
 
