@@ -108,15 +108,17 @@ def _leave(message: str, code: int) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> str:
-    from s2igan.evaluation.report import format_report
+    from s2igan.evaluation.report import format_report, terminal_width
 
-    return format_report(arguments.metrics)
+    return format_report(arguments.metrics, terminal_width())
 
 
 def _score(arguments: argparse.Namespace) -> str:
     from s2igan.comparison.score import score
+    from s2igan.evaluation.report import format_report, terminal_width
 
-    return score(arguments.samples, arguments.out)
+    score(arguments.samples, arguments.out)
+    return format_report(arguments.out, terminal_width())
 
 
 def _add_table(parser: argparse.ArgumentParser) -> None:

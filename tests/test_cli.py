@@ -98,7 +98,7 @@ def test_what_the_system_refuses_is_told_in_one_line(
     error: Exception,
     said: str,
 ) -> None:
-    def fail(_: object) -> str:
+    def fail(*_: object) -> str:
         raise error
 
     monkeypatch.setattr("s2igan.evaluation.report.format_report", fail)

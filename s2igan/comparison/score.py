@@ -9,21 +9,17 @@ from s2igan.engine.runtime import repository_root
 from s2igan.engine.session import plain_session
 from s2igan.errors import UserError
 from s2igan.evaluation.evaluate import evaluate
-from s2igan.evaluation.report import format_report
 
 _INPUTS = ("corpus", "features", "embeddings", "sen", "weights")
 
 
-def score(samples: Path, out: Path) -> str:
+def score(samples: Path, out: Path) -> None:
     """Judge a folder of samples with ``params.yaml`` and the artifacts of the repository.
 
     Args:
         samples: ``images.npy``, ``(n, S, S, 3)`` uint8; ``samples.parquet``, what each picture was
             drawn of; and ``samples.json`` with ``split``, ``captions_per_picture`` and ``by``.
         out: receives ``generation.json``, ``classes.tsv`` and ``plots``.
-
-    Returns:
-        The figures as ``s2igan report`` prints them.
 
     Raises:
         OSError: if ``out`` cannot be written; before anything is computed.
@@ -50,7 +46,6 @@ def score(samples: Path, out: Path) -> str:
         plots=out / "plots",
         session=plain_session(choose_device().type),
     )
-    return format_report(out)
 
 
 def _check_out(out: Path, root: Path) -> None:

@@ -1,6 +1,8 @@
 """The figures as a table for the terminal, each group under the protocol it was taken by."""
 
 import json
+import shutil
+import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,18 +17,26 @@ FILES = {
 }
 """Files of the metrics folder, with their headings."""
 
-WIDTH = 100
+WIDTH, _NARROWEST = 100, 60
 _NAME, _NUMBER, _INTERVAL = 32, 9, 18
 _ROW = _NAME + _NUMBER + _INTERVAL + _NUMBER
 
 Group = Mapping[str, Any]
 
 
-def format_report(metrics: Path) -> str:
-    """Lay all figures out as text, at most 100 columns wide.
+def terminal_width() -> int:
+    """Return the columns of the terminal that is written to, 60 to 100; 100 where it is none."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return WIDTH
+    return min(max(shutil.get_terminal_size().columns, _NARROWEST), WIDTH)
+
+
+def format_report(metrics: Path, width: int = WIDTH) -> str:
+    """Lay all figures out as text.
 
     Args:
         metrics: folder of ``retrieval.json`` and ``generation.json``; one of them may be missing.
+        width: columns that sentences are folded to; the figures themselves take up to 68.
 
     Returns:
         Lines, the last one ended.
@@ -45,7 +55,7 @@ def format_report(metrics: Path) -> str:
     lines: list[str] = []
     for path in found:
         try:
-            lines += _file(FILES[path.name], json.loads(path.read_text(encoding="utf-8")))
+            lines += _file(FILES[path.name], json.loads(path.read_text(encoding="utf-8")), width)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(
                 f"figures in {str(path)!r}",
@@ -56,32 +66,33 @@ def format_report(metrics: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _file(title: str, figures: Group) -> list[str]:
+def _file(title: str, figures: Group, width: int) -> list[str]:
     common = _shared(figures)
     heading = f"{'':{_NAME}}{'value':>{_NUMBER}}{'95 % interval':>{_INTERVAL}}{'chance':>{_NUMBER}}"
     lines = ["", title, "═" * len(title), heading]
     for name, group in figures.items():
         if name == "controls" and "absent" not in group:
-            lines += ["", *_controls(group)]
+            lines += ["", *_controls(group, width)]
         else:
-            lines += ["", *_group(name, group, "", common)]
-    return [*lines, "", *_notes(common, "")]
+            lines += ["", *_group(name, group, "", common, width)]
+    return [*lines, "", *_notes(common, "", width)]
 
 
-def _group(name: str, group: Group, indent: str, said: list[str]) -> list[str]:
+def _group(name: str, group: Group, indent: str, said: list[str], width: int) -> list[str]:
     """Lay one group out; sentences in ``said`` stand further up already."""
     if "absent" in group:
-        return _folded(f"{indent}{name}: absent, {'; '.join(group['absent'])}", indent + "  ")
+        told = f"{indent}{name}: absent, {'; '.join(group['absent'])}"
+        return _folded(told, indent + "  ", width)
     if "value" in group:
         own = [line for line in group["protocol"] if line not in said]
         row = _row(f"{indent}{name}", group)
-        if own and len(beside := f"{row:{_ROW}}  · {'; '.join(own)}") <= WIDTH:
+        if own and len(beside := f"{row:{_ROW}}  · {'; '.join(own)}") <= width:
             return [beside]
-        return [row, *_notes(own, indent + "  ")]
+        return [row, *_notes(own, indent + "  ", width)]
     shared = [line for line in _shared(group) if line not in said]
-    lines = [f"{indent}{name}", *_notes(shared, indent + "  ")]
+    lines = [f"{indent}{name}", *_notes(shared, indent + "  ", width)]
     for key, item in group.items():
-        lines += _group(key, item, indent + "  ", said + shared)
+        lines += _group(key, item, indent + "  ", said + shared, width)
     return lines
 
 
@@ -92,7 +103,7 @@ def _row(name: str, figure: Group) -> str:
     return f"{name:{_NAME}}{value:>{_NUMBER}}{interval:>{_INTERVAL}}{chance:>{_NUMBER}}".rstrip()
 
 
-def _controls(group: Group) -> list[str]:
+def _controls(group: Group, width: int) -> list[str]:
     """Lay the controls side by side: one row each, one column per figure."""
     columns = {
         "mAP": ("mAP",),
@@ -106,7 +117,8 @@ def _controls(group: Group) -> list[str]:
         lines.append((f"  {name:{_NAME - 2}}" + "".join(f"{c:>{_NUMBER}}" for c in cells)).rstrip())
         # The distance's protocol names the pictures; where it is absent, that of the mAP does.
         named = next((row[key] for key in ("FID", "mAP") if "value" in row.get(key, {})), None)
-        lines += _notes(named["protocol"][:1] if named else row.get("absent", []), "    ")
+        told = named["protocol"][:1] if named else row.get("absent", [])
+        lines += _notes(told, "    ", width)
     return lines
 
 
@@ -131,9 +143,10 @@ def _protocols(group: Group) -> Iterator[list[str]]:
             yield from _protocols(item)
 
 
-def _notes(sentences: list[str], indent: str) -> list[str]:
-    return [line for sentence in sentences for line in _folded(f"{indent}· {sentence}", indent)]
+def _notes(sentences: list[str], indent: str, width: int) -> list[str]:
+    folded = (_folded(f"{indent}· {sentence}", indent, width) for sentence in sentences)
+    return [line for lines in folded for line in lines]
 
 
-def _folded(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent=f"{indent}  ")
+def _folded(text: str, indent: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, subsequent_indent=f"{indent}  ")

@@ -1,7 +1,9 @@
+import sys
 from pathlib import Path
 
 import pytest
 
+from s2igan.cli import main
 from s2igan.engine.showcase import values_of
 from s2igan.engine.tables import write_json
 from s2igan.errors import UserError
@@ -38,6 +40,26 @@ def test_the_report_shows_every_number_and_says_common_sentences_once(tmp_path: 
     assert next(line for line in lines if line.startswith("  real")).split() == ["real", *"––––"]
     assert text.count(COMMON) == 1
     assert max(map(len, lines)) <= WIDTH
+
+
+@pytest.mark.parametrize(
+    ("terminal", "columns", "width"),
+    [(True, 80, 80), (True, 40, 60), (True, 200, 100), (False, 80, 100)],
+)
+def test_sentences_are_folded_to_the_terminal_where_there_is_one(
+    terminal: bool,
+    columns: int,
+    width: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_json(tmp_path / "generation.json", GENERATION)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    assert main(["report", str(tmp_path)]) == 0
+    notes = [line for line in capsys.readouterr().out.splitlines() if "long long" in line]
+    assert width - len("long ") < max(map(len, notes)) <= width
 
 
 def test_both_files_are_shown_and_one_may_be_missing(tmp_path: Path) -> None:
