@@ -55,12 +55,9 @@ def compare(entry: Entry, reference: Entry, figure: str) -> Comparison | None:
     paired = None
     if all(figure in outcome.classes for outcome in (*ours, *theirs)):
         classes = class_names((*ours, *theirs), figure)
-        paired = paired_difference(
-            pooled(ours, figure, classes),
-            pooled(theirs, figure, classes),
-            RESAMPLING_SEED,
-            RESAMPLES,
-        )
+        own, other = pooled(ours, figure, classes), pooled(theirs, figure, classes)
+        if ((own[1] > 0) & (other[1] > 0)).any():  # classes that both were measured on
+            paired = paired_difference(own, other, RESAMPLING_SEED, RESAMPLES)
     return Comparison(entry.name, figure, by_seed, paired)
 
 

@@ -327,10 +327,10 @@ class _Warner(logging.Handler):
 
 def _check_database(uri: str) -> None:
     """Raise at once what MLflow would try again for two minutes."""
-    import sqlite3  # which a Python may have been built without
-
     if not uri.startswith(_SQLITE):
         return
+    import sqlite3  # which a Python may have been built without
+
     from sqlalchemy.engine import make_url  # by which MLflow reads it
 
     path, named = Path(make_url(uri).database or ""), uri.removeprefix(_SQLITE)

@@ -278,6 +278,8 @@ class SenTraining:
         figures = self.choice.measure(
             self.model, self.step, device=self.session.device, precision=self.config.precision
         )
+        for name, value in figures.items():
+            require_finite(f"figure {name!r} of SEN", value, self.step, _FIX)
         self.model.train()
         return figures
 

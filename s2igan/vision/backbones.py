@@ -31,10 +31,13 @@ class AttributeBackbone(Backbone):
     """`compact` or `reader`: a network trained on drawings, with a classifier per attribute."""
 
     def __init__(self, name: str, network: CompactNetwork | ReaderNetwork) -> None:
-        size = network.input_size
-        recipe = f"other sizes {own_resizing(size)}"
-        super().__init__(name, network.dimension, size, recipe=recipe)
+        super().__init__(name, network.dimension, network.input_size)
         self.network = network
+
+    @property
+    def description(self) -> str:
+        """Name, number of features and how pictures reach the network, as protocols quote them."""
+        return f"{super().description}, other sizes {own_resizing(self.input_size)}"
 
     def look(self, images: Tensor) -> BackboneOutput:
         """See drawings, ``(N, 3, 64, 64)`` in [0, 1]."""

@@ -174,6 +174,18 @@ def test_what_a_page_has_no_more_does_not_stay_beside_it(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["t.md"]
 
 
+def test_rows_without_a_common_class_are_compared_as_a_whole() -> None:
+    renamed = outcome([value + 0.1 for value in BASE], row="row")
+    told = renamed.read(CLASSES)
+    assert told is not None
+    files = {CLASSES: told.replace(b"class ", b"other "), GENERATION: renamed.read(GENERATION)}
+    row = entry("row", Outcome(renamed.variant, files.get))
+    found = compare(row, entry("s2igan", outcome(BASE)), ALL_PAIRS)
+    assert found is not None
+    assert found.paired is None
+    assert found.value == pytest.approx(0.1)
+
+
 def test_only_common_seeds_are_compared() -> None:
     reference = entry("s2igan", outcome(BASE), outcome([v + 1 for v in BASE], seed=2))
     row = entry("row", outcome(BASE, row="row"), outcome([9.0] * 6, seed=3, row="row"))

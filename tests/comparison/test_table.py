@@ -1,5 +1,6 @@
 """The whole command on a small pipeline."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -51,8 +52,11 @@ def test_a_folder_that_the_queue_cannot_name_is_left_to_plain(
     assert default_runner(tmp_path / folder) == runner
 
 
-def test_a_repository_that_loses_experiments_is_left_to_plain(tmp_path: Path) -> None:
+def test_a_repository_that_loses_experiments_is_left_to_plain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("dvc")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     whole, shallow, bare = (tmp_path / name for name in ("whole", "shallow", "bare"))
     (whole / ".dvc").mkdir(parents=True)
     (whole / ".dvc" / "config").touch()
@@ -71,6 +75,7 @@ def test_a_runner_that_would_lose_experiments_is_refused(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("dvc")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(root.parent))
     (root / ".dvc").mkdir()
     with pytest.raises(UserError, match=r"--with dvc; got a shallow clone, or no .*--unshallow"):
         make_table(root / "birds.yaml", runner="dvc")
@@ -80,7 +85,8 @@ def test_a_runner_that_would_lose_experiments_is_refused(
 
 
 def git(folder: Path, *arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
+    plain = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull}
+    subprocess.run(["git", *arguments], cwd=folder, env=plain, check=True, capture_output=True)
 
 
 def test_rows_that_fail_are_told_and_the_others_are_written(root: Path) -> None:

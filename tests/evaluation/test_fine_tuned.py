@@ -104,7 +104,7 @@ def test_the_description_tells_how_the_network_came_about(tmp_path: Path) -> Non
     assert told == (
         "fine_tuned, the head alone trained on the 4 test classes (44 pictures of split test, "
         "corpus painted, edition flat, 17 px shown at 16 px; 60 steps of 16); tells 0.750 of 4 "
-        "held-out pictures of these classes right; began as compact, 192 features; other "
+        "held-out pictures of these classes right; began as compact, 192 features, other "
         "sizes resized to 64 px, bilinear with antialiasing; weights fine_tuned_painted.safetensors"
     )
     assert "all layers trained" in write(tmp_path, layers="all").description

@@ -169,7 +169,7 @@ def test_validation_classes_choose_but_do_not_teach(inputs: Path, tmp_path: Path
 
 def test_no_figure_is_made_of_what_is_not_finite(inputs: Path, tmp_path: Path) -> None:
     poison(inputs, tmp_path / "poisoned", ["val"], np.nan)
-    with pytest.raises(UserError, match="features of the speech; got some without a finite"):
+    with pytest.raises(DivergedError, match="figure 'val_mAP' of SEN at step 6; got nan"):
         train(sen_config(), tmp_path / "poisoned", tmp_path / "out")
     data = SenData(inputs / "corpus", inputs / "features")
     training = SenTraining(sen_config(keep="best_val"), data, plain_session())
