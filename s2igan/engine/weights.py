@@ -29,16 +29,25 @@ def write_weights(
 def read_weights(path: Path, module: nn.Module) -> None:
     """Load what :func:`write_weights` wrote of a module, or of its like.
 
+    The floats of the file may have another precision than those of the module.
+
     Raises:
         OSError: if the file cannot be read.
         SafetensorError: if it is damaged.
-        ValueError: if it holds other tensors than the module has, or a value that is not finite.
+        ValueError: if it holds other tensors than the module has, or integers in place of floats,
+            or a value that is not finite in the module's precision, or a negative variance.
     """
     tensors = load_file(path)
+    own = module.state_dict()
+    for name, value in tensors.items():
+        if name in own and value.is_floating_point() != own[name].is_floating_point():
+            raise ValueError(f"{value.dtype} in {name}, which is {own[name].dtype}")
     try:
         module.load_state_dict(tensors)
     except RuntimeError as error:  # its first line names the class of the module alone
         raise ValueError(" ".join(str(error).split("\n")[1:]).strip()[:_SHOWN]) from error
-    for name, value in tensors.items():
+    for name, value in own.items():  # as they arrived: a large float64 is infinite in float32
         if value.is_floating_point() and not bool(value.isfinite().all()):
             raise ValueError(f"a value in {name} that is not finite")
+        if name.endswith("running_var") and bool((value < 0).any()):
+            raise ValueError(f"a variance in {name} that is negative")

@@ -26,6 +26,9 @@ def test_weights_come_back_and_are_readable_as_any_file_of_the_user(tmp_path: Pa
     ("tensors", "got"),
     [
         ({"weight": torch.full((2, 3), float("nan")), "bias": torch.ones(2)}, "value in weight"),
+        ({"weight": torch.ones(2, 3, dtype=torch.int8), "bias": torch.ones(2)}, "int8 in weight"),
+        ({"weight": torch.ones(2, 3), "bias": torch.ones(2) + 1j}, "complex64 in bias"),
+        ({"weight": torch.ones(2, 3).double() * 1e300, "bias": torch.ones(2)}, "value in weight"),
         ({"weight": torch.ones(2, 3)}, 'Missing key.*"bias"'),
         ({"weight": torch.ones(3, 3), "bias": torch.ones(2)}, "size mismatch for weight"),
     ],
@@ -37,3 +40,31 @@ def test_weights_of_another_kind_are_told_by_their_name(
     with pytest.raises(ValueError, match=got) as caught:
         read_weights(tmp_path / "net.safetensors", nn.Linear(3, 2))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "got"),
+    [
+        ({"running_var": torch.tensor([1.0, -1e-3])}, "a variance in running_var that is negative"),
+        ({"num_batches_tracked": torch.tensor(0.5)}, "float32 in num_batches_tracked, which is "),
+    ],
+)
+def test_statistics_that_no_batch_norm_gathers_are_told(
+    tmp_path: Path, changed: dict[str, torch.Tensor], got: str
+) -> None:
+    module = nn.BatchNorm1d(2)
+    write_weights(tmp_path / "net.safetensors", {**module.state_dict(), **changed})
+    with pytest.raises(ValueError, match=got):
+        read_weights(tmp_path / "net.safetensors", module)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_floats_of_another_precision_are_read_as_the_modules_own(
+    tmp_path: Path, dtype: torch.dtype
+) -> None:
+    module = nn.Linear(3, 2)
+    weights = {"weight": torch.full((2, 3), 0.75), "bias": torch.zeros(2)}
+    stored = {name: value.to(dtype) for name, value in weights.items()}
+    write_weights(tmp_path / "net.safetensors", stored)
+    read_weights(tmp_path / "net.safetensors", module)
+    assert all(torch.equal(value, weights[name]) for name, value in module.state_dict().items())
