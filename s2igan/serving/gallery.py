@@ -6,6 +6,7 @@ the speech encoder understood of it, whatever the generator made of that.
 
 import filecmp
 import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -33,6 +34,9 @@ FILE = "gallery.safetensors"
 ``(n,)`` places at which they end, and their ``(n, E)`` ``embeddings``."""
 
 _TENSORS = ("pictures", "ends", "embeddings")
+_MOST_PIXELS = 2**26
+"""Of all pictures of a file together, since 3 kB of WebP can fill 200 MB. The 192 of an export have
+3/4 of them where they are largest, 512 px."""
 
 Embeddings = npt.NDArray[np.float32]
 
@@ -184,15 +188,32 @@ def _compressed(picture: Picture) -> bytes:
 
 
 def _uncompressed(files: Tensor, ends: Tensor) -> Picture:
-    """Return ``(n, S, S, 3)`` uint8 of the pictures of an exported model."""
-    content = files.numpy().tobytes()
+    """Return ``(n, S, S, 3)`` uint8 of the pictures of an exported model.
+
+    Raises:
+        ValueError: if they do not decode, differ in size or have more than ``_MOST_PIXELS``.
+    """
     try:
+        if files.dtype != torch.uint8:
+            raise TypeError(f"{files.dtype} in place of bytes")
+        content = files.numpy().tobytes()
         edges = [0, *ends.long().tolist()]
-        return np.stack(
-            [np.asarray(Image.open(io.BytesIO(content[low:high]))) for low, high in pairwise(edges)]
-        )
+        most = _MOST_PIXELS // max(1, len(ends))
+        return np.stack([_decoded(content[low:high], most) for low, high in pairwise(edges)])
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ValueError(f"pictures of more than {_MOST_PIXELS} pixels in all") from error
     except (OSError, TypeError, ValueError) as error:
         raise ValueError("no pictures of one size that decode") from error
+
+
+def _decoded(file: bytes, most: int) -> Picture:
+    """Decode a WebP file, unless its header tells more than ``most`` pixels."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        image = Image.open(io.BytesIO(file), formats=["WEBP"])
+    if image.width * image.height > most:
+        raise Image.DecompressionBombError
+    return np.asarray(image)
 
 
 def _same_encoder(rdg: Path, sen: Path) -> bool:
