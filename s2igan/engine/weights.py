@@ -31,6 +31,10 @@ def read_weights(path: Path, module: nn.Module) -> None:
 
     The floats of the file may have another precision than those of the module.
 
+    Args:
+        path: the file.
+        module: on the CPU, or on the device meta, from where it moves to the CPU.
+
     Raises:
         OSError: if the file cannot be read.
         SafetensorError: if it is damaged.
@@ -39,14 +43,16 @@ def read_weights(path: Path, module: nn.Module) -> None:
     """
     tensors = load_file(path)
     own = module.state_dict()
-    for name, value in tensors.items():
-        if name in own and value.is_floating_point() != own[name].is_floating_point():
-            raise ValueError(f"{value.dtype} in {name}, which is {own[name].dtype}")
+    for name in [name for name in own if name in tensors]:
+        value, dtype = tensors[name], own[name].dtype
+        if value.is_floating_point() != dtype.is_floating_point:
+            raise ValueError(f"{value.dtype} in {name}, which is {dtype}")
+        tensors[name] = value.to(dtype, copy=True)  # lies in memory as torch aligns it
     try:
-        module.load_state_dict(tensors)
+        module.load_state_dict(tensors, assign=True)
     except RuntimeError as error:  # its first line names the class of the module alone
         raise ValueError(" ".join(str(error).split("\n")[1:]).strip()[:_SHOWN]) from error
-    for name, value in own.items():  # as they arrived: a large float64 is infinite in float32
+    for name, value in tensors.items():  # cast: a large float64 is infinite in float32
         if value.is_floating_point() and not bool(value.isfinite().all()):
             raise ValueError(f"a value in {name} that is not finite")
         if name.endswith("running_var") and bool((value < 0).any()):

@@ -122,8 +122,11 @@ def _taps_inside(height: int, width: int, like: Tensor) -> Tensor:
 def initialise(module: nn.Module) -> None:
     """Orthogonal convolutions and linear layers, batch norm scales from N(1, 0.02), zero biases.
 
-    As in the authors' code, which the paper leaves out. Draws from torch's current generator.
+    As in the authors' code, which the paper leaves out. Draws from torch's current generator. On
+    the device meta, where there are no values, nothing is drawn: torch would load sympy for it.
     """
+    if all(parameter.is_meta for parameter in module.parameters()):
+        return
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.orthogonal_(layer.weight)

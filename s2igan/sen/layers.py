@@ -92,7 +92,8 @@ class AttentionPooling(nn.Module):
         super().__init__()
         self.hidden = nn.Linear(features, hidden)
         self.score = nn.Linear(hidden, features)
-        nn.init.orthogonal_(self.hidden.weight)
+        if not self.hidden.weight.is_meta:  # for what has no values torch would load sympy
+            nn.init.orthogonal_(self.hidden.weight)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Pool ``x`` over its real frames.

@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from safetensors import SafetensorError
 
-from s2igan.engine.threads import one_thread
 from s2igan.engine.weights import read_weights
 from s2igan.errors import UserError
 from s2igan.rdg.generator import Generator
@@ -51,7 +51,8 @@ def load_networks(folder: Path) -> Networks:
     try:
         description = json.loads((folder / ENCODER).read_text("utf-8"))
         drawn_by = json.loads((folder / GENERATOR).read_text("utf-8"))
-        with one_thread():
+        # Sizes far above those of the weights are then told at once, and take no memory.
+        with torch.device("meta"):
             encoder = build_encoder(description)
             generator = Generator(**drawn_by["generator"])
         read_weights(folder / ENCODER_WEIGHTS, encoder)

@@ -68,3 +68,17 @@ def test_floats_of_another_precision_are_read_as_the_modules_own(
     write_weights(tmp_path / "net.safetensors", stored)
     read_weights(tmp_path / "net.safetensors", module)
     assert all(torch.equal(value, weights[name]) for name, value in module.state_dict().items())
+
+
+def test_a_module_without_memory_gets_that_of_its_weights(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    whole = nn.GRU(3, 2)
+    write_weights(path, whole.half().state_dict())
+    with torch.device("meta"):
+        module, larger = nn.GRU(3, 2), nn.GRU(3, 2 * 10**6)  # 48 TB
+    read_weights(path, module)
+    sequence = torch.ones(4, 3)
+    assert torch.equal(module(sequence)[0], whole.float()(sequence)[0])
+    assert all(weight.requires_grad for weight in module.parameters())
+    with pytest.raises(ValueError, match="size mismatch for weight_ih_l0"):
+        read_weights(path, larger)

@@ -179,6 +179,15 @@ def test_a_broken_file_is_told(tmp_path: Path, name: str) -> None:
         SpeechToImage.load(folder, CPU)
 
 
+def test_sizes_that_no_memory_holds_are_told_by_the_weights(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "rdg")
+    description = json.loads((folder / networks.GENERATOR).read_text())
+    description["generator"]["gf"] = 4 * 10**6
+    (folder / networks.GENERATOR).write_text(json.dumps(description))
+    with pytest.raises(UserError, match=r"got size mismatch for first\.linear\.weight"):
+        SpeechToImage.load(folder, CPU)
+
+
 @pytest.mark.parametrize("mel", [None, 3, {"bands": 20}])
 def test_a_front_end_that_is_missing_or_no_front_end_is_told(tmp_path: Path, mel: object) -> None:
     folder = write_model(tmp_path / "rdg")
