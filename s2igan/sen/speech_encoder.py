@@ -10,6 +10,10 @@ from s2igan.sen.encoder import DescriptionEncoder, Reads
 from s2igan.sen.layers import AttentionPooling, MaskedBatchNorm, length_mask
 from s2igan.sen.recurrent import BidirectionalRnn
 
+LARGEST = {"stride": 8, "gru_layers": 8}
+"""The most of each that ``params.yaml`` allows. A ``sen.json`` may name any number, and weights of
+the same shapes fit another stride."""
+
 
 class SpeechEncoder(DescriptionEncoder):
     """Convolutions, a bidirectional GRU, self-attention pooling, unit length.
@@ -28,6 +32,10 @@ class SpeechEncoder(DescriptionEncoder):
         attention_hidden: paper 128.
         embedding_dim: size ``E`` of the embedding; paper 1024. Where it differs from
             ``2 * gru_hidden``, a linear layer follows the pooling, which the paper has not.
+
+    Raises:
+        ValueError: if ``stride``, ``gru_layers`` or ``activation`` is none that ``params.yaml``
+            allows.
     """
 
     reads: Reads = "mel"
@@ -46,6 +54,11 @@ class SpeechEncoder(DescriptionEncoder):
         embedding_dim: int,
     ) -> None:
         super().__init__(embedding_dim)
+        for name, number in (("stride", stride), ("gru_layers", gru_layers)):
+            if not isinstance(number, int) or not 1 <= number <= LARGEST[name]:
+                raise ValueError(f"{name} is {number!r}, expected 1 to {LARGEST[name]}")
+        if activation not in ("none", "relu"):
+            raise ValueError(f"activation is {activation!r}, expected none or relu")
         self.sizes = {
             "bands": bands,
             "channels": list(channels),

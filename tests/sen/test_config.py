@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from s2igan.sen.encode import length_buckets
 from s2igan.sen.schedule import learning_rate
+from s2igan.sen.speech_encoder import LARGEST
 
 from .synthetic import sen_config
 
@@ -38,6 +39,13 @@ SCHEDULE: dict[str, Any] = {
 def test_values_out_of_range_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         sen_config(**changes)
+
+
+@pytest.mark.parametrize(("name", "largest"), LARGEST.items())
+def test_parameters_and_encoder_have_the_same_limits(name: str, largest: int) -> None:
+    sen_config(**{name: largest})
+    with pytest.raises(ValidationError):
+        sen_config(**{name: largest + 1})
 
 
 def test_cosine_rises_linearly_and_falls_to_zero() -> None:
