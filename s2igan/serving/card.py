@@ -39,7 +39,7 @@ def read_card(folder: Path) -> dict[str, Any]:
             return pipeline_card(root) if root else {}
     try:
         card = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _broken(path, str(error), "JSON") from error
     if not isinstance(card, dict):
         raise _broken(path, repr(card)[:_SHOWN], "an object")

@@ -106,7 +106,7 @@ def listed_clips(model: Path) -> dict[str, str]:
     try:
         texts = json.loads(path.read_text(encoding="utf-8"))
         said = {name: str(text) for name, text in texts.items()}
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise UserError(
             f"examples {str(path)!r}",
             got=str(error),

@@ -1,6 +1,8 @@
 """A model draws what the stage `sample` draws, and nothing depends on its neighbours."""
 
 import json
+import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -196,6 +198,56 @@ def test_a_front_end_that_is_missing_or_no_front_end_is_told(tmp_path: Path, mel
     changed = description if mel is None else {**description, "mel": mel}
     (folder / networks.ENCODER).write_text(json.dumps(changed))
     with pytest.raises(UserError, match=r"sen\.json"):
+        SpeechToImage.load(folder, CPU)
+
+
+@pytest.mark.parametrize(
+    ("changes", "got"),
+    [
+        ({"bands": 21}, "got 21 mel bands for an encoder that takes 20;"),
+        ({"log_floor": "1e-6"}, "sen.json', mel.log_floor: got '1e-6'; expected a valid number;"),
+        ({"log_floor": -1.0}, "sen.json', mel.log_floor: got -1.0; expected greater than or"),
+        ({"hop_ms": math.inf}, "sen.json', mel.hop_ms: got inf; expected a finite number;"),
+        ({"window_ms": 2000.0}, "sen.json', mel.window_ms: got 2000.0; expected less than or"),
+        ({"sample_rate_hz": 10**9}, "sen.json', mel.sample_rate_hz: got 1000000000; expected"),
+        ({"gain": 2}, "sen.json', mel.gain: unknown key; got 2; expected one that the stage"),
+    ],
+)
+def test_a_front_end_that_no_encoder_learnt_with_is_told(
+    tmp_path: Path, changes: dict[str, object], got: str
+) -> None:
+    folder = write_model(tmp_path / "rdg")
+    description = json.loads((folder / networks.ENCODER).read_text())
+    description["mel"] |= changes
+    (folder / networks.ENCODER).write_text(json.dumps(description))
+    with pytest.raises(UserError, match=re.escape(got)) as caught:
+        SpeechToImage.load(folder, CPU)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "got"),
+    [
+        ({"gru_layers": 10**30}, "got gru_layers is 1"),
+        ({"activation": "gelu"}, "got activation is 'gelu', expected none or relu"),
+    ],
+)
+def test_an_encoder_of_another_kind_is_told(
+    tmp_path: Path, changes: dict[str, object], got: str
+) -> None:
+    folder = write_model(tmp_path / "rdg")
+    description = json.loads((folder / networks.ENCODER).read_text())
+    description["speech_encoder"] |= changes
+    (folder / networks.ENCODER).write_text(json.dumps(description))
+    with pytest.raises(UserError, match=f"^model .*{got}.* that fit each other"):
+        SpeechToImage.load(folder, CPU)
+
+
+@pytest.mark.parametrize("name", [networks.ENCODER, networks.GENERATOR, "card.json"])
+def test_json_too_deep_to_be_read_is_told(tmp_path: Path, name: str) -> None:
+    folder = write_model(tmp_path / "rdg")
+    (folder / name).write_text("[" * 200_000)
+    with pytest.raises(UserError, match=r"got .* while decoding a JSON array"):
         SpeechToImage.load(folder, CPU)
 
 
