@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from pydantic import Field, ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
 from s2igan.engine.section import field_problems
 from s2igan.engine.weights import read_weights
@@ -61,6 +61,7 @@ def load_networks(folder: Path) -> Networks:
     try:
         description = json.loads((folder / ENCODER).read_text("utf-8"))
         drawn_by = json.loads((folder / GENERATOR).read_text("utf-8"))
+        _check_depth(folder, drawn_by["generator"]["residual_blocks"])
         # Sizes far above those of the weights are then told at once, and take no memory.
         with torch.device("meta"):
             encoder = build_encoder(description)
@@ -89,6 +90,14 @@ def load_networks(folder: Path) -> Networks:
             expected="one that listens to speech",
         )
     return Networks(encoder.eval(), generator.eval(), description, drawn_by)
+
+
+def _check_depth(folder: Path, residual_blocks: int) -> None:
+    # Even without memory, a million blocks would take twenty minutes to build.
+    with safe_open(folder / GENERATOR_WEIGHTS, "pt") as file:
+        tensors = len(file.keys())
+    if residual_blocks > tensors:
+        raise ValueError(f"{residual_blocks} residual blocks of {tensors} tensors in all")
 
 
 def _check_front_end(folder: Path, mel: dict[str, Any], bands: object) -> None:

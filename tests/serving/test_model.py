@@ -181,12 +181,21 @@ def test_a_broken_file_is_told(tmp_path: Path, name: str) -> None:
         SpeechToImage.load(folder, CPU)
 
 
-def test_sizes_that_no_memory_holds_are_told_by_the_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "number", "got"),
+    [
+        ("gf", 4 * 10**6, "size mismatch for first.linear.weight"),
+        ("residual_blocks", 10**30, rf"{10**30} residual blocks of \d+ tensors in all"),
+    ],
+)
+def test_sizes_that_no_memory_holds_are_told_by_the_weights(
+    tmp_path: Path, name: str, number: int, got: str
+) -> None:
     folder = write_model(tmp_path / "rdg")
     description = json.loads((folder / networks.GENERATOR).read_text())
-    description["generator"]["gf"] = 4 * 10**6
+    description["generator"][name] = number
     (folder / networks.GENERATOR).write_text(json.dumps(description))
-    with pytest.raises(UserError, match=r"got size mismatch for first\.linear\.weight"):
+    with pytest.raises(UserError, match=f"got {got}"):
         SpeechToImage.load(folder, CPU)
 
 
