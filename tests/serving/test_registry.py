@@ -36,6 +36,7 @@ def judged(root: Path, value: float) -> None:
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """A repository with three registered models, and what was said of each."""
+    mlflow = pytest.importorskip("mlflow")
     root = write_pipeline(tmp_path_factory.mktemp("registered") / "repository")
     with pytest.MonkeyPatch.context() as patch:
         for name, setting in {"DVC_ROOT": str(root), "S2IGAN_DEVICE": "cpu"}.items():
@@ -47,6 +48,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
             judged(root, value)
             lines.append(_said(["register"]))
         yield {"root": root, "lines": lines}
+        mlflow.set_tracking_uri(None)  # set for the whole process, by `register`
 
 
 def _said(arguments: list[str]) -> list[str]:
