@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from s2igan.config import Params, combination_problems
-from s2igan.engine.section import Section, field_problems, matching
+from s2igan.engine.section import Section, field_problems, matching, shown
 from s2igan.engine.strict_yaml import read_yaml
 from s2igan.errors import UserError
 
@@ -119,7 +119,7 @@ def expand(listed: TableList, root: Path, only: Iterable[str] | None = None) -> 
     path = root / listed.params
     base = read_yaml(path)
     if not isinstance(base, dict):
-        raise UserError(f"{str(path)!r}", got=repr(base), expected="sections of parameters")
+        raise UserError(f"{str(path)!r}", got=shown(base), expected="sections of parameters")
     problems: list[str] = []
     variants: list[Variant] = []
     for row in listed.rows:

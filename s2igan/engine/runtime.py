@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from s2igan.engine.section import Section, wanted
+from s2igan.engine.section import Section, shown, wanted
 from s2igan.errors import UserError
 
 _EXPECTED = {"device": "auto, cpu, cuda or cuda:N", "processes": "auto, or a number from 1"}
@@ -104,7 +104,7 @@ def _read_file(path: Path) -> dict[str, object]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise UserError(f"{str(path)!r}", got=repr(values), expected="a mapping of settings")
+        raise UserError(f"{str(path)!r}", got=shown(values), expected="a mapping of settings")
     return values
 
 
@@ -136,7 +136,7 @@ def read_runtime() -> Runtime:
         name = str(problem["loc"][0])
         raise UserError(
             sources.get(name, name),
-            got=repr(problem["input"]),
+            got=shown(problem["input"]),
             expected=_expected(name, problem["msg"]),
         ) from error
 

@@ -54,14 +54,15 @@ def field_problems(error: ValidationError, known: str = "the files in presets/ h
 def _problem(problem: dict[str, Any], known: str) -> str:
     key = ".".join(str(part) for part in problem["loc"]) or "the file"
     if problem["type"] in ("extra_forbidden", "invalid_key"):
-        got = _shown(problem["input"])
+        got = shown(problem["input"])
         return f"{key}: unknown key; got {got}; expected one that {known}"
     if problem["type"] == "missing":
         return f"{key}: got nothing; expected a value, as {known}"
-    return f"{key}: got {_shown(problem['input'])}; expected {wanted(str(problem['msg']))}"
+    return f"{key}: got {shown(problem['input'])}; expected {wanted(str(problem['msg']))}"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Return ``repr(value)``, of which only the start is written where it is long."""
     text = ""
     for piece in _pieces(value):
         text += piece
@@ -78,11 +79,11 @@ def _pieces(value: object) -> Iterator[str]:
             yield f"{', ' if number else ''}{key!r}: "
             yield from _pieces(item)
         yield "}"
-    elif isinstance(value, list):
-        yield "["
+    elif isinstance(value, list | tuple):  # tuples of !!pairs and !!omap
+        yield "[" if isinstance(value, list) else "("
         for number, item in enumerate(value):
             yield ", " if number else ""
             yield from _pieces(item)
-        yield "]"
+        yield "]" if isinstance(value, list) else ",)" if len(value) == 1 else ")"
     else:
         yield repr(value)

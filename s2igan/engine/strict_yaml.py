@@ -38,7 +38,9 @@ class _Loader(yaml.SafeLoader):
             return super().construct_object(node, deep=deep)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # PyYAML says nothing of its own about a value that does not go with its tag.
-            told = f"{str(node.value)[:_SHOWN]!r}, which is no {node.tag.rpartition(':')[2]}"
+            scalar = isinstance(node, yaml.ScalarNode)
+            value = repr(node.value[:_SHOWN]) if scalar else "a list or a mapping"
+            told = f"{value}, which is no {node.tag.rpartition(':')[2]}"
             raise yaml.constructor.ConstructorError(None, None, told, node.start_mark) from error
 
     def construct_mapping(

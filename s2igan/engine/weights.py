@@ -47,7 +47,10 @@ def read_weights(path: Path, module: nn.Module) -> None:
         value, dtype = tensors[name], own[name].dtype
         if value.is_floating_point() != dtype.is_floating_point:
             raise ValueError(f"{value.dtype} in {name}, which is {dtype}")
-        tensors[name] = value.to(dtype, copy=True)  # lies in memory as torch aligns it
+        try:
+            tensors[name] = value.to(dtype, copy=True)  # lies in memory as torch aligns it
+        except RuntimeError as error:  # of a precision that torch cannot convert
+            raise ValueError(f"{value.dtype} in {name}, which is {dtype}") from error
     try:
         module.load_state_dict(tensors, assign=True)
     except RuntimeError as error:  # its first line names the class of the module alone

@@ -1,9 +1,13 @@
 """Retrieval while SEN trains: the figures that choices are made by."""
 
+from itertools import chain
+
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from s2igan.engine.device import Precision
+from s2igan.errors import unreadable_output
 from s2igan.sen.batches import Rows
 from s2igan.sen.data import Captions, SenData, authors_queries
 from s2igan.sen.encode import encode_pictures, encode_speech
@@ -27,6 +31,9 @@ def validation_map(
     Returns:
         In [0, 1]; a picture of the same class is relevant, which without classes is the described
         picture alone. Pictures are seen in view 0. NaN if an embedding is not finite.
+
+    Raises:
+        UserError: if that is because of a feature.
     """
     captions = data.captions("val")
     pictures = data.described_images("val")
@@ -49,6 +56,9 @@ def published_test_map(
 
     Returns:
         In [0, 1] or NaN, as :func:`validation_map`.
+
+    Raises:
+        UserError: likewise.
     """
     captions = data.captions("test")
     asked = authors_queries(captions)
@@ -81,7 +91,14 @@ def _mean_average_precision(
         list(encode_pictures(model.image_encoder, views, device=device, precision=precision))
     )
     if not (np.isfinite(speech).all() and np.isfinite(image).all()):
+        _check_features(data, captions, views)
         return np.nan
     queries = Embedded(speech, captions.classes)
     gallery = Embedded(image, data.image_classes[pictures])
     return mean_average_precision(queries, gallery)
+
+
+def _check_features(data: SenData, captions: Captions, views: npt.NDArray[np.float32]) -> None:
+    described = (data.sequences[utterance] for utterance in captions.utterances.tolist())
+    if not all(np.isfinite(part).all() for part in chain([views], described)):
+        raise unreadable_output("features", "some that are not finite", "features")

@@ -52,8 +52,8 @@ def model_card(card: Card, networks: Networks, size: int) -> str:
 def summary(card: Card, networks: Networks, folder: str, size: int) -> str:
     """Return what ``s2igan info`` prints, at most 100 columns wide but for a longer path."""
     lines = [str(card.get("name", "S2IGAN, a model without a card")), ""]
+    lines.append(f"{'folder':12}{folder} ({size / 1e6:.1f} MB)")  # as it is, to be copied
     rows = {
-        "folder": f"{folder} ({size / 1e6:.1f} MB)",
         "picture": f"{networks.generator.sizes[-1]} × {networks.generator.sizes[-1]} pixels",
         "listens at": f"{networks.encoder_description['mel']['sample_rate_hz']:,} Hz",
         "weights": f"{_weights(networks.encoder):,} in the speech encoder, "
@@ -67,7 +67,6 @@ def summary(card: Card, networks: Networks, folder: str, size: int) -> str:
             _WIDTH,
             initial_indent=f"{name:12}",
             subsequent_indent=" " * 12,
-            break_long_words=False,  # a path is copied whole
             break_on_hyphens=False,
         )
     return "\n".join([*lines, "", *_figure_lines(list(headlines(card)))]) + "\n"

@@ -61,7 +61,10 @@ def load_networks(folder: Path) -> Networks:
     try:
         description = json.loads((folder / ENCODER).read_text("utf-8"))
         drawn_by = json.loads((folder / GENERATOR).read_text("utf-8"))
-        _check_depth(folder, drawn_by["generator"]["residual_blocks"])
+        _check_depth(folder / GENERATOR_WEIGHTS, drawn_by["generator"]["residual_blocks"])
+        _check_depth(
+            folder / ENCODER_WEIGHTS, len(description["speech_encoder"].get("channels", ()))
+        )
         # Sizes far above those of the weights are then told at once, and take no memory.
         with torch.device("meta"):
             encoder = build_encoder(description)
@@ -92,12 +95,12 @@ def load_networks(folder: Path) -> Networks:
     return Networks(encoder.eval(), generator.eval(), description, drawn_by)
 
 
-def _check_depth(folder: Path, residual_blocks: int) -> None:
-    # Even without memory, a million blocks would take twenty minutes to build.
-    with safe_open(folder / GENERATOR_WEIGHTS, "pt") as file:
+def _check_depth(weights: Path, layers: int) -> None:
+    # Even without memory, a million layers would take twenty minutes to build.
+    with safe_open(weights, "pt") as file:
         tensors = len(file.keys())
-    if residual_blocks > tensors:
-        raise ValueError(f"{residual_blocks} residual blocks of {tensors} tensors in all")
+    if layers > tensors:
+        raise ValueError(f"{layers} layers of {tensors} tensors in all in {weights.name}")
 
 
 def _check_front_end(folder: Path, mel: dict[str, Any], bands: object) -> None:

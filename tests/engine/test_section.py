@@ -19,7 +19,7 @@ def told(value: object) -> str:
 
 @pytest.mark.parametrize(
     "value",
-    [None, 0.5, "many", [], {}, [[1], ["a", None]], {"a": [1, {"b": 2.0}], 3: {}}, (1, [2])],
+    [None, 0.5, "many", [], {}, [[1], ["a", None]], {"a": [1, {"b": 2.0}], 3: {}}, (1, [2]), ([],)],
     ids=repr,
 )
 def test_a_short_value_is_shown_as_python_writes_it(value: object) -> None:
@@ -27,7 +27,9 @@ def test_a_short_value_is_shown_as_python_writes_it(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["a" * 59, [10] * 16, [[[]] * 9] * 9, {"key": {"of": [1.5] * 12}}], ids=str
+    "value",
+    ["a" * 59, [10] * 16, ((10,),) * 16, [[[]] * 9] * 9, {"key": {"of": [1.5] * 12}}],
+    ids=str,
 )
 def test_a_long_value_is_cut(value: object) -> None:
     assert len(repr(value)) > 60

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import sqlalchemy
 
 from s2igan.engine import tracking
 from s2igan.engine.showcase import show_all
@@ -92,6 +91,7 @@ def test_a_repository_whose_path_an_address_would_change_is_told(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    sqlalchemy = pytest.importorskip("sqlalchemy")
     if sqlalchemy.make_url(f"sqlite:///{name}").database == name:
         pytest.skip("before 2.1, SQLAlchemy takes a % as it is")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / name))

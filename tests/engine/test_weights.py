@@ -22,6 +22,10 @@ def test_weights_come_back_and_are_readable_as_any_file_of_the_user(tmp_path: Pa
     assert torch.equal(load_file(path)["layer"], value)
 
 
+# Two numbers a byte, which torch converts to no other precision.
+PACKED = torch.zeros(2, 3, dtype=torch.uint8).view(torch.float4_e2m1fn_x2)
+
+
 @pytest.mark.parametrize(
     ("tensors", "got"),
     [
@@ -29,6 +33,7 @@ def test_weights_come_back_and_are_readable_as_any_file_of_the_user(tmp_path: Pa
         ({"weight": torch.ones(2, 3, dtype=torch.int8), "bias": torch.ones(2)}, "int8 in weight"),
         ({"weight": torch.ones(2, 3), "bias": torch.ones(2) + 1j}, "complex64 in bias"),
         ({"weight": torch.ones(2, 3).double() * 1e300, "bias": torch.ones(2)}, "value in weight"),
+        ({"weight": PACKED, "bias": torch.ones(2)}, "float4_e2m1fn_x2 in weight"),
         ({"weight": torch.ones(2, 3)}, 'Missing key.*"bias"'),
         ({"weight": torch.ones(3, 3), "bias": torch.ones(2)}, "size mismatch for weight"),
     ],

@@ -185,7 +185,7 @@ def test_a_broken_file_is_told(tmp_path: Path, name: str) -> None:
     ("name", "number", "got"),
     [
         ("gf", 4 * 10**6, "size mismatch for first.linear.weight"),
-        ("residual_blocks", 10**30, rf"{10**30} residual blocks of \d+ tensors in all"),
+        ("residual_blocks", 10**30, rf"{10**30} layers of \d+ tensors in all"),
     ],
 )
 def test_sizes_that_no_memory_holds_are_told_by_the_weights(
@@ -196,6 +196,15 @@ def test_sizes_that_no_memory_holds_are_told_by_the_weights(
     description["generator"][name] = number
     (folder / networks.GENERATOR).write_text(json.dumps(description))
     with pytest.raises(UserError, match=f"got {got}"):
+        SpeechToImage.load(folder, CPU)
+
+
+def test_layers_that_take_minutes_to_build_are_told_by_the_weights(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "rdg")
+    description = json.loads((folder / networks.ENCODER).read_text())
+    description["speech_encoder"]["channels"] = [64] * 10**5
+    (folder / networks.ENCODER).write_text(json.dumps(description))
+    with pytest.raises(UserError, match=r"got 100000 layers of \d+ tensors in all in speech_enc"):
         SpeechToImage.load(folder, CPU)
 
 

@@ -56,6 +56,7 @@ class Partial:
         """Open for the bytes from ``start`` on, which is 0 or :attr:`size`, and keep ``remark``."""
         if start == 0:
             self.discard()
+        self._remark.unlink(missing_ok=True)
         write_whole(self._remark, json.dumps(asdict(remark)).encode())
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         flags |= os.O_NOFOLLOW if start else os.O_EXCL
