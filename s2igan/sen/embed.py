@@ -9,11 +9,11 @@ from s2igan.engine.distributed import exhaust, first_folder, is_first
 from s2igan.engine.session import Session
 from s2igan.engine.showcase import values_of
 from s2igan.engine.tables import write_json
-from s2igan.errors import UserError
+from s2igan.errors import UserError, unreadable_output
 from s2igan.sen.artifact import check_front_end, load_image_encoder, load_speech_encoder
 from s2igan.sen.config import EmbedConfig
 from s2igan.sen.data import Captions, SenData, authors_queries
-from s2igan.sen.encode import checked_finite, encode_pictures, encode_speech
+from s2igan.sen.encode import Embeddings, encode_pictures, encode_speech
 from s2igan.sen.encoder import DescriptionEncoder
 from s2igan.sen.images import check_backbones
 from s2igan.sen.origin import write_origin
@@ -108,7 +108,7 @@ def _write_speech(
         return
     with ArrayWriter(path, np.float32, (encoder.embedding_dim,)) as writer:
         for positions, embeddings in encoded:
-            writer.place(positions, checked_finite(embeddings, "speech"))
+            writer.place(positions, _finite(embeddings, "speech"))
 
 
 def _write_pictures(
@@ -125,7 +125,14 @@ def _write_pictures(
     views = data.backbone.shape[1]
     with ArrayWriter(path, np.float32, (views, encoder.embedding_dim)) as writer:
         for embeddings in encoded:
-            writer.append(checked_finite(embeddings, "pictures"))
+            writer.append(_finite(embeddings, "pictures"))
+
+
+def _finite(embeddings: Embeddings, what: str) -> Embeddings:
+    # Every figure on them would be a number all the same.
+    if not np.isfinite(embeddings).all():
+        raise unreadable_output(f"features of the {what}", "some without a finite embedding")
+    return embeddings
 
 
 def _protocol(config: EmbedConfig, data: SenData, test: Captions) -> tuple[str, ...]:

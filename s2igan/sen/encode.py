@@ -9,7 +9,6 @@ import torch
 from s2igan.engine.arrays import Array, Ragged
 from s2igan.engine.device import Precision, autocast
 from s2igan.engine.distributed import rank, shared, world
-from s2igan.errors import unreadable_output
 from s2igan.sen.batches import Rows, pad_frames, release_pages
 from s2igan.sen.encoder import DescriptionEncoder
 from s2igan.sen.image_encoder import PictureEncoder
@@ -103,14 +102,3 @@ def encode_pictures(
         return found
 
     yield from shared(map(encoded, starts[rank() :: world()]), len(starts))
-
-
-def checked_finite(embeddings: Embeddings, what: str) -> Embeddings:
-    """Return ``embeddings`` of any shape, if all of them are finite.
-
-    Raises:
-        UserError: naming ``what`` they are of, if not: every figure would be a number all the same.
-    """
-    if not np.isfinite(embeddings).all():
-        raise unreadable_output(f"features of the {what}", "some without a finite embedding")
-    return embeddings
