@@ -1,7 +1,6 @@
 """Base of every typed section of ``params.yaml``, and what it expects in the words of a line."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
@@ -63,27 +62,5 @@ def _problem(problem: dict[str, Any], known: str) -> str:
 
 def shown(value: object) -> str:
     """Return ``repr(value)``, of which only the start is written where it is long."""
-    text = ""
-    for piece in _pieces(value):
-        text += piece
-        if len(text) > _SHOWN:
-            return f"{text[: _SHOWN - 1]}…"
-    return text
-
-
-def _pieces(value: object) -> Iterator[str]:
-    """Yield ``repr(value)`` in pieces: by its aliases a short YAML file can mean gigabytes."""
-    if isinstance(value, dict):
-        yield "{"
-        for number, (key, item) in enumerate(value.items()):
-            yield f"{', ' if number else ''}{key!r}: "
-            yield from _pieces(item)
-        yield "}"
-    elif isinstance(value, list | tuple):  # tuples of !!pairs and !!omap
-        yield "[" if isinstance(value, list) else "("
-        for number, item in enumerate(value):
-            yield ", " if number else ""
-            yield from _pieces(item)
-        yield "]" if isinstance(value, list) else ",)" if len(value) == 1 else ")"
-    else:
-        yield repr(value)
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

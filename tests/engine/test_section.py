@@ -1,5 +1,3 @@
-from collections.abc import Callable
-
 import pytest
 from pydantic import ValidationError
 
@@ -34,29 +32,3 @@ def test_a_short_value_is_shown_as_python_writes_it(value: object) -> None:
 def test_a_long_value_is_cut(value: object) -> None:
     assert len(repr(value)) > 60
     assert told(value) == f"steps: got {repr(value)[:59]}…; expected a valid integer"
-
-
-class Unseen:
-    def __repr__(self) -> str:
-        pytest.fail("what is not shown was written")
-
-
-def a_loop() -> list[object]:
-    loop: list[object] = []
-    loop.append(loop)
-    return loop
-
-
-@pytest.mark.parametrize(
-    ("make", "shown"),
-    [
-        (lambda: [*[0] * 30, Unseen()], repr([0] * 30)[:59]),
-        (lambda: {**{str(key): 0 for key in range(9)}, "z": Unseen()}, "{'0': 0, '1': 0, '2': 0, "),
-        (a_loop, "[" * 59),
-    ],
-    ids=["list", "mapping", "loop"],
-)
-def test_no_more_of_a_value_is_looked_at_than_is_shown(
-    make: Callable[[], object], shown: str
-) -> None:
-    assert told(make()).startswith(f"steps: got {shown}")
