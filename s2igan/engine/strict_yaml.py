@@ -7,7 +7,6 @@ booleans; ``dvc exp run -S`` writes the first and nobody expects the second.
 import re
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -25,40 +24,24 @@ _SCALARS: tuple[tuple[str, str, str], ...] = (
     ("tag:yaml.org,2002:null", r"~|null|Null|NULL|", "~nN"),
 )
 
-_SHOWN = 40
-
 
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader with other scalars and without duplicate keys."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
 
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        try:
-            return super().construct_object(node, deep=deep)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            # PyYAML says nothing of its own about a value that does not go with its tag.
-            scalar = isinstance(node, yaml.ScalarNode)
-            value = repr(node.value[:_SHOWN]) if scalar else "a list or a mapping"
-            told = f"{value}, which is no {node.tag.rpartition(':')[2]}"
-            raise yaml.constructor.ConstructorError(None, None, told, node.start_mark) from error
-
     def construct_mapping(
         self, node: yaml.MappingNode, deep: bool = False
     ) -> dict[Hashable, object]:
-        seen: set[Hashable] = set()
-        # What is no mapping, whatever its tag says, is refused by the parent.
-        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable):
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue  # the parent refuses lists and mappings as keys
+            if key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, "a list or a mapping as a key", key_node.start_mark
+                    None, None, f"duplicate key {key.value!r}", key.start_mark
                 )
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"duplicate key {key!r}", key_node.start_mark
-                )
-            seen.add(key)
+            seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
 
@@ -110,8 +93,5 @@ def parse_yaml(text: str) -> object:
     Raises:
         yaml.YAMLError: if ``text`` is not YAML or has a key twice.
     """
-    try:
-        value: object = yaml.load(text, Loader=_Loader)
-    except RecursionError:
-        raise yaml.YAMLError("lists or mappings that are nested too deeply") from None
+    value: object = yaml.load(text, Loader=_Loader)
     return value

@@ -54,14 +54,6 @@ def test_a_key_given_twice_is_refused_with_its_line(tmp_path: Path) -> None:
         b"!!python/tuple [1]",
         b"{{ x }}: 1",
         b"[a]: 1",
-        b"a: !!int abc",
-        b"a: !!int {b: 1}",
-        b"a: !!bool x",
-        b"a: !!timestamp zz",
-        b"a: !!timestamp 2020-13-45",
-        b"a: !!map x",
-        b"a: " + b"9" * 5000,
-        b"a: " + b"[" * 600 + b"]" * 600,
     ],
     ids=lambda content: content[:24].decode(errors="replace"),
 )
@@ -73,10 +65,3 @@ def test_what_is_no_plain_yaml_is_told_in_one_line(tmp_path: Path, content: byte
     assert "a.yaml" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < len(str(path)) + 200
-
-
-def test_a_value_that_does_not_go_with_its_tag_is_named_with_its_line(tmp_path: Path) -> None:
-    path = tmp_path / "a.yaml"
-    path.write_text("a: 1\nb: [2, !!int three]\n")
-    with pytest.raises(UserError, match="line 2; got 'three', which is no int; expected one YAML"):
-        read_yaml(path)
