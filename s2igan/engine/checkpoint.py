@@ -7,8 +7,9 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 from s2igan.errors import UserError
 
@@ -96,39 +97,28 @@ class CheckpointStore:
         return sorted(found, key=lambda path: int(path.name.split("-")[1]))
 
 
-class _Hashed:
-    """A file that is only written to, and the hash of what was."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.digest = hashlib.sha256()
-
-    def write(self, data: bytes) -> int:
-        self.digest.update(data)
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
-
-
 def _write(state: Mapping[str, Any], path: Path) -> str:
     import torch
 
-    with path.open("wb") as file:
-        hashed = _Hashed(file)
-        torch.save(dict(state), cast(IO[bytes], hashed))
-        hashed.flush()
+    with path.open("w+b") as file:
+        torch.save(dict(state), file)
+        file.flush()
         os.fsync(file.fileno())
-    return hashed.digest.hexdigest()[:16]
+        return _digest(file)
 
 
 def _problem(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = _digest(file)
     except FileNotFoundError:
         return "it is gone"
-    return None if path.stem.endswith(found[:16]) else "its bytes are not those of its checksum"
+    return None if path.stem.endswith(found) else "its bytes are not those of its checksum"
+
+
+def _digest(file: BufferedRandom | BufferedReader) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _sync_folder(folder: Path) -> None:
