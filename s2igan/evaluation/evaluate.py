@@ -71,8 +71,8 @@ def evaluate(
         training_pictures=config.training_pictures,
         seed=config.seed,
     )
-    speech = open_array(embeddings / "speech.npy", ndim=2, dtype="float32", finite=True)
-    seen = open_array(embeddings / "image.npy", ndim=3, dtype="float32", finite=True)
+    speech = open_array(embeddings / "speech.npy", ndim=2, dtype="float32")
+    seen = open_array(embeddings / "image.npy", ndim=3, dtype="float32")
     material.corpus.check_rows(
         pictures={"image.npy": len(seen)}, utterances={"speech.npy": len(speech)}
     )

@@ -58,34 +58,26 @@ def test_rows_of_another_shape_are_refused(tmp_path: Path) -> None:
         writer.append(np.zeros((2, 4)))
 
 
-def test_a_picture_of_floats_is_not_taken_for_bytes(tmp_path: Path) -> None:
-    with (
-        pytest.raises(ValueError, match="rows are float64, expected uint8"),
-        ArrayWriter(tmp_path / "a.npy", np.uint8, (2,)) as writer,
-    ):
-        writer.append(np.array([[0.2, 0.9]]))
-
-
 @pytest.mark.parametrize(
-    ("rows", "dtype", "said"),
+    ("rows", "dtype"),
     [
-        ([3, 256], np.uint8, "3 to 256, expected 0 to 255 for uint8"),
-        ([-1, 255], np.uint8, "-1 to 255, expected 0 to 255 for uint8"),
-        (
-            np.array([2**31]),
-            np.int32,
-            "2147483648 to 2147483648, expected -2147483648 to 2147483647",
-        ),
-        (np.array([2**63], np.uint64), np.int64, "9223372036854775808 to 9223372036854775808, ex"),
+        ([0.2, 0.9], np.uint8),
+        ([np.nan, 1.0], np.uint8),
+        ([3, 256], np.uint8),
+        ([-1, 255], np.uint8),
+        (np.array([2**31]), np.int32),
+        (np.array([2**63], np.uint64), np.int64),
     ],
 )
-def test_integers_beyond_the_range_of_the_file_are_refused(
-    tmp_path: Path, rows: Any, dtype: Any, said: str
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
+def test_numbers_that_are_none_of_the_file_are_refused(
+    tmp_path: Path, rows: Any, dtype: Any
 ) -> None:
+    refused = f"^rows of {np.asarray(rows).dtype} hold values that {np.dtype(dtype)} has not$"
     with ArrayWriter(tmp_path / "a.npy", dtype) as writer:
-        with pytest.raises(ValueError, match=f"^rows hold {said}"):
+        with pytest.raises(ValueError, match=refused):
             writer.append(rows)
-        with pytest.raises(ValueError, match=f"^rows hold {said}"):
+        with pytest.raises(ValueError, match=refused):
             writer.place(np.arange(len(rows)), rows)
         limits = [np.iinfo(dtype).min, 0, np.iinfo(dtype).max]
         writer.append(limits)
@@ -98,7 +90,6 @@ def test_integers_beyond_the_range_of_the_file_are_refused(
     [
         (np.ones((9, 4, 1), np.float32), r"an array \(9, 4, 1\), not one of 2 axes"),
         (np.ones((9, 4), np.float64), "values of float64, not of float32"),
-        (np.full((9, 4), np.nan, np.float32), "values that are not finite floats"),
     ],
 )
 def test_an_array_of_another_kind_is_refused(
@@ -106,14 +97,7 @@ def test_an_array_of_another_kind_is_refused(
 ) -> None:
     write_array(tmp_path / "a.npy", values)
     with pytest.raises(UserError, match=f"got {got}"):
-        open_array(tmp_path / "a.npy", ndim=2, dtype=np.float32, finite=True)
-
-
-@pytest.mark.parametrize("values", [np.ones(9, np.int64), np.full(9, np.inf, np.float16)])
-def test_floats_of_any_kind_are_to_be_finite(tmp_path: Path, values: npt.NDArray[Any]) -> None:
-    write_array(tmp_path / "a.npy", values)
-    with pytest.raises(UserError, match="got values that are not finite floats"):
-        open_array(tmp_path / "a.npy", finite=True)
+        open_array(tmp_path / "a.npy", ndim=2, dtype=np.float32)
 
 
 def test_ragged_items_keep_their_lengths_empty_ones_too(tmp_path: Path) -> None:
