@@ -60,13 +60,7 @@ class CharCnnRnn(DescriptionEncoder):
         return frames
 
     def describe(self, sequences: Tensor, lengths: Tensor) -> Tensor:
-        """See :meth:`DescriptionEncoder.describe`; sequences are (B, T) byte values.
-
-        Raises:
-            ValueError: if there are not B lengths or, on a CPU, one is greater than T: the mean
-                over time would be another.
-        """
-        _check_lengths(lengths, sequences)
+        """See :meth:`DescriptionEncoder.describe`; sequences are (B, T) byte values."""
         text = F.pad(sequences, (0, max(0, self.shortest - sequences.shape[1])))  # (B, T)
         lengths = lengths.clamp(min=self.shortest)
         letters = F.one_hot(text.long(), 1 + ALPHABET)[..., 1:]  # (B, T, 255)
@@ -77,12 +71,3 @@ class CharCnnRnn(DescriptionEncoder):
         states, _ = self.recurrent(full_precision(x).transpose(1, 2))  # (B, T', hidden)
         described: Tensor = self.project(mean_over_time(states, lengths))  # (B, E)
         return described
-
-
-def _check_lengths(lengths: Tensor, sequences: Tensor) -> None:
-    batch, longest = sequences.shape
-    if lengths.shape != (batch,):
-        raise ValueError(f"lengths are {tuple(lengths.shape)}, expected ({batch},)")
-    # To read them of a GPU is to wait for it.
-    if not lengths.is_cuda and bool((lengths > longest).any()):
-        raise ValueError(f"lengths reach {int(lengths.max())}, expected at most {longest}")

@@ -104,26 +104,6 @@ def test_in_evaluation_a_description_is_embedded_as_if_alone(name: str) -> None:
 
 
 @every_encoder
-@pytest.mark.parametrize(
-    "lengths",
-    [LENGTHS[:5], LENGTHS[:1], LENGTHS[:, None], torch.tensor([171, 40, 320, 66, 128, 97])],
-    ids=["fewer", "one", "column", "beyond"],
-)
-def test_lengths_of_other_sequences_are_refused(name: str, lengths: Tensor) -> None:
-    model, x = make(name).eval(), sequences(name)
-    with pytest.raises((ValueError, IndexError, RuntimeError)):
-        model(x, lengths)
-
-
-def test_the_text_encoder_tells_which_lengths_it_expects() -> None:
-    model, x = make("char_cnn_rnn"), sequences("char_cnn_rnn")
-    with pytest.raises(ValueError, match=r"^lengths are \(1,\), expected \(6,\)$"):
-        model(x, LENGTHS[:1])
-    with pytest.raises(ValueError, match="lengths reach 172, expected at most 171"):
-        model(x, LENGTHS + 1)
-
-
-@every_encoder
 def test_the_shortest_descriptions_are_embedded(name: str) -> None:
     lengths = torch.tensor([4, 1])
     model, x = make(name).eval(), sequences(name, lengths)
