@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-import numpy as np
-
 from s2igan.metrics.intervals import bootstrap_over_classes
 from s2igan.metrics.retrieval import (
     RankedMeasure,
@@ -42,17 +40,10 @@ class Embedded:
     Args:
         vectors: (n, E) float32 of unit length.
         classes: (n,) int64.
-
-    Raises:
-        ValueError: if a value is not finite: a search would place it somewhere all the same.
     """
 
     vectors: Embeddings
     classes: Rows
-
-    def __post_init__(self) -> None:
-        if not np.isfinite(self.vectors).all():
-            raise ValueError("embeddings hold values that are not finite")
 
 
 def mean_average_precision(queries: Embedded, gallery: Embedded) -> float:
