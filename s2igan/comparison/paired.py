@@ -49,11 +49,9 @@ def paired_difference(
         draws: number of resamples.
 
     Raises:
-        ValueError: if no class has values of both or the classes differ in number.
+        ValueError: if no class has values of both.
     """
     (sums, counts), (other_sums, other_counts) = system, reference
-    if not len(sums) == len(counts) == len(other_sums) == len(other_counts):
-        raise ValueError("sums and counts of the same classes are compared")
     both = (counts > 0) & (other_counts > 0)
     sums, counts, other_sums, other_counts = (
         part[both] for part in (sums, counts, other_sums, other_counts)
