@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from s2igan.engine.arrays import open_array
-from s2igan.errors import UserError
 from s2igan.evaluation.consistency import retrieval_figures
 from s2igan.evaluation.fidelity import few_pictures, frechet_distance
 from s2igan.evaluation.figures import Figure, Resampling, absent, figure
@@ -89,13 +88,8 @@ def retrieve(material: Material, embeddings: Path, utterances: Rows) -> Rows:
 
     Returns:
         ``(n,)``, rows of the index.
-
-    Raises:
-        UserError: if the corpus has no training pictures.
     """
     train = material.training
-    if not len(train):
-        raise UserError("training pictures of the corpus", got=0, expected="at least one")
     speech = open_array(embeddings / "speech.npy")
     gallery = np.asarray(open_array(embeddings / "image.npy")[train, 0])  # (train, E)
     nearest = np.empty(len(utterances), np.int64)

@@ -110,8 +110,6 @@ def _nearest(judged: Judged, resampling: Resampling) -> dict[str, object]:
     pictures, first = np.unique(material.described[material.targets(rows)], return_index=True)
     rows = rows[first]  # one drawn picture per real test picture
     train = material.training
-    if not len(train):
-        return absent("the corpus has no training pictures")
     real = f"real_{material.drawn_set}"
     gallery = {
         "features": judged.real.take(train).features,

@@ -34,9 +34,6 @@ def measure(seen: Seen, reference: Seen, config: EvaluateConfig) -> dict[str, fl
 
     Returns:
         IS (only where the network has a softmax), FID, KID, precision and recall.
-
-    Raises:
-        ValueError: if both sets do not have the same number of features.
     """
     softmax = softmax_of_is(seen, config)
     measured = calculate(
@@ -58,11 +55,7 @@ def measure(seen: Seen, reference: Seen, config: EvaluateConfig) -> dict[str, fl
 
 
 def frechet_distance(seen: Seen, reference: Seen) -> float:
-    """Return the FID alone, of two pictures or more on either side.
-
-    Raises:
-        ValueError: if both sides do not have the same number of features.
-    """
+    """Return the FID alone, of two pictures or more on either side."""
     return calculate(seen, reference, None, fid=True)[torch_fidelity.KEY_METRIC_FID]
 
 

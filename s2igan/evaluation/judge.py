@@ -52,11 +52,10 @@ class Seen:
         """Return the likeliest value of every attribute, ``(N, 8)``, numbered as in ``VALUES``.
 
         Raises:
-            ValueError: if the judge reads no attributes.
+            KeyError: unless :attr:`reads_attributes`.
         """
-        if self.logits is None or not self.reads_attributes:
-            raise ValueError("this judge reads no attributes")
-        return np.stack([self.logits[name].argmax(axis=1) for name in ATTRIBUTES], axis=1)
+        logits = self.logits or {}
+        return np.stack([logits[name].argmax(axis=1) for name in ATTRIBUTES], axis=1)
 
 
 @dataclass(frozen=True)

@@ -62,11 +62,6 @@ class Reading:
         return float(np.mean(shares))
 
 
-def read_drawn(judged: Judged, attributes: Attributes, rows: Rows) -> Reading:
-    """Read drawn pictures against the captions they are judged against."""
-    return read(judged, attributes, judged.drawn.take(rows).readings(), rows)
-
-
 def read(judged: Judged, attributes: Attributes, seen: Values, rows: Rows) -> Reading:
     """Read any pictures, ``seen`` ``(n, 8)``, against the captions of drawn pictures ``rows``."""
     material = judged.material
@@ -92,7 +87,7 @@ def keyword_figures(
     """
     rows = judged.material.drawn_captions
     pictures = judged.material.described[judged.material.targets(rows)]
-    generated = read_drawn(judged, attributes, rows)
+    generated = read(judged, attributes, judged.drawn.take(rows).readings(), rows)
     real = read(judged, attributes, judged.real.take(pictures).readings(), rows)
     whom = judged.material.drawn_set
     what = f"share of the attributes mentioned by the {whom} captions that the judge sees in the"

@@ -86,24 +86,18 @@ def calculate(
 
     Args:
         seen: what a network saw in the pictures.
-        reference: in the real ones.
+        reference: what it saw in the real ones.
         softmax: whose logits the inception score is taken from; None without it.
         arguments: further ones of ``torch_fidelity.calculate_metrics``.
 
     Returns:
         Its metrics by its own names.
-
-    Raises:
-        ValueError: if both sets do not have the same number of features.
     """
-    widths = [part.features.shape[1] for part in (seen, reference)]
-    if widths[0] != widths[1]:
-        raise ValueError(f"{widths[0]} features in one set of pictures, {widths[1]} in the other")
     measured: dict[str, float] = torch_fidelity.calculate_metrics(
         input1=SeenPictures(seen, softmax),
         input2=SeenPictures(reference, softmax),
         feature_extractor=EXTRACTOR,
-        judge_dimension=widths[0],
+        judge_dimension=seen.features.shape[1],
         feature_layer_isc=LOGITS,
         feature_layer_fid=FEATURES,
         feature_layer_kid=FEATURES,

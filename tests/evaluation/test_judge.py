@@ -71,8 +71,6 @@ def test_classes_of_photographs_are_no_attributes_of_drawings() -> None:
     features = np.zeros((2, 4), np.float32)
     photographs = Seen(features, {CLASSES: np.zeros((2, 1000), np.float32)})
     assert not photographs.reads_attributes
-    with pytest.raises(ValueError, match="reads no attributes"):
-        photographs.readings()
     drawings = Seen(
         features, {name: np.eye(2, len(VALUES[name]), dtype=np.float32) for name in ATTRIBUTES}
     )

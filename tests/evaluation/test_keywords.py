@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from s2igan.corpora.attributes import ATTRIBUTES
-from s2igan.errors import UserError
 from s2igan.evaluation.figures import Resampling, means
-from s2igan.evaluation.keywords import Reading, keyword_figures, read_drawn
-from s2igan.evaluation.material import Attributes, value_numbers
+from s2igan.evaluation.keywords import Reading, keyword_figures, read
+from s2igan.evaluation.material import Attributes
 from tests.evaluation.world import World, values
 
 RESAMPLING = Resampling(seed=0, permutations=20, draws=100)
@@ -63,7 +62,9 @@ def test_a_picture_is_read_against_the_caption_that_it_is_judged_by(tmp_path: Pa
     world.sample("mismatched", spoken, world.truth(target), target=target)
     world.write()
     judged = world.judged()
-    reading = read_drawn(judged, Attributes.of(judged.material.corpus), np.array([0]))
+    rows = np.array([0])
+    seen = judged.drawn.take(rows).readings()
+    reading = read(judged, Attributes.of(judged.material.corpus), seen, rows)
     np.testing.assert_array_equal(reading.mentions, mentions((CROWN, BELLY)))
 
 
@@ -94,8 +95,3 @@ def test_drawn_pictures_stand_beside_the_real_ones(tmp_path: Path) -> None:
         "size": 1.0,
     }
     assert generated["tail"] == {"absent": ["no caption mentions it"]}
-
-
-def test_an_unknown_value_is_named() -> None:
-    with pytest.raises(UserError, match=r"attribute 'crown'.*purple.*red, yellow"):
-        value_numbers("crown", ["red", "purple"])
