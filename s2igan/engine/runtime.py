@@ -90,16 +90,9 @@ def _writable(folder: Path) -> bool:
 
 
 def _read_file(path: Path) -> dict[str, object]:
-    try:
-        # Speaking to a model needs no PyYAML, where no such file lies.
-        from s2igan.engine.strict_yaml import read_yaml
-    except ImportError as error:
-        raise UserError(
-            f"{str(path)!r}",
-            got="no package PyYAML to read it",
-            expected="the extra `pipeline`",
-            fix="install `s2igan[pipeline]`, or start outside the repository",
-        ) from error
+    # Speaking to a model needs no PyYAML, where no such file lies.
+    from s2igan.engine.strict_yaml import read_yaml
+
     values = read_yaml(path)
     if values is None:
         return {}
