@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from s2igan.engine.answer import answer
 from s2igan.engine.runtime import repository_root
@@ -18,13 +17,10 @@ from s2igan.serving.champion import METRIC
 from s2igan.serving.commands import add_commands, path_given
 from s2igan.serving.page_command import add_serve
 
-if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
-
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all subcommands; each sets ``run``, which returns what is to be said."""
-    parser = _Parser(prog="s2igan", description="Speech in, pictures out.")
+    parser = argparse.ArgumentParser(prog="s2igan", description="Speech in, pictures out.")
     commands = parser.add_subparsers(required=True, metavar="command")
     add_commands(commands.add_parser)
     add_serve(commands.add_parser)
@@ -52,15 +48,6 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-class _Parser(argparse.ArgumentParser):
-    def print_help(self, file: "SupportsWrite[str] | None" = None) -> None:
-        """Print the help as commands print their answers."""
-        if file is None:
-            answer(self.format_help())
-        else:
-            super().print_help(file)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code.
 
@@ -68,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Raises:
         SystemExit: after a command's help, a command line that cannot be parsed, or once the
-            reader of standard output has gone.
+            reader of an answer has gone.
     """
     # Where the terminal's encoding lacks a sign, the rest is still worth reading.
     if isinstance(sys.stdout, TextIOWrapper):
