@@ -39,22 +39,32 @@ def fresh_folder(path: Path) -> Iterator[Path]:
     partial.rename(path)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside ``path`` and rename it to ``path``, where it is whole or as it was.
+@contextmanager
+def fresh_file(path: Path) -> Iterator[Path]:
+    """Yield an empty file beside ``path`` and rename it to ``path`` once the block succeeds.
 
-    A link is replaced, for DVC's lead into its cache. What is no file, as ``/dev/null``, is written
-    to, and so is what ``/dev/stdout`` leads to. A link that somebody left in the place of the
-    unfinished file is removed, not followed.
+    If the block raises, the file is removed and an earlier ``path`` is left as it was. A link is
+    replaced, for DVC's lead into its cache. One that somebody left in the place of the unfinished
+    file is removed, not followed.
     """
-    if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
-        path.write_bytes(content)
-        return
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:
         partial.unlink(missing_ok=True)
-        with partial.open("xb") as file:
-            file.write(content)
+        partial.touch(exist_ok=False)
+        yield partial
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is whole or as it was, see :func:`fresh_file`.
+
+    What is no file, as ``/dev/null``, is written to, and so is what ``/dev/stdout`` leads to.
+    """
+    if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
+        path.write_bytes(content)
+        return
+    with fresh_file(path) as partial:
+        partial.write_bytes(content)

@@ -12,13 +12,13 @@ at a tenth of the learning rate. On a CPU the same command gives the same bytes.
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from s2igan.corpora.fine_tuning import FineTuning, file_name
 from s2igan.corpora.index import Corpus
 from s2igan.engine.device import choose_device
+from s2igan.engine.folders import fresh_file
 from s2igan.engine.shortage import DISK_FULL, disk_is_full
 from s2igan.errors import EXIT_USER_ERROR, UserError, refused
 from s2igan.evaluation.class_training import Recipe, fine_tune
@@ -63,25 +63,12 @@ def _run(options: argparse.Namespace) -> FineTuning:
         raise UserError("--out", got=repr(str(options.out)), expected=f"a file named {expected}")
     if options.out.is_dir():
         raise UserError("--out", got=f"a folder {str(options.out)!r}", expected="a file")
-    with _replaced(options.out) as partial:
+    with fresh_file(options.out) as partial:  # refused now, not after the training
         pictures = open_pictures(corpus, options.features, options.crop, options.size)
         base = load_judge(options.backbone, options.weights).to(choose_device())
         network, facts = fine_tune(corpus, pictures, base, options.backbone, recipe)
         write_fine_tuned(partial, network, facts)
     return facts
-
-
-@contextmanager
-def _replaced(path: Path) -> Iterator[Path]:
-    """Yield a file that takes the place of ``path`` at the end, and of which no part is left."""
-    partial = path.with_name(f"{path.name}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_bytes(b"")  # refused now, not after the training
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:

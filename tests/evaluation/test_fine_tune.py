@@ -241,7 +241,7 @@ def test_bad_input_is_told_in_one_line(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("taken", [FILE, f"{FILE}.part"])
+@pytest.mark.parametrize("taken", [FILE, f".{FILE}.partial"])
 def test_a_file_that_cannot_be_written_is_told_before_the_training(
     folder: Path,
     tmp_path: Path,
