@@ -1,6 +1,6 @@
 """Adam on the device that it computes on, wherever a checkpoint of it was written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -23,7 +23,7 @@ class Adam(torch.optim.Adam):
         parameters: Iterable[nn.Parameter],
         *,
         lr: float,
-        betas: tuple[float, float],
+        betas: Sequence[float],
         weight_decay: float = 0.0,
         device: torch.device,
     ) -> None:
@@ -32,7 +32,7 @@ class Adam(torch.optim.Adam):
         super().__init__(
             parameters,
             lr=lr,
-            betas=betas,
+            betas=(betas[0], betas[1]),
             weight_decay=weight_decay,
             fused=True,
             capturable=self._on_gpu,

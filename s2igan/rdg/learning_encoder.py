@@ -7,6 +7,7 @@ through the condition under which the discriminators see them.
 """
 
 import copy
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -36,7 +37,7 @@ class LearningEncoder:
         encoder: DescriptionEncoder,
         *,
         lr: float,
-        betas: tuple[float, float],
+        betas: Sequence[float],
         ema_decay: float,
         device: torch.device,
     ) -> None:

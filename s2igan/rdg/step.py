@@ -237,11 +237,9 @@ class RdgStep:
         self.generator.conditioning.standardise(torch.from_numpy(mean), deviation)
 
     def _supervision(self, embedding_dim: int) -> Supervision:
+        config = self.config
         return Supervision(
-            embedding_dim=embedding_dim,
-            lr=self.config.lr_d,
-            betas=(self.config.betas[0], self.config.betas[1]),
-            device=self.device,
+            embedding_dim=embedding_dim, lr=config.lr_d, betas=config.betas, device=self.device
         )
 
     def _judging(self, learns: bool) -> None:
@@ -280,13 +278,13 @@ class RdgStep:
         return LearningEncoder(
             encoder,
             lr=self.config.lr_g,
-            betas=(self.config.betas[0], self.config.betas[1]),
+            betas=self.config.betas,
             ema_decay=self.config.ema_decay,
             device=self.device,
         )
 
     def _adam(self, module: nn.Module, rate: float) -> Adam:
-        betas = (self.config.betas[0], self.config.betas[1])
+        betas = self.config.betas
         return Adam(module.parameters(), lr=rate, betas=betas, device=self.device)
 
     @property

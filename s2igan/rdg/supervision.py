@@ -3,7 +3,7 @@
 Pictures come as image embeddings of the SEN, as in the authors' code.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -32,7 +32,7 @@ class Supervision:
         *,
         embedding_dim: int,
         lr: float,
-        betas: tuple[float, float],
+        betas: Sequence[float],
         device: torch.device,
     ) -> None:
         self.relation = RelationSupervisor(embedding_dim).to(device)

@@ -151,7 +151,7 @@ class SenTraining:
         self.optimizer = Adam(
             self.model.parameters(),
             lr=config.lr,
-            betas=(config.betas[0], config.betas[1]),
+            betas=config.betas,
             weight_decay=config.weight_decay,
             device=session.device,
         )
