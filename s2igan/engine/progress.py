@@ -15,14 +15,8 @@ _SILENCE_S = 60.0  # a line at every tenth, and where a tenth takes longer, this
 class Bar(Generic[T]):
     """Counts steps; iterate over it, or call :meth:`update` inside a ``with`` block.
 
-    Args:
-        items: what iterating yields.
-        total: how many steps there are, those before ``done`` included; None where unknown.
-        desc: the name of the work.
-        done: steps that an earlier run has done.
-        unit: what the rate counts.
-        each: units in a step.
-        shown: whether to say anything.
+    Arguments are those of :func:`bar`, which makes it; ``total`` counts the steps before ``done``,
+    too, and is None where unknown.
     """
 
     def __init__(
@@ -31,10 +25,10 @@ class Bar(Generic[T]):
         total: int | None,
         desc: str,
         *,
-        done: int = 0,
-        unit: str = "",
-        each: int = 1,
-        shown: bool = True,
+        done: int,
+        unit: str,
+        each: int,
+        shown: bool,
     ) -> None:
         self._items = items
         self._total, self._desc, self._unit, self._each = total, desc, unit, each
@@ -152,7 +146,7 @@ def bar(
         return Bar[None]((), items, desc, done=done, unit=unit, each=each, shown=shown)
     if total is None and isinstance(items, Sized):
         total = len(items)
-    return Bar(items, total, desc, unit=unit, each=each, shown=shown)
+    return Bar(items, total, desc, done=0, unit=unit, each=each, shown=shown)
 
 
 def duration(seconds: float) -> str:
