@@ -196,18 +196,13 @@ class Ragged:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.values = open_array(folder / f"{name}.npy")
-        self.offsets: npt.NDArray[np.int64] = np.asarray(open_array(folder / f"{name}.offsets.npy"))
-        if not self._fits():
+        offsets = open_array(folder / f"{name}.offsets.npy", ndim=1, dtype=np.int64)
+        self.offsets: npt.NDArray[np.int64] = np.asarray(offsets)
+        ends = [*self.offsets[:1], *self.offsets[-1:]]
+        if ends != [0, len(self.values)] or (self.lengths < 0).any():
             raise unreadable_output(
                 f"packed array {str(folder / name)!r}", "offsets that are not those of its values"
             )
-
-    def _fits(self) -> bool:
-        offsets = self.offsets
-        if offsets.ndim != 1 or offsets.dtype != np.int64 or not len(offsets):
-            return False
-        rising = bool((np.diff(offsets) >= 0).all())
-        return offsets[0] == 0 and rising and offsets[-1] == len(self.values)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -139,11 +139,9 @@ def test_a_header_that_says_fewer_rows_is_refused(tmp_path: Path) -> None:
         open_array(path)
 
 
-@pytest.mark.parametrize(
-    "offsets", [[0, 3, 8], [0, 3, 10], [1, 3, 9], [0, 10, 9], [], [[0, 9]], [0.0, 3.0, 9.0]]
-)
-def test_offsets_of_other_values_are_refused(tmp_path: Path, offsets: list[float]) -> None:
+@pytest.mark.parametrize("offsets", [[0, 3, 8], [0, 3, 10], [1, 3, 9], [0, 10, 9], []])
+def test_offsets_of_other_values_are_refused(tmp_path: Path, offsets: list[int]) -> None:
     write_array(tmp_path / "text.npy", np.zeros(9, np.uint8))
-    write_array(tmp_path / "text.offsets.npy", offsets)
+    write_array(tmp_path / "text.offsets.npy", np.array(offsets, np.int64))
     with pytest.raises(UserError, match="got offsets that are not those of its values"):
         Ragged(tmp_path, "text")
