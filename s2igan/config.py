@@ -125,94 +125,90 @@ def combination_problems(params: Params) -> list[str]:
 
 
 def _training_checks(params: Params) -> tuple[tuple[bool, str], ...]:
+    sen, rdg, corpus, mel = params.sen, params.rdg, params.corpus, params.features.mel
     return (
         (
-            params.sen.band_mask_bands > params.features.mel.bands,
-            f"sen.band_mask_bands: got {params.sen.band_mask_bands}; expected at most "
-            f"features.mel.bands, {params.features.mel.bands}",
+            sen.band_mask_bands > mel.bands,
+            f"sen.band_mask_bands: got {sen.band_mask_bands}; expected at most "
+            f"features.mel.bands, {mel.bands}",
         ),
         (
-            params.features.mel.normalise == "none"
-            and params.sen.time_masks + params.sen.band_masks + params.sen.frame_noise > 0,
-            f"features.mel.normalise: got 'none' with sen.time_masks {params.sen.time_masks}, "
-            f"sen.band_masks {params.sen.band_masks} and sen.frame_noise "
-            f"{params.sen.frame_noise}; expected 'per_band', or 0 of each, since masks put the "
+            mel.normalise == "none" and sen.time_masks + sen.band_masks + sen.frame_noise > 0,
+            f"features.mel.normalise: got 'none' with sen.time_masks {sen.time_masks}, "
+            f"sen.band_masks {sen.band_masks} and sen.frame_noise "
+            f"{sen.frame_noise}; expected 'per_band', or 0 of each, since masks put the "
             "mean of a band in and noise is measured in its deviation",
         ),
         (
-            not (params.sen.matching_loss or params.sen.distinctive_loss),
+            not (sen.matching_loss or sen.distinctive_loss),
             "sen.matching_loss: got false beside sen.distinctive_loss false; expected one true",
         ),
         (
-            not params.sen.matching_loss and params.sen.distinctive_weight == 0,
-            f"sen.distinctive_weight: got {params.sen.distinctive_weight} beside "
+            not sen.matching_loss and sen.distinctive_weight == 0,
+            f"sen.distinctive_weight: got {sen.distinctive_weight} beside "
             "sen.matching_loss false; expected more than 0, or a training has no loss",
         ),
         (
-            params.sen.encoder == "conv_blstm" and len(params.sen.channels) > CONV_BLSTM_WIDTHS,
-            f"sen.channels: got {len(params.sen.channels)} widths with sen.encoder 'conv_blstm'; "
+            sen.encoder == "conv_blstm" and len(sen.channels) > CONV_BLSTM_WIDTHS,
+            f"sen.channels: got {len(sen.channels)} widths with sen.encoder 'conv_blstm'; "
             f"expected at most {CONV_BLSTM_WIDTHS}",
         ),
         (
-            params.sen.keep == "best_val"
-            and params.corpus.val_classes < 2
-            and params.corpus.kind != "recorded",  # its index may name them itself
-            f"sen.keep: got 'best_val' with corpus.val_classes {params.corpus.val_classes}; "
+            sen.keep == "best_val"
+            and corpus.val_classes < 2
+            and corpus.kind != "recorded",  # its index may name them itself
+            f"sen.keep: got 'best_val' with corpus.val_classes {corpus.val_classes}; "
             "expected 'last', or at least 2 classes to choose on",
         ),
         (
-            params.rdg.speech_encoder != "trained" and params.rdg.matching_weight > 0,
-            f"rdg.matching_weight: got {params.rdg.matching_weight} with rdg.speech_encoder "
-            f"{params.rdg.speech_encoder!r}; expected 0, since such speech shares no space with "
+            rdg.speech_encoder != "trained" and rdg.matching_weight > 0,
+            f"rdg.matching_weight: got {rdg.matching_weight} with rdg.speech_encoder "
+            f"{rdg.speech_encoder!r}; expected 0, since such speech shares no space with "
             "the pictures",
         ),
     )
 
 
 def _material_checks(params: Params) -> tuple[tuple[bool, str], ...]:
+    corpus, tts, features, rdg = params.corpus, params.tts, params.features, params.rdg
     return (
         (
-            params.features.crop > params.features.shorter_side,
-            f"features.crop: got {params.features.crop}; expected at most features.shorter_side, "
-            f"{params.features.shorter_side}",
+            features.crop > features.shorter_side,
+            f"features.crop: got {features.crop}; expected at most features.shorter_side, "
+            f"{features.shorter_side}",
         ),
         (
-            params.rdg.crop > params.features.shorter_side,
-            f"rdg.crop: got {params.rdg.crop}; expected at most features.shorter_side, "
-            f"{params.features.shorter_side}",
+            rdg.crop > features.shorter_side,
+            f"rdg.crop: got {rdg.crop}; expected at most features.shorter_side, "
+            f"{features.shorter_side}",
         ),
         (
-            params.rdg.crop < 4 * params.rdg.base_size,
-            f"rdg.crop: got {params.rdg.crop}; expected at least {4 * params.rdg.base_size}, the "
+            rdg.crop < 4 * rdg.base_size,
+            f"rdg.crop: got {rdg.crop}; expected at least {4 * rdg.base_size}, the "
             "last scale of rdg.base_size",
         ),
         (
-            params.evaluate.crop != params.rdg.crop,
-            f"evaluate.crop: got {params.evaluate.crop}; expected that of rdg.crop, "
-            f"{params.rdg.crop}",
+            params.evaluate.crop != rdg.crop,
+            f"evaluate.crop: got {params.evaluate.crop}; expected that of rdg.crop, {rdg.crop}",
         ),
         (
-            params.sample.split == "val"
-            and params.corpus.val_classes == 0
-            and params.corpus.kind != "recorded",
+            params.sample.split == "val" and corpus.val_classes == 0 and corpus.kind != "recorded",
             "sample.split: got 'val' with corpus.val_classes 0; expected 'test', or classes held "
             "out of the training classes",
         ),
         (
-            params.evaluate.queries == "authors" and params.corpus.kind not in ("cub", "oxford102"),
-            f"evaluate.queries: got 'authors' with corpus.kind {params.corpus.kind!r}; expected "
+            params.evaluate.queries == "authors" and corpus.kind not in ("cub", "oxford102"),
+            f"evaluate.queries: got 'authors' with corpus.kind {corpus.kind!r}; expected "
             "'drawn', since they list pictures of CUB and Oxford-102 alone",
         ),
         (
-            params.tts.engine == "recorded"
-            and not (params.corpus.kind == "recorded" or params.corpus.authors_speech),
-            f"tts.engine: got 'recorded' with corpus.kind {params.corpus.kind!r}; expected another "
+            tts.engine == "recorded" and not (corpus.kind == "recorded" or corpus.authors_speech),
+            f"tts.engine: got 'recorded' with corpus.kind {corpus.kind!r}; expected another "
             "engine, or a corpus that has recordings",
         ),
         (
-            params.corpus.authors_speech and params.tts.engine != "recorded",
-            f"tts.engine: got {params.tts.engine!r} with corpus.authors_speech true; expected "
-            "'recorded'",
+            corpus.authors_speech and tts.engine != "recorded",
+            f"tts.engine: got {tts.engine!r} with corpus.authors_speech true; expected 'recorded'",
         ),
     )
 
