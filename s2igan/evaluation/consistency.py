@@ -112,7 +112,7 @@ def consistency_figures(
     """
     material = judged.material
     rows, name = material.drawn_captions, material.drawn_set
-    real = np.unique(material.described[material.targets(rows)])
+    real = np.unique(material.pictures(rows))
     all_pairs = f"all real {name} pictures search all pictures drawn of them"
     figures: dict[str, object] = {
         "all_pairs": _search_figures(judged, resampling, real, rows, all_pairs)
@@ -123,7 +123,7 @@ def consistency_figures(
         reason = f"the authors' query pictures are of test classes, the samples of {name} classes"
     else:
         queries, whose = _paper_queries(material, real, config)
-        mine = rows[np.isin(material.described[material.targets(rows)], queries)]
+        mine = rows[np.isin(material.pictures(rows), queries)]
         what = f"{whose}, search the pictures drawn of exactly those (paper §2.4)"
         figures["paper_protocol"] = _search_figures(
             judged, resampling, queries, mine, what, AUTHORS_CUTOFFS

@@ -115,7 +115,7 @@ class _Table:
         self._resampling = resampling
         material = judged.material
         drawn = material.drawn_captions
-        self._queries = np.unique(material.described[material.targets(drawn)])
+        self._queries = np.unique(material.pictures(drawn))
         self._real = f"real {material.drawn_set} picture"
         self._reference, self._reference_name = material.reference()
 
@@ -147,7 +147,7 @@ class _Table:
         """Judge the real pictures that samples ``rows`` stand for."""
         judged, material = self._judged, self._judged.material
         what = f"the {self._real}s"
-        pictures = material.described[material.targets(rows)]
+        pictures = material.pictures(rows)
         return {
             "mAP": self._mean_precision_of_real(),
             "FID": self._fid_of_real(len(rows)),

@@ -107,7 +107,7 @@ def _spread(
 def _nearest(judged: Judged, resampling: Resampling) -> dict[str, object]:
     material = judged.material
     rows = material.drawn_captions
-    pictures, first = np.unique(material.described[material.targets(rows)], return_index=True)
+    pictures, first = np.unique(material.pictures(rows), return_index=True)
     rows = rows[first]  # one drawn picture per real test picture
     train = material.training
     real = f"real_{material.drawn_set}"

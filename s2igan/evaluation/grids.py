@@ -113,7 +113,7 @@ def samples_row(material: Material, sentences: int, seed: int) -> Picture:
         pictures over the drawn ones.
     """
     first = np.array([group[0] for group in choose_sentences(material, sentences, seed)])
-    described = material.real(material.described[material.targets(first)])
+    described = material.real(material.pictures(first))
     rows = [np.concatenate(list(row), axis=1) for row in (described, material.drawn(first))]
     return np.concatenate(rows)
 

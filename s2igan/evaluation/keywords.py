@@ -86,7 +86,7 @@ def keyword_figures(
         Groups ``generated`` and ``real``, each with the figures of :data:`GROUPS`.
     """
     rows = judged.material.drawn_captions
-    pictures = judged.material.described[judged.material.targets(rows)]
+    pictures = judged.material.pictures(rows)
     generated = read(judged, attributes, judged.drawn.take(rows).readings(), rows)
     real = read(judged, attributes, judged.real.take(pictures).readings(), rows)
     whom = judged.material.drawn_set

@@ -191,6 +191,10 @@ class Material:
         """Utterances that drawn pictures are judged against, ``(n,)``."""
         return self.samples["target"].to_numpy(np.int64)[rows]
 
+    def pictures(self, rows: Rows) -> Rows:
+        """Real pictures that drawn ones are judged beside, rows of the index, ``(n,)``."""
+        return self.described[self.targets(rows)]
+
     def utterances(self, rows: Rows) -> Rows:
         """Utterances whose speech was drawn, ``(n,)``."""
         return self.samples["utterance"].to_numpy(np.int64)[rows]
@@ -216,7 +220,7 @@ class Material:
         if (names := self.noise_names) is None:
             return np.arange(len(rows))
         noise = names.iloc[rows]
-        image = self.described[self.targets(rows)]
+        image = self.pictures(rows)
         numbers = np.array(noise.groupby([image, noise], sort=False).ngroup(), np.int64)
         unnamed = np.flatnonzero(self.samples["noise"].isna().to_numpy()[rows])
         numbers[unnamed] = len(rows) + np.arange(len(unnamed))

@@ -201,7 +201,7 @@ def _judge_scorers(
 ) -> tuple[dict[str, Scorer], list[str]]:
     material = judged.material
     reader = Reader(attributes, material.described, pool)
-    pictures = material.described[material.targets(rows)]
+    pictures = material.pictures(rows)
     scorers = {
         DRAWN: reader.scorer(judged.drawn.take(rows)),
         REAL: reader.scorer(judged.real.take(pictures)),
@@ -214,7 +214,7 @@ def _critic_scorers(
     judged: Judged, rows: Rows, critic: Critic
 ) -> tuple[dict[str, Scorer], list[str]]:
     material = judged.material
-    real, place = np.unique(material.described[material.targets(rows)], return_inverse=True)
+    real, place = np.unique(material.pictures(rows), return_inverse=True)
     scorers = {
         DRAWN: cosine_scorer(critic.look(material.drawn, rows), critic.speech),
         REAL: cosine_scorer(critic.look(material.real, real)[place], critic.speech),
