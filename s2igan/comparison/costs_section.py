@@ -27,7 +27,7 @@ def spendings(entries: Sequence[Entry], ledger: Ledger) -> Spendings:
 def machines(found: Spendings) -> list[str]:
     """Return every machine and device that took part, with the first and last day of its work."""
     days: dict[str, set[str]] = {}
-    for spent in _all(found):
+    for spent in (cost for runs in found.values() for run in runs for cost in run.values()):
         device = "" if spent.device == "cpu" else f", {spent.device}"
         days.setdefault(f"{spent.machine}{device}", set()).add(spent.date)
     return [
@@ -70,10 +70,6 @@ def costs_section(entries: Sequence[Entry], stages: Sequence[str], found: Spendi
         ]
         lines += table(["wall time per seed", *own, "peak memory"], rows)
     return [*lines, "", _READING]
-
-
-def _all(found: Spendings) -> list[Cost]:
-    return [spent for runs in found.values() for run in runs for spent in run.values()]
 
 
 def _told(spent: Cost) -> str:

@@ -89,14 +89,15 @@ class ExperimentRunner:
 
     def _file(self, revision: str, path: str) -> bytes | None:
         # The repository may be a folder of a larger one, whose paths begin elsewhere.
-        return self._git_bytes("show", f"{revision}:./{path}")
+        done = self._git("show", f"{revision}:./{path}")
+        return None if done.returncode else done.stdout
 
     def _experiments(self) -> Experiments:
         """Return name and commit of all experiments; after a commit a name may occur again."""
         listed = self._git(
             "for-each-ref", "--sort=committerdate", "--format=%(refname) %(objectname)", "refs/exps"
         )
-        pairs = [line.split() for line in listed.splitlines()]
+        pairs = [line.split() for line in listed.stdout.decode().splitlines()]
         # refs/exps/<2 digits>/<38 digits of the commit it began at>/<name>
         return [(ref.split("/")[4], rev) for ref, rev in pairs if ref.count("/") == 4]
 
@@ -122,7 +123,7 @@ class ExperimentRunner:
             if not any(other.writes(path) for other in stages)
         }
         paths = ["dvc.yaml", *sorted(files | given)]
-        return self._git_process("diff", "--quiet", revision, "--", *paths).returncode == 0
+        return self._git("diff", "--quiet", revision, "--", *paths).returncode == 0
 
     def _queue(self, variants: list[Variant], known: Experiments) -> dict[str, Variant]:
         """Return the variants by the name of the experiment that each now waits for."""
@@ -221,14 +222,7 @@ class ExperimentRunner:
             raise UserError(f"dvc {' '.join(arguments[:3])}", got=own[-1])
         return said + errors
 
-    def _git(self, *arguments: str) -> str:
-        return self._git_process(*arguments).stdout.decode()
-
-    def _git_bytes(self, *arguments: str) -> bytes | None:
-        done = self._git_process(*arguments)
-        return None if done.returncode else done.stdout
-
-    def _git_process(self, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    def _git(self, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
         command = ["git", *arguments]
         return subprocess.run(command, cwd=self.root, capture_output=True, check=False)
 

@@ -93,15 +93,12 @@ def _list_problems(listed: TableList) -> list[str]:
     problems = [f"rows: {name!r} twice" for name in sorted(set(names)) if names.count(name) > 1]
     if listed.reference not in names:
         problems.append(f"reference: got {listed.reference!r}; expected the name of a row")
-    if any(len(set(seeds)) < len(seeds) for seeds in _seed_lists(listed)):
+    lists = [listed.seeds, *(row.seeds or [] for row in listed.rows)]
+    if any(len(set(seeds)) < len(seeds) for seeds in lists):
         problems.append("seeds: the same seed twice")
     sets = {"common": listed.common, **{f"{row.name}.set": row.set for row in listed.rows}}
     problems += [f"{key}: {SEED} stands among the seeds" for key in sets if SEED in sets[key]]
     return problems
-
-
-def _seed_lists(listed: TableList) -> list[list[int]]:
-    return [listed.seeds, *(row.seeds for row in listed.rows if row.seeds)]
 
 
 def expand(listed: TableList, root: Path, only: Iterable[str] | None = None) -> list[Variant]:
