@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from s2igan.engine.ahead import made_ahead
+from s2igan.engine.curves import Curves
 from s2igan.engine.distributed import is_first
 from s2igan.engine.keeper import Keeper, last_state
 from s2igan.engine.progress import Bar, bar
@@ -21,7 +22,7 @@ from s2igan.rdg.config import RdgConfig
 from s2igan.rdg.draw import draw, noise_vectors, to_uint8
 from s2igan.rdg.generator import Generator
 from s2igan.rdg.learning_encoder import embed_sequences
-from s2igan.rdg.monitor import FIX, Curves, TrainingGrid
+from s2igan.rdg.monitor import FIX, TrainingGrid, main_losses
 from s2igan.rdg.networks import to_scales
 from s2igan.rdg.speech_modes import LearningSpeech, SpeechMode
 from s2igan.rdg.speech_source import Floats, Sequences
@@ -69,7 +70,7 @@ class RdgTraining:
             device=session.device,
         )
         self.step = 0
-        self.curves = Curves()
+        self.curves = Curves("the generative model", FIX)
         self._shown = self._choose_shown()
         self.grid = TrainingGrid(self._real_row(), steps=config.steps, rows=config.grid_rows)
 
@@ -84,7 +85,7 @@ class RdgTraining:
                 self.curves.add(self.update(self.step, batch))
                 self.step += 1
                 if self._on_interval():
-                    progress.note(self.curves.main_losses())
+                    progress.note(main_losses(self.curves.rows[-1]))
                 progress.update()
                 keeper.after(self.step)
 

@@ -11,11 +11,10 @@ from torch import Tensor
 
 from s2igan.engine.adam import Adam
 from s2igan.engine.ahead import made_ahead
-from s2igan.engine.curves import write_curves
+from s2igan.engine.curves import Curves, write_curves
 from s2igan.engine.device import autocast
 from s2igan.engine.distributed import (
     average_gradients,
-    averages,
     gathered,
     is_first,
     own_rows,
@@ -76,7 +75,7 @@ def train_sen(
     training = fit_past_faults(lambda: SenTraining(config, data, session), config.when_not_finite)
     if not is_first():
         return
-    write_curves(curves, training.rows)
+    write_curves(curves, training.curves.rows)
     with fresh_folder(out) as partial:
         save_sen(
             partial,
@@ -158,8 +157,7 @@ class SenTraining:
         self._captures = capturable(session.device)
         self._graphs = CapturedSteps(session.device)
         self.step = 0
-        self.rows: list[dict[str, float]] = []
-        self._sums: dict[str, Tensor] = {}
+        self.curves = Curves("SEN", _FIX)
 
     def fit(self) -> None:
         """Train to the last step, on from the checkpoint where there is one."""
@@ -174,7 +172,7 @@ class SenTraining:
                 self._update(self.placed(batch))
                 self.step = step
                 if self._on_interval():
-                    progress.note(_main_losses(self.rows[-1]))
+                    progress.note(_main_losses(self.curves.rows[-1]))
                 progress.update()
                 keeper.after(self.step)
         self.choice.apply(self.model)
@@ -184,7 +182,7 @@ class SenTraining:
         return Keeper(
             self.session,
             state=self.state,
-            check=self._check,
+            check=lambda: self.curves.check(self.step),
             every=self.config.checkpoint_every_steps,
             steps=self.config.steps,
             fix=_FIX,
@@ -208,11 +206,9 @@ class SenTraining:
     def _update(self, batch: Batch) -> None:
         self._set_rate()
         if self._captures:
-            losses = self._graphs(batch.frames.shape[1], self._learn, batch)
+            self.curves.add(self._graphs(batch.frames.shape[1], self._learn, batch))
         else:
-            losses = self._learn(batch)
-        for name, value in losses.items():
-            self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
+            self.curves.add(self._learn(batch))
 
     def _learn(self, values: Sequence[Tensor]) -> dict[str, Tensor]:
         batch = Batch(*values)
@@ -254,22 +250,10 @@ class SenTraining:
         return logs or watches
 
     def _log(self, watches: bool) -> None:
-        since = self.rows[-1]["step"] if self.rows else 0
-        self._check()
-        row = {name: float(value) / (self.step - since) for name, value in self._sums.items()}
-        row["lr"] = float(self.optimizer.param_groups[0]["lr"])
-        if watches:
-            row |= self._watch()
-        self.rows.append({"step": self.step, **row})
-        self._sums = {}
-        self.session.tracker.log(self.step, row)
-
-    def _check(self) -> None:
-        sums = averages(self._sums)  # a fault in one process is noticed by all
-        parts = [name for name in sums if name != "loss"]
-        for name in (*parts, "loss"):  # the sum of the parts is told last
-            value = float(sums.get(name, 0.0))
-            require_finite(f"loss {name!r} of SEN", value, self.step, _FIX)
+        self.curves.check(self.step)
+        rate = float(self.optimizer.param_groups[0]["lr"])
+        figures = self._watch() if watches else {}
+        self.session.tracker.log(self.step, self.curves.close_row(self.step, lr=rate, **figures))
 
     def _watch(self) -> dict[str, float]:
         # Losses tell of the weights before a step; those after it are measured.
@@ -289,17 +273,16 @@ class SenTraining:
             "step": self.step,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "rows": self.rows,
-            "sums": self._sums,
+            "curves": self.curves.state_dict(),
             "best": self.choice.best,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state`."""
-        self.step, self.rows, self.choice.best = state["step"], state["rows"], state["best"]
+        self.step, self.choice.best = state["step"], state["best"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self._sums = {name: v.to(self.session.device) for name, v in state["sums"].items()}
+        self.curves.load_state_dict(state["curves"], self.session.device)
         self._graphs.forget()  # they know the optimiser's old places
 
     def summary(self) -> dict[str, object]:
@@ -309,7 +292,7 @@ class SenTraining:
             "steps": self.step,
             **self.choice.summary(self.step),
             "batch": self.config.batch,
-            "final": self.rows[-1],
+            "final": self.curves.rows[-1],
         }
 
 

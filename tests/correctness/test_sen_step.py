@@ -80,8 +80,8 @@ def test_an_update_is_the_papers(inputs: Path, changes: dict[str, Any]) -> None:
     expected = expected_terms(training, leaves, batch)
     torch.autograd.backward(expected["loss"])
     training._update(batch)
-    assert training._sums.keys() == expected.keys()
-    for name, value in training._sums.items():
+    assert training.curves._sums.keys() == expected.keys()
+    for name, value in training.curves._sums.items():
         torch.testing.assert_close(value.double(), expected[name].detach(), rtol=1e-5, atol=0)
     largest = max(float(leaf.grad.abs().max()) for leaf in leaves.values() if leaf.grad is not None)
     for name, weight in training.model.named_parameters():

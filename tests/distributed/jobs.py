@@ -267,7 +267,8 @@ def sen(folder: Path, changes: dict[str, Any]) -> Tensors:
         training.step += 1
         if step == 0:
             found |= gradients("sen", training.model)
-    return found | kept("weights", training.model.state_dict()) | kept("terms", training._sums)
+    terms = kept("terms", training.curves._sums)
+    return found | kept("weights", training.model.state_dict()) | terms
 
 
 def noticed(folder: Path) -> str:
@@ -275,9 +276,9 @@ def noticed(folder: Path) -> str:
     data = SenData(folder / "sen" / "corpus", folder / "sen" / "features")
     training = SenTraining(sen_config(batch=12), data, plain_session())
     alone = rank() == world() - 1
-    training._sums = {"matching": torch.tensor(float("nan") if alone else 1.0)}
+    training.curves.add({"matching": torch.tensor(float("nan") if alone else 1.0)})
     try:
-        training._check()
+        training.curves.check(0)
     except DivergedError as error:
         return str(error)
     return ""

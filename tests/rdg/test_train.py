@@ -8,7 +8,6 @@ import torch
 from safetensors.torch import load_file
 
 from s2igan.engine.checkpoint import CheckpointStore
-from s2igan.engine.curves import write_curves
 from s2igan.engine.pictures import decode_picture
 from s2igan.engine.session import Session, plain_session
 from s2igan.engine.tables import write_json
@@ -19,7 +18,7 @@ from s2igan.rdg import train as stage
 from s2igan.rdg.artifact import load_generator
 from s2igan.rdg.batches import Batch, TrainingPictures
 from s2igan.rdg.calibration import calibrated
-from s2igan.rdg.monitor import Curves, TrainingGrid
+from s2igan.rdg.monitor import TrainingGrid, main_losses
 from s2igan.rdg.speech_source import EmbeddedSpeech
 from s2igan.rdg.train import train_rdg
 from s2igan.sen.origin import write_origin
@@ -225,35 +224,10 @@ def test_embeddings_by_other_weights_of_the_same_sizes_are_refused(
         train(inputs, tmp_path)
 
 
-def test_a_diverged_loss_stops_with_its_name() -> None:
-    curves = Curves()
-    curves.add({"D_8": torch.tensor(1.0), "G_8": torch.tensor(float("nan"))})
-    with pytest.raises(UserError, match=r"loss 'G_8'.*step 7"):
-        curves.close_row(7)
-
-
 def test_the_main_losses_are_those_of_the_largest_pictures() -> None:
-    curves = Curves()
     names = ("D_8", "D_16", "D_16_real_accuracy", "G_8", "G_16", "KL")
-    curves.add({name: torch.tensor(0.5 * number) for number, name in enumerate(names)})
-    curves.close_row(1)
-    assert curves.main_losses() == "D_16 0.5, G_16 2, KL 2.5"
-
-
-def test_curves_average_what_was_there(tmp_path: Path) -> None:
-    curves = Curves()
-    terms = {"a": torch.tensor(1.0), "b": torch.tensor(4.0)}
-    curves.add(terms)
-    terms["a"].fill_(2.0)  # a captured step writes its next loss into the same place
-    curves.add({"a": terms["a"]})
-    assert curves.close_row(2) == {"a": 1.5, "b": 4.0}
-    curves.add({"a": torch.tensor(3.0)})
-    curves.close_row(3)
-    curves.add({"a": torch.tensor(0.12345678)})
-    curves.close_row(1_234_567)
-    write_curves(tmp_path / "curves.tsv", curves.rows)
-    text = (tmp_path / "curves.tsv").read_text()
-    assert text == "step\ta\tb\n2\t1.5\t4\n3\t3\t\n1234567\t0.123457\t\n"
+    row = {name: 0.5 * number for number, name in enumerate(names)}
+    assert main_losses({"step": 1, **row}) == "D_16 0.5, G_16 2, KL 2.5"
 
 
 def test_calibration_measures_the_statistics_of_its_inputs() -> None:

@@ -33,7 +33,7 @@ def go_on(training: SenTraining, steps: int) -> list[dict[str, float]]:
     for _ in range(steps):
         training._update(training.placed(training.stream[training.step]))
         training.step += 1
-        told.append({name: float(value) for name, value in training._sums.items()})
+        told.append({name: float(value) for name, value in training.curves._sums.items()})
     return told
 
 

@@ -192,7 +192,7 @@ def test_the_weights_of_the_best_step_are_kept(inputs: Path) -> None:
     data = SenData(inputs / "corpus", inputs / "features")
     training = SenTraining(config, data, plain_session())
     training.fit()
-    watched = [row["val_mAP"] for row in training.rows if "val_mAP" in row]
+    watched = [row["val_mAP"] for row in training.curves.rows if "val_mAP" in row]
     assert max(watched) > watched[-1]
     kept = validation_map(data, training.model, device=torch.device("cpu"), precision="float32")
     assert kept == pytest.approx(max(watched), rel=1e-6)
