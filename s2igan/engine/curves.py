@@ -18,10 +18,14 @@ class Curves:
     Args:
         whose: the losses are, as an error says it.
         fix: what a user can do about one that is not finite.
+
+    Attributes:
+        fix: see above.
+        rows: means by name, each row with its last step, as :func:`write_curves` takes them.
     """
 
     def __init__(self, whose: str, fix: str) -> None:
-        self._whose, self._fix = whose, fix
+        self._whose, self.fix = whose, fix
         self.rows: list[dict[str, float]] = []
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
@@ -41,7 +45,7 @@ class Curves:
         sums = _numbers(averages(self._sums))
         # The sum of the parts is told last.
         for name in sorted(sums, key=lambda name: name == "loss"):
-            require_finite(f"loss {name!r} of {self._whose}", sums[name], step, self._fix)
+            require_finite(f"loss {name!r} of {self._whose}", sums[name], step, self.fix)
 
     def close_row(self, step: int, **further: float) -> dict[str, float]:
         """End the interval at ``step``; return its means, and what stands ``further`` in its row.

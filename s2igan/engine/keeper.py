@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from s2igan.engine.curves import Curves
 from s2igan.engine.distributed import barrier, of_each, on_any
 from s2igan.engine.divergence import DivergedError, require_finite_state
 from s2igan.engine.session import Session
@@ -40,25 +41,23 @@ class Keeper:
 
     Args:
         session: where checkpoints go, how often at least, and who tells the stage to end.
+        curves: losses that have to be finite, as the state has.
         state: returns everything that going on needs, ``step`` among it.
-        check: raises :class:`DivergedError` where a loss is not finite.
         every: steps between two checkpoints.
         steps: the last step, which is kept too: what is written after it may fail.
-        fix: what the user can do about a state that is not finite.
     """
 
     def __init__(
         self,
         session: Session,
+        curves: Curves,
         *,
         state: Callable[[], Mapping[str, Any]],
-        check: Callable[[], None],
         every: int,
         steps: int,
-        fix: str,
     ) -> None:
-        self._session, self._state, self._check = session, state, check
-        self._every, self._steps, self._fix = every, steps, fix
+        self._session, self._curves, self._state = session, curves, state
+        self._every, self._steps = every, steps
         self._saved_at = time.monotonic()
 
     @contextmanager
@@ -93,8 +92,8 @@ class Keeper:
         return "the next run goes on from here"
 
     def _save(self, step: int) -> None:
-        self._check()
+        self._curves.check(step)
         state = self._state()
-        require_finite_state(state, step, self._fix)
+        require_finite_state(state, step, self._curves.fix)
         self._session.checkpoints.save(state)
         self._saved_at = time.monotonic()

@@ -92,11 +92,10 @@ class RdgTraining:
     def _keeper(self) -> Keeper:
         return Keeper(
             self.session,
+            self.curves,
             state=self.state_dict,
-            check=lambda: self.curves.check(self.step),
             every=self.config.checkpoint_every,
             steps=self.config.steps,
-            fix=FIX,
         )
 
     def _bar(self) -> Bar[None]:

@@ -181,11 +181,10 @@ class SenTraining:
     def _keeper(self) -> Keeper:
         return Keeper(
             self.session,
+            self.curves,
             state=self.state,
-            check=lambda: self.curves.check(self.step),
             every=self.config.checkpoint_every_steps,
             steps=self.config.steps,
-            fix=_FIX,
         )
 
     def _bar(self) -> Bar[None]:

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import Ragged, open_array
 from s2igan.engine.checkpoint import CheckpointStore
+from s2igan.engine.curves import Curves
 from s2igan.engine.distributed import (
     apart,
     averages,
@@ -242,9 +243,8 @@ def ended_after_the_last_checkpoint() -> list[bool]:
     """Whether each process, told to end, ends after the first one has written."""
     store, interrupts = SlowStore(None), Interrupts()
     session = replace(plain_session(), checkpoints=store, interrupts=interrupts)
-    keeper = Keeper(
-        session, state=lambda: {"step": 1}, check=lambda: None, every=9, steps=9, fix="mend it"
-    )
+    curves = Curves("the work", "mend it")
+    keeper = Keeper(session, curves, state=lambda: {"step": 1}, every=9, steps=9)
     interrupts._received = signal.SIGTERM
     with redirect_stderr(StringIO()), suppress(SystemExit):
         keeper.after(1)

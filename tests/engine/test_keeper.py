@@ -11,6 +11,7 @@ import torch
 
 from s2igan.engine import keeper as module
 from s2igan.engine.checkpoint import CheckpointStore
+from s2igan.engine.curves import Curves
 from s2igan.engine.divergence import DivergedError
 from s2igan.engine.interrupts import Interrupts
 from s2igan.engine.keeper import Keeper
@@ -45,11 +46,10 @@ def train(
         session = Session(torch.device("cpu"), 1, Tracker(), store, False, seconds, interrupts)
         keeper = Keeper(
             session,
+            Curves("the work", "mend it"),
             state=lambda: {"step": step, "w": torch.tensor(weight(step))},
-            check=lambda: None,
             every=every,
             steps=10,
-            fix="mend it",
         )
         with keeper.watching():
             while step < 10:
