@@ -8,7 +8,6 @@ import torch
 
 from s2igan.engine.device import Precision
 from s2igan.errors import unreadable_output
-from s2igan.sen.batches import Rows
 from s2igan.sen.data import Captions, SenData, authors_queries
 from s2igan.sen.encode import encode_pictures, encode_speech
 from s2igan.sen.model import SenModel
@@ -35,9 +34,7 @@ def validation_map(
     Raises:
         UserError: if that is because of a feature.
     """
-    captions = data.captions("val")
-    pictures = data.described_images("val")
-    return _mean_average_precision(data, model, captions, pictures, device, precision)
+    return _mean_average_precision(data, model, data.captions("val"), "val", device, precision)
 
 
 def published_test_map(
@@ -48,34 +45,23 @@ def published_test_map(
     One query per class, the first caption of its first picture, searches all test pictures. Note:
     the authors' pictures are random crops here too, ours are view 0, the centre.
 
-    Args:
-        data: corpus and features.
-        model: on ``device``, in evaluation mode.
-        device: where to compute.
-        precision: arithmetic of matrix products.
-
-    Returns:
-        In [0, 1] or NaN, as :func:`validation_map`.
-
-    Raises:
-        UserError: likewise.
+    Arguments, what is returned and what is raised are as in :func:`validation_map`.
     """
     captions = data.captions("test")
     asked = authors_queries(captions)
     queries = Captions(captions.utterances[asked], captions.images[asked], captions.classes[asked])
-    pictures = data.described_images("test")
-    return _mean_average_precision(data, model, queries, pictures, device, precision)
+    return _mean_average_precision(data, model, queries, "test", device, precision)
 
 
 def _mean_average_precision(
     data: SenData,
     model: SenModel,
     captions: Captions,
-    pictures: Rows,
+    split: str,
     device: torch.device,
     precision: Precision,
 ) -> float:
-    encoder = model.speech_encoder
+    encoder, pictures = model.speech_encoder, data.described_images(split)
     speech = np.empty((len(captions.utterances), encoder.embedding_dim), np.float32)
     for positions, embeddings in encode_speech(
         encoder,
