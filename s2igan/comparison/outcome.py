@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -124,18 +124,6 @@ class Failure:
 
     variant: Variant
     reason: str
-
-
-class Runner(Protocol):
-    """Runs variants and finds what they left."""
-
-    def run(self, variants: list[Variant]) -> list[Outcome | Failure]:
-        """Run what has not run yet, and return one result per variant, in their order."""
-        ...
-
-    def find(self, variants: list[Variant]) -> list[Outcome | Failure]:
-        """Return the same without running anything."""
-        ...
 
 
 def pooled(

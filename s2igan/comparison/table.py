@@ -10,7 +10,7 @@ from typing import Literal
 from s2igan.comparison.costs_section import spendings
 from s2igan.comparison.experiments import ExperimentRunner
 from s2igan.comparison.figures import Entry
-from s2igan.comparison.outcome import Failure, Outcome, Runner
+from s2igan.comparison.outcome import Failure, Outcome
 from s2igan.comparison.page import Page
 from s2igan.comparison.pipeline import read_pipeline
 from s2igan.comparison.plain import PlainRunner
@@ -109,7 +109,7 @@ def _has_history(root: Path) -> bool:
     return told.stdout.strip() == "false"
 
 
-def _runner(name: RunnerName, root: Path, jobs: int) -> Runner:
+def _runner(name: RunnerName, root: Path, jobs: int) -> PlainRunner | ExperimentRunner:
     if name == "plain":
         return PlainRunner(root, state_folder() / "tables", jobs)
     if not _is_of_dvc(root):
