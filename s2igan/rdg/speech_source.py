@@ -1,7 +1,7 @@
 """What a batch holds of its captions: embeddings known beforehand, or what an encoder reads."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,20 +38,6 @@ class Sequences:
     lengths: Integers
     partners: Integers | None = None
     shares: Floats | None = None
-
-
-class SpeechSource(Protocol):
-    """Gives what a batch holds of captions.
-
-    Attributes:
-        embedding_dim: E.
-    """
-
-    embedding_dim: int
-
-    def __call__(self, utterances: Integers, mixture: Mixture | None = None) -> Floats | Sequences:
-        """Return embeddings or sequences of ``(N,)`` utterances, perhaps mixed with others."""
-        ...
 
 
 class EmbeddedSpeech:
@@ -121,3 +107,7 @@ class SpokenSpeech:
         values, lengths = pad_frames(self.sequences, utterances)
         release_pages(self.sequences.values)
         return Sequences(values, lengths, partners, shares)
+
+
+SpeechSource = EmbeddedSpeech | SpokenSpeech
+"""Gives what a batch holds of captions: embeddings, or sequences for an encoder that learns."""
