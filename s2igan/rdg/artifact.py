@@ -1,14 +1,12 @@
 """``artifacts/rdg`` on disk: the averaged generator, its sizes and the speech encoder it obeys."""
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
 
-from s2igan.engine.tables import write_json
+from s2igan.engine.tables import read_json, write_json
 from s2igan.engine.weights import read_weights, write_weights
 from s2igan.errors import UserError
 from s2igan.rdg.generator import Generator
@@ -73,11 +71,11 @@ def load_generator(rdg: str | Path) -> Generator:
         UserError: if a file is missing or does not fit.
     """
     rdg = Path(rdg)
+    description = read_json(rdg / DESCRIPTION, "train_rdg", generator=dict)
     try:
-        description: dict[str, Any] = json.loads((rdg / DESCRIPTION).read_text("utf-8"))
         generator = Generator(**description["generator"])
         read_weights(rdg / WEIGHTS, generator)
-    except (OSError, ValueError, LookupError, TypeError, SafetensorError, RuntimeError) as error:
+    except (OSError, ValueError, TypeError, SafetensorError, RuntimeError) as error:
         raise UserError(
             f"generator {str(rdg)!r}",
             got=str(error).splitlines()[0],
