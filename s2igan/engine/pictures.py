@@ -122,18 +122,18 @@ def _rgb(image: Image.Image) -> Picture:
     return np.asarray(image.convert("RGB"))
 
 
-def tile(pictures: Picture, columns: int, gap: int = 2) -> Picture:
-    """Lay ``(N, H, W, 3)`` pictures out row by row on white.
+def tile(pictures: Picture, columns: int) -> Picture:
+    """Lay ``(N, H, W, 3)`` pictures out row by row on white, 2 pixels between neighbours.
 
     Args:
         pictures: the pictures, all of one size.
         columns: pictures per row.
-        gap: white pixels between neighbours.
 
     Returns:
         One picture, ``(rows * H + gaps, columns * W + gaps, 3)`` uint8.
     """
     count, height, width, _ = pictures.shape
+    gap = 2
     rows = -(-count // columns)
     sheet = np.full(
         (rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, dtype=np.uint8

@@ -106,13 +106,14 @@ def test_a_broken_picture_is_named(data: bytes) -> None:
 
 def test_tiles_lie_row_by_row_on_white() -> None:
     pictures = np.stack([np.full((2, 2, 3), value, np.uint8) for value in (10, 20, 30)])
-    sheet = tile(pictures, columns=2, gap=1)
+    sheet = tile(pictures, columns=2)
     assert sheet[..., 0].tolist() == [
-        [10, 10, 255, 20, 20],
-        [10, 10, 255, 20, 20],
-        [255, 255, 255, 255, 255],
-        [30, 30, 255, 255, 255],
-        [30, 30, 255, 255, 255],
+        [10, 10, 255, 255, 20, 20],
+        [10, 10, 255, 255, 20, 20],
+        [255, 255, 255, 255, 255, 255],
+        [255, 255, 255, 255, 255, 255],
+        [30, 30, 255, 255, 255, 255],
+        [30, 30, 255, 255, 255, 255],
     ]
 
 
