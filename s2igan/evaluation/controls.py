@@ -50,22 +50,10 @@ def control_figures(
     table = _Table(judged, attributes, reason, resampling)
     other = f"the speech of another {noun_of(material.corpus)}"
     return {
-        "generated": table.row(
-            judged.drawn.take(drawn),
-            judged.compared.drawn.take(drawn),
-            drawn,
-            "pictures drawn from the utterance's own speech",
-            material.noises(drawn),
-        ),
+        "generated": table.drawn_row(drawn, "pictures drawn from the utterance's own speech"),
         "mismatched_speech": absent(f"no {material.drawn_set} utterance was drawn from {other}")
         if not len(mismatched)
-        else table.row(
-            judged.drawn.take(mismatched),
-            judged.compared.drawn.take(mismatched),
-            mismatched,
-            f"pictures drawn from {other}",
-            material.noises(mismatched),
-        ),
+        else table.drawn_row(mismatched, f"pictures drawn from {other}"),
         "retrieved_training_pictures": table.row(
             judged.real.take(retrieved),
             judged.compared.real.take(retrieved),
@@ -142,6 +130,13 @@ class _Table:
             "FID": self._fid(compared, what),
             "keywords": self._words(seen, rows, what),
         }
+
+    def drawn_row(self, rows: Rows, what: str) -> dict[str, object]:
+        """Judge the drawn pictures of samples ``rows``."""
+        judged, noises = self._judged, self._judged.material.noises(rows)
+        return self.row(
+            judged.drawn.take(rows), judged.compared.drawn.take(rows), rows, what, noises
+        )
 
     def real_row(self, rows: Rows) -> dict[str, object]:
         """Judge the real pictures that samples ``rows`` stand for."""

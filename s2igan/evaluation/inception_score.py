@@ -20,14 +20,13 @@ def softmax_of_is(seen: Seen, config: EvaluateConfig) -> str | None:
     Those of the configured attribute where the network reads attributes, of all classes where it
     classifies pictures, else None.
     """
-    logits = seen.logits or {}
-    return next((name for name in (config.attribute_of_is, CLASSES) if name in logits), None)
+    return next((name for name in (config.attribute_of_is, CLASSES) if name in seen.logits), None)
 
 
 def softmax_note(seen: Seen, config: EvaluateConfig) -> str | None:
     """Say which softmax the score is taken from, and over how many splits; None without one."""
     softmax = softmax_of_is(seen, config)
-    if softmax is None or seen.logits is None:
+    if softmax is None:
         return None
     whole = f"over all {seen.logits[softmax].shape[1]} classes"
     over = whole if softmax == CLASSES else f"of {softmax}"

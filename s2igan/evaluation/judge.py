@@ -27,26 +27,24 @@ class Seen:
 
     Args:
         features: ``(N, D)`` float32.
-        logits: ``(N, K)`` float32 per classifier, named as by :class:`BackboneOutput`; None where
-            it has none.
+        logits: ``(N, K)`` float32 per classifier that it has, named as by :class:`BackboneOutput`.
     """
 
     features: npt.NDArray[np.float32]
-    logits: dict[str, npt.NDArray[np.float32]] | None
+    logits: dict[str, npt.NDArray[np.float32]]
 
     def __len__(self) -> int:
         return len(self.features)
 
     def take(self, rows: Rows) -> "Seen":
         """Select pictures."""
-        logits = self.logits
-        chosen = None if logits is None else {name: logits[name][rows] for name in logits}
-        return Seen(self.features[rows], chosen)
+        logits = {name: values[rows] for name, values in self.logits.items()}
+        return Seen(self.features[rows], logits)
 
     @property
     def reads_attributes(self) -> bool:
         """Whether there are logits of every attribute of a drawing."""
-        return self.logits is not None and self.logits.keys() >= set(ATTRIBUTES)
+        return self.logits.keys() >= set(ATTRIBUTES)
 
     def readings(self) -> npt.NDArray[np.int64]:
         """Return the likeliest value of every attribute, ``(N, 8)``, numbered as in ``VALUES``.
@@ -54,8 +52,7 @@ class Seen:
         Raises:
             KeyError: unless :attr:`reads_attributes`.
         """
-        logits = self.logits or {}
-        return np.stack([logits[name].argmax(axis=1) for name in ATTRIBUTES], axis=1)
+        return np.stack([self.logits[name].argmax(axis=1) for name in ATTRIBUTES], axis=1)
 
 
 @dataclass(frozen=True)
@@ -137,8 +134,7 @@ class Judge:
             features[start : start + self.batch_size] = seen
             for name, values in said.items():
                 logits.setdefault(name, []).append(values)
-        joined = {name: np.concatenate(parts) for name, parts in logits.items()}
-        return Seen(features, joined or None)
+        return Seen(features, {name: np.concatenate(parts) for name, parts in logits.items()})
 
     @torch.inference_mode()
     def _look(self, pictures: Picture) -> tuple[Floats, dict[str, Floats]]:

@@ -58,8 +58,7 @@ class Reader:
 
     def scorer(self, seen: Seen) -> Scorer:
         """Return the scores of pictures that an attribute-reading judge has seen."""
-        logits = seen.logits or {}
-        likely = np.concatenate([_log_softmax(logits[name]) for name in ATTRIBUTES], axis=1)
+        likely = np.concatenate([_log_softmax(seen.logits[name]) for name in ATTRIBUTES], axis=1)
 
         def score(pictures: Rows, descriptions: Rows) -> npt.NDArray[np.floating[Any]]:
             scores = likely[pictures] @ self._shares.T  # (n, k, statements)

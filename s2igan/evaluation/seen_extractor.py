@@ -28,7 +28,7 @@ class SeenPictures(Dataset[Tensor]):
 
     def __init__(self, seen: Seen, softmax: str | None) -> None:
         self._parts = [torch.from_numpy(seen.features)]
-        if softmax is not None and seen.logits is not None:
+        if softmax is not None:
             self._parts.append(torch.from_numpy(seen.logits[softmax]))
 
     def __len__(self) -> int:

@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def seen(features: npt.ArrayLike, logits: npt.ArrayLike | None = None) -> Seen:
-    held = None if logits is None else {"belly": np.asarray(logits, np.float32)}
+    held = {} if logits is None else {"belly": np.asarray(logits, np.float32)}
     return Seen(np.asarray(features, np.float32), held)
 
 
@@ -69,7 +69,7 @@ def test_the_softmax_is_that_of_the_attribute_or_of_all_classes() -> None:
     assert measured["IS"] == pytest.approx(8.0)
     both = Seen(features, {CLASSES: np.zeros((40, 8), np.float32), "belly": sure})
     assert softmax_of_is(both, settings(attribute_of_is="belly")) == "belly"
-    assert softmax_of_is(Seen(features, None), settings()) is None
+    assert softmax_of_is(Seen(features, {}), settings()) is None
 
 
 def test_a_set_is_at_no_distance_from_itself() -> None:

@@ -63,7 +63,7 @@ def test_no_opinion_scores_1_and_sure_ones_the_number_of_classes() -> None:
 
 
 def test_a_network_without_a_softmax_has_no_score() -> None:
-    assert inception_score(Seen(np.zeros((4, 2), np.float32), None), settings()) is None
+    assert inception_score(Seen(np.zeros((4, 2), np.float32), {}), settings()) is None
 
 
 def score_by_hand(logits: np.ndarray[Any, Any]) -> float:
