@@ -43,14 +43,13 @@ class Pairs:
 
         Its chance is the base rate: how often the first picture shows that value already.
         """
-        each = np.arange(len(self.changed))
-        values = self.after[each, self.changed] == self.new
-        base = self.before[each, self.changed] == self.new
+        values = self._of_changed(self.after) == self.new
+        base = self._of_changed(self.before) == self.new
         return resampling.mean(values, self.classes, protocol, chance=float(base.mean()))
 
     def starts_right(self, resampling: Resampling, protocol: list[str]) -> Figure:
         """Share of pairs whose first picture shows the original word's value."""
-        values = self.before[np.arange(len(self.changed)), self.changed] == self.old
+        values = self._of_changed(self.before) == self.old
         return resampling.mean(values, self.classes, protocol)
 
     def stays(self, mentioned: bool, resampling: Resampling, protocol: list[str]) -> Figure:
@@ -77,6 +76,9 @@ class Pairs:
         """Share of pairs in which every other mentioned attribute reads the same."""
         values = ((self.before == self.after) | ~self.others(mentioned=True)).all(axis=1)
         return resampling.mean(values, self.classes, protocol)
+
+    def _of_changed(self, values: Values) -> Values:
+        return values[np.arange(len(self.changed)), self.changed]
 
     def others(self, mentioned: bool) -> Booleans:
         """Return the attributes besides the changed one, ``(n, 8)`` bool."""
