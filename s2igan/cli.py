@@ -12,7 +12,7 @@ from types import FrameType
 from s2igan.engine.answer import answer
 from s2igan.engine.runtime import repository_root
 from s2igan.engine.shortage import DISK_FULL, disk_is_full
-from s2igan.errors import EXIT_USER_ERROR, UserError, refused
+from s2igan.errors import UserError, leave, refused
 from s2igan.serving.champion import METRIC
 from s2igan.serving.commands import add_commands, path_given
 from s2igan.serving.page_command import add_serve
@@ -66,13 +66,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         gc.freeze()  # leave without going through all that PyTorch has loaded once more
         answer(text)
     except UserError as error:
-        return _leave(str(error), EXIT_USER_ERROR)
+        return leave("s2igan", str(error))
     except KeyboardInterrupt:
-        return _leave("interrupted; the same command goes on from here", 128 + signal.SIGINT)
+        return leave(
+            "s2igan", "interrupted; the same command goes on from here", 128 + signal.SIGINT
+        )
     except Exception as error:
         if (told := _told(error)) is None:
             raise
-        return _leave(told, EXIT_USER_ERROR)
+        return leave("s2igan", told)
     return 0
 
 
@@ -87,11 +89,6 @@ def _told(error: Exception) -> str | None:
         if package != "s2igan":
             return f"package {package}; got none; `make env`, or install `s2igan[pipeline]`"
     return None
-
-
-def _leave(message: str, code: int) -> int:
-    sys.stderr.write(f"s2igan: {' '.join(message.split())}\n")
-    return code
 
 
 def _report(arguments: argparse.Namespace) -> str:

@@ -4,6 +4,8 @@ Everything that a person can cause and mend is raised as :class:`UserError`; the
 command line print its one line to stderr and leave with :data:`EXIT_USER_ERROR`.
 """
 
+import sys
+
 EXIT_USER_ERROR = 2
 
 
@@ -33,6 +35,12 @@ class UserError(Exception):
         if fix is not None:
             parts.append(fix)
         super().__init__("; ".join(parts))
+
+
+def leave(program: str, message: str, code: int = EXIT_USER_ERROR) -> int:
+    """Say on stderr in one line why a program ends, and return its exit code."""
+    sys.stderr.write(f"{program}: {' '.join(message.split())}\n")
+    return code
 
 
 def refused(error: OSError) -> str:

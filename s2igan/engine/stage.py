@@ -32,7 +32,7 @@ from s2igan.engine.session import Session
 from s2igan.engine.shortage import DISK_FULL, FEWER_WORKERS, disk_is_full, memory_told
 from s2igan.engine.showcase import dotted
 from s2igan.engine.tracking import identify, open_tracker
-from s2igan.errors import EXIT_USER_ERROR, UserError, refused
+from s2igan.errors import UserError, leave, refused
 
 if TYPE_CHECKING:
     import torch
@@ -103,14 +103,14 @@ class Stage(Generic[P]):
         except UserError as error:
             if os.environ.get(LAUNCHED) and _is_deserted(error):
                 return EXIT_DESERTED
-            return self._leave(str(error), EXIT_USER_ERROR)
+            return leave(self.name, str(error))
         except KeyboardInterrupt:
-            return self._leave("interrupted", 128 + signal.SIGINT)
+            return leave(self.name, "interrupted", 128 + signal.SIGINT)
         except Exception as error:
             if disk_is_full(error):
-                return self._leave(DISK_FULL, EXIT_USER_ERROR)
+                return leave(self.name, DISK_FULL)
             if isinstance(error, OSError) and error.filename is not None:
-                return self._leave(refused(error), EXIT_USER_ERROR)
+                return leave(self.name, refused(error))
             raise
 
     def key(self, params: P, paths: Paths, sources: Sequence[Path]) -> str:
@@ -145,7 +145,7 @@ class Stage(Generic[P]):
                 self._run(params, paths, Rank(local=rank.local), interrupts)
                 return 0
             idle = f"nothing to do as {rank} ({told_by()}); the first one does it"
-            return self._leave(idle, 0)
+            return leave(self.name, idle, 0)
         count = 1 if launched_rank() else _local_processes(read_runtime())
         if count > 1:
             return run_locally(f"stages.{self.name}", argv, count, interrupts)
@@ -229,10 +229,6 @@ class Stage(Generic[P]):
         if self.name in MEMORY_KNOBS and self._computes(params):
             return f"lower {MEMORY_KNOBS[self.name]}"
         return FEWER_WORKERS
-
-    def _leave(self, message: str, code: int) -> int:
-        sys.stderr.write(f"{self.name}: {' '.join(message.split())}\n")
-        return code
 
 
 def _device(rank: Rank) -> "torch.device":

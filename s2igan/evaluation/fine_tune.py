@@ -20,7 +20,7 @@ from s2igan.corpora.index import Corpus
 from s2igan.engine.device import choose_device
 from s2igan.engine.folders import fresh_file
 from s2igan.engine.shortage import DISK_FULL, disk_is_full
-from s2igan.errors import EXIT_USER_ERROR, UserError, refused
+from s2igan.errors import UserError, leave, refused
 from s2igan.evaluation.class_training import Recipe, fine_tune
 from s2igan.evaluation.fine_tuned import write_fine_tuned
 from s2igan.evaluation.labelled import open_pictures
@@ -40,19 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         facts = _run(options)
     except UserError as error:
-        return _leave(str(error))
+        return leave("fine_tune", str(error))
     except OSError as error:
-        return _leave(DISK_FULL if disk_is_full(error) else refused(error))
+        return leave("fine_tune", DISK_FULL if disk_is_full(error) else refused(error))
     sys.stderr.write(
         f"{str(options.out)!r}: {facts.accuracy:.3f} of {facts.held_out} held-out pictures of "
         f"{len(facts.classes)} classes told right; evaluate.is_backbone: fine_tuned uses it\n"
     )
     return 0
-
-
-def _leave(message: str) -> int:
-    sys.stderr.write(f"fine_tune: {' '.join(message.split())}\n")
-    return EXIT_USER_ERROR
 
 
 def _run(options: argparse.Namespace) -> FineTuning:
