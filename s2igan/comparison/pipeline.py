@@ -3,6 +3,8 @@
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -41,7 +43,7 @@ class PipelineStage:
 
     def depends_on(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of :attr:`params` among nested ``values``."""
-        return {key: _value(values, key) for key in self.params}
+        return {key: reduce(getitem, key.split("."), values) for key in self.params}
 
 
 def read_pipeline(path: Path) -> list[PipelineStage]:
@@ -103,10 +105,3 @@ def _paths(entries: list[Any]) -> list[str]:
 
 def _within(path: str, folder: str) -> bool:
     return PurePosixPath(path).is_relative_to(folder)
-
-
-def _value(values: Mapping[str, Any], dotted: str) -> Any:
-    value: Any = values
-    for part in dotted.split("."):
-        value = value[part]
-    return value

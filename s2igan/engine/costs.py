@@ -112,14 +112,8 @@ def read_costs(path: Path) -> list[Cost]:
 def machine() -> str:
     """Return the processor's name and the number of cores that this process may use."""
     cores = usable_cores()
-    name = "unnamed processor"
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                name = " ".join(line.partition(":")[2].split())
-                break
-    except OSError:
-        pass  # Not every system tells.
+    name = " ".join(_line_of("/proc/cpuinfo", "model name").partition(":")[2].split())
+    name = name or "unnamed processor"
     return f"{name}, {cores} {'core' if cores == 1 else 'cores'}"
 
 
@@ -135,16 +129,20 @@ def device_name(device: "torch.device | None") -> str:
 def resident_mib() -> int:
     """Return the largest resident set that this process has had, MiB."""
     # The kernel's own peak of this program; getrusage would count the parent's from before exec.
-    try:
-        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-            if line.startswith("VmHWM:"):
-                return round(int(line.split()[1]) / 1024)
-    except OSError:
-        pass  # Not every system tells.
+    if peak_kib := _line_of("/proc/self/status", "VmHWM:"):
+        return round(int(peak_kib.split()[1]) / 1024)
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10))
+
+
+def _line_of(path: str, start: str) -> str:
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""  # Not every system tells.
+    return next((line for line in lines if line.startswith(start)), "")
 
 
 def _append(path: Path, cost: Cost) -> None:
