@@ -18,9 +18,6 @@ the same shapes fit another stride."""
 class SpeechEncoder(DescriptionEncoder):
     """Convolutions, a bidirectional GRU, self-attention pooling, unit length.
 
-    Padding never changes an embedding, nor do the neighbours in the batch, except through the
-    batch statistics in training.
-
     Args:
         bands: mel bands of a frame; paper 40.
         channels: outputs of the convolutions; paper 64, 128.
