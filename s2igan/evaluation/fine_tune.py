@@ -73,10 +73,14 @@ def _run(options: argparse.Namespace) -> FineTuning:
 
 @contextmanager
 def _replaced(path: Path) -> Iterator[Path]:
-    """Yield a file that takes the place of ``path`` at the end, and of which no part is left."""
+    """Yield a file that takes the place of ``path`` at the end, and of which no part is left.
+
+    A link in its place, which somebody left in a shared folder of archives, is removed.
+    """
     partial = path.with_name(f"{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_bytes(b"")  # refused now, not after the training
+    partial.unlink(missing_ok=True)
+    partial.touch(exist_ok=False)  # refused now, not after the training
     try:
         yield partial
         partial.replace(path)
