@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from s2igan.comparison.figures import Entry
 from s2igan.engine.pictures import Picture
-from s2igan.evaluation.lettering import Sheet, load_font, words_of, wrap
+from s2igan.evaluation.lettering import Sheet, can_set, load_font, words_of, wrap
 
 _LABEL, _GAP, _LETTERS, _LINES = 190, 6, 17, 4
 _LEAST_SIDE = 96
@@ -14,13 +14,19 @@ _DESCRIBED = "the described pictures"
 def systems_picture(entries: Sequence[Entry]) -> Picture | None:
     """Lay the rows of pictures out below the described ones, titles at the left.
 
+    A row whose title cannot be set in the fonts at hand goes by its name.
+
     Args:
         entries: the rows; those without pictures are left out.
 
     Returns:
         One picture, or None where no row has any.
     """
-    both = [(e.title, picture) for e in entries if (picture := e.first.row_picture) is not None]
+    both = [
+        (e.title if can_set(e.title) else e.name, picture)
+        for e in entries
+        if (picture := e.first.row_picture) is not None
+    ]
     if not both:
         return None
     rows = [(title, picture[len(picture) // 2 :]) for title, picture in both]

@@ -63,7 +63,7 @@ def read_json(path: Path, stage: str, **keys: type) -> dict[str, Any]:
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise unreadable_output(repr(str(path)), error, stage) from error
     if not isinstance(value, dict):
         raise unreadable_output(repr(str(path)), f"no object but {value!r}", stage)

@@ -10,6 +10,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from typing import TypeVar
 
+from s2igan.errors import UserError
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -25,12 +27,25 @@ def parallel_map(fn: Callable[[T], R], items: Iterable[T], workers: int) -> Iter
     Raises:
         Exception: whatever ``fn`` raises, for the first item that fails.
         BrokenProcessPool: if a process dies.
+        UserError: if the system has no semaphores for several processes.
     """
     if workers == 1:
         yield from map(fn, items)
         return
-    with ProcessPoolExecutor(workers, mp_context=_context(fn), initializer=_start_worker) as pool:
+    with _pool(fn, workers) as pool:
         yield from _in_order(pool, fn, items, workers)
+
+
+def _pool(fn: Callable[..., object], workers: int) -> ProcessPoolExecutor:
+    try:
+        return ProcessPoolExecutor(workers, mp_context=_context(fn), initializer=_start_worker)
+    except OSError as error:  # Linux keeps semaphores in /dev/shm, which a container may lack.
+        raise UserError(
+            f"{workers} worker processes",
+            got=f"no semaphore for them: {error.strerror}",
+            expected="a /dev/shm with room that can be written",
+            fix="give the container one, or set workers (S2IGAN_WORKERS) to 1",
+        ) from error
 
 
 def _context(fn: Callable[..., object]) -> multiprocessing.context.ForkServerContext:

@@ -27,6 +27,7 @@ from s2igan.evaluation.networks import load_judge
 from s2igan.evaluation.r_precision import Critic, r_precision_figures
 from s2igan.evaluation.swap import swap_figures
 from s2igan.sen.images import load_image_embedding
+from s2igan.sen.origin import check_origin
 from s2igan.vision.interface import Backbone
 from s2igan.vision.names import FINE_TUNED
 
@@ -76,6 +77,7 @@ def evaluate(
     material.corpus.check_rows(
         pictures={"image.npy": len(seen)}, utterances={"speech.npy": len(speech)}
     )
+    check_origin(embeddings, sen, ["speech.npy", "image.npy"])
     if not len(material.drawn_captions):
         sets = ", ".join(map(repr, material.samples["set"].astype(str).unique()))
         raise UserError(

@@ -25,7 +25,12 @@ def learning_rate(
         warmup_steps: linear rise before that; paper 0.
         decay_every_steps: read by ``step``.
         decay_factor: read by ``step``.
+
+    Raises:
+        ValueError: if ``schedule`` is another word.
     """
+    if schedule not in ("step", "cosine"):
+        raise ValueError(f"schedule is {schedule!r}, expected step or cosine")
     if step < warmup_steps:
         return lr * (step + 1) / warmup_steps
     if schedule == "step":

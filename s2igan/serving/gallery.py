@@ -118,6 +118,10 @@ def find_gallery(folder: Path, dimension: int) -> Gallery | str:
             "This model hears with an encoder of its own, and no picture has been placed in "
             "what it hears."
         )
+    # A pipeline's folder is read where a pipeline's packages are; an exported model needs none.
+    from s2igan.sen.origin import check_origin
+
+    check_origin(embeddings, sen, ["image.npy"])
     rows, total = _described(corpus)
     views = open_array(embeddings / "image.npy", ndim=3)  # (all pictures, views, E)
     packed = open_array(features / "shapes.npy", ndim=2)
@@ -162,7 +166,6 @@ def _described(corpus: Path) -> tuple[npt.NDArray[np.integer], int]:
     """Return the rows of the pictures that have descriptions, not of those kept for fidelity, and
     how many there are with those.
     """
-    # A pipeline's folder is read where a pipeline's packages are; an exported model needs none.
     from s2igan.engine.tables import read_table
 
     split = read_table(corpus / "index.parquet", ["split"], only=True)["split"]

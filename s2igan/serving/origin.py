@@ -128,7 +128,7 @@ def _json(path: Path) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{str(path)!r}", got=str(error), expected="JSON") from error
     if not isinstance(value, dict):
         raise UserError(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -225,6 +226,15 @@ def test_the_picture_holds_the_described_pictures_and_one_row_per_system() -> No
         top = row * (side + 6)
         assert set(np.unique(picture[top : top + side, 190:])) == {shade}
     assert (picture[:side, :190] < 128).any()
+
+
+def test_a_title_that_no_font_can_set_gives_way_to_the_name_of_its_row() -> None:
+    def shown(title: str) -> bytes:
+        picture = systems_picture([replace(entry("a", outcome(BASE)), title=title)])
+        assert picture is not None
+        return picture.tobytes()
+
+    assert shown("カワセミ") == shown("a") != shown("Ohne RS, größer")
 
 
 def test_rows_without_pictures_have_none(tmp_path: Path) -> None:

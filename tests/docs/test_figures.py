@@ -116,6 +116,13 @@ def test_the_default_beside_the_model_that_ships(name: str) -> None:
     assert shipped == f"{value(path, figures=SHIPPED)} ({interval(path, SHIPPED)})"
 
 
+def test_chance_of_r_precision_is_that_of_permutations_in_the_model_that_ships() -> None:
+    real = f"{GENERATION}/r_precision/real"  # the same pictures and descriptions in both runs
+    assert figure(real, SHIPPED)["chance"] == figure(real)["chance"]
+    *_, chance = row("docs/results/minibirds.md", "R-precision")
+    assert {f"{figure(R_PRECISION, run)['chance']:.2f}" for run in (FIGURES, SHIPPED)} == {chance}
+
+
 def test_the_default_among_other_trainings_of_sen() -> None:
     size = value(f"{GENERATION}/keywords/generated/size")
     sen, consistency = value(f"{RETRIEVAL}/mAP"), value(ALL_PAIRS)

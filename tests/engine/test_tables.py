@@ -64,6 +64,7 @@ def test_columns_come_as_a_schema_says_or_are_refused(tmp_path: Path) -> None:
         ("[40]", r"no object but \[40\]"),
         ("{}", "no int 'bands'"),
         ('{"bands": "40"}', "no int 'bands'"),
+        ("[" * 200_000, ""),
     ],
 )
 def test_broken_json_names_the_stage_that_wrote_it(tmp_path: Path, text: str, got: str) -> None:

@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -61,6 +62,25 @@ def test_an_error_of_an_item_is_raised(workers: int) -> None:
 def test_a_dying_process_is_an_error() -> None:
     with pytest.raises(BrokenProcessPool):
         list(parallel_map(die, [1], 2))
+
+
+# Full, read-only, or not there, as in some containers; a full one is not a full disk.
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.ENOENT])
+def test_a_system_without_semaphores_names_the_number_of_workers(
+    code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_semaphore(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("_multiprocessing.SemLock", refuse_semaphore)
+    with pytest.raises(UserError) as caught:
+        list(parallel_map(process_of, range(2), 2))
+    assert str(caught.value) == (
+        f"2 worker processes; got no semaphore for them: {os.strerror(code)}; expected a /dev/shm "
+        "with room that can be written; give the container one, or set workers (S2IGAN_WORKERS) "
+        "to 1"
+    )
+    assert list(parallel_map(process_of, range(1), 1)) == [(0, os.getpid())]
 
 
 def test_items_are_read_only_a_little_ahead() -> None:

@@ -24,6 +24,8 @@ from s2igan.evaluation.config import EvaluateConfig
 from s2igan.evaluation.fidelity import frechet_distance
 from s2igan.evaluation.judge import Judge, Rows, Seen, Source
 from s2igan.evaluation.material import Judged, Material
+from s2igan.sen.artifact import IMAGE_WEIGHTS, SPEECH_WEIGHTS
+from s2igan.sen.origin import write_origin
 from s2igan.vision.interface import CLASSES, BackboneOutput
 from tests.evaluation.world import (
     DRAWING,
@@ -425,6 +427,24 @@ def test_samples_that_do_not_fit_are_refused_in_words_for_whoever_drew_them(
         evaluate(world, monkeypatch, tmp_path / "out")
     assert re.search(got, str(caught.value))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", [SPEECH_WEIGHTS, IMAGE_WEIGHTS])
+def test_embeddings_by_another_sen_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    world = full(tmp_path)
+    world.write()
+    sen = world.folder / "sen"
+    sen.mkdir()
+    for weights in (SPEECH_WEIGHTS, IMAGE_WEIGHTS):
+        (sen / weights).write_bytes(b"learnt")
+    write_origin(world.folder / "embeddings", sen)
+    evaluate(world, monkeypatch, tmp_path / "first")
+    (sen / name).write_bytes(b"learnt again")
+    with pytest.raises(UserError, match=rf"other weights than those of '{sen / name}'.*embed`$"):
+        evaluate(world, monkeypatch, tmp_path / "second")
+    assert not (tmp_path / "second").exists()
 
 
 def test_a_later_process_of_a_launch_looks_and_writes_nothing(

@@ -275,6 +275,17 @@ def test_a_disk_that_is_full_after_the_training_is_told_and_the_old_file_stays(
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 
 
+def test_a_link_in_the_place_of_the_unfinished_file_is_not_followed(
+    folder: Path, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.write_bytes(b"theirs")
+    (tmp_path / f".{FILE}.partial").symlink_to(theirs)
+    assert command(folder, tmp_path / FILE, "--steps=1", "--views=1") == 0
+    assert theirs.read_bytes() == b"theirs"
+    assert read_fine_tuning(tmp_path / FILE, KIND).steps == 1
+
+
 def test_classes_that_cannot_be_learnt_are_told(tmp_path: Path) -> None:
     for changes, told in (
         ({"has_classes": False}, "belong to no classes"),

@@ -64,6 +64,11 @@ def test_step_multiplies_by_the_factor() -> None:
     assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001, 0.0001])
 
 
+def test_no_other_word_is_taken_for_a_schedule() -> None:
+    with pytest.raises(ValueError, match=r"^schedule is 'linear', expected step or cosine$"):
+        learning_rate(0, **SCHEDULE | {"schedule": "linear"})
+
+
 def test_buckets_hold_every_utterance_once_within_their_budget() -> None:
     lengths = np.random.default_rng(0).integers(5, 100, 200)
     lengths[7] = 1000

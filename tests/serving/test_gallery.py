@@ -16,6 +16,8 @@ from s2igan.engine.arrays import write_array
 from s2igan.engine.tables import write_table
 from s2igan.engine.weights import write_weights
 from s2igan.errors import UserError
+from s2igan.sen.artifact import IMAGE_WEIGHTS
+from s2igan.sen.origin import write_origin
 from s2igan.serving.gallery import FILE, Gallery, find_gallery, write_gallery
 from s2igan.vision.pixels import PixelWriter
 from tests.serving.makers import write_model
@@ -115,6 +117,16 @@ def test_a_lone_model_has_no_pictures(tmp_path: Path) -> None:
 def test_outputs_of_another_corpus_are_told(artifacts: Path, name: str) -> None:
     write_array(artifacts / name, np.load(artifacts / name)[:-1])
     with pytest.raises(UserError, match=r"\d+ embedded and \d+ packed, not 31 as in the corpus"):
+        find_gallery(artifacts / "rdg", 2)
+
+
+def test_pictures_that_another_sen_has_placed_are_told(artifacts: Path) -> None:
+    weights = artifacts / "sen" / IMAGE_WEIGHTS
+    write_weights(weights, {"weight": torch.zeros(1)})
+    write_origin(artifacts / "embeddings", artifacts / "sen")
+    assert len(found(artifacts / "rdg").embeddings) == COUNT
+    write_weights(weights, {"weight": torch.ones(1)})
+    with pytest.raises(UserError, match=rf"other weights than those of '{weights}'.*repro embed`$"):
         find_gallery(artifacts / "rdg", 2)
 
 

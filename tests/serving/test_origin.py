@@ -107,6 +107,14 @@ def test_a_broken_card_is_told(tmp_path: Path) -> None:
         read_card(folder)
 
 
+@pytest.mark.parametrize("text", ["{", "[" * 200_000, "[]"])
+def test_broken_figures_of_a_pipeline_are_told(tmp_path: Path, text: str) -> None:
+    root = write_pipeline(tmp_path)
+    (root / "metrics" / "retrieval.json").write_text(text)
+    with pytest.raises(UserError, match=r"retrieval\.json'; got .*; expected (JSON|an object)$"):
+        read_card(root / "artifacts" / "rdg")
+
+
 @pytest.mark.parametrize(
     "record",
     [{"stages": 3}, {"stages": {"embed": 3}}, {"stages": {"embed": {"outs": [3]}}}],
