@@ -5,18 +5,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from s2igan.corpora.archives import read_members
-from s2igan.corpora.cub_lists import LISTS, read_lists
-from s2igan.corpora.defects import Defects
 from s2igan.corpora.listing import ListedPicture
 from s2igan.corpora.manifest import PublishedFile, read_manifest
 from s2igan.corpora.published import Found, Task, build_published
 from s2igan.corpora.published_manifest import CorpusManifest, Edition, choose_edition
 
+# Each has a number from 1 and a value per line. They lie in the archive of the photographs, whose
+# checksum says that they are as published: nothing in them is doubted.
+_LISTS = ("images", "image_class_labels", "bounding_boxes")
+
 # Parts, attributes and segmentations lie in the archive too. Names that begin with `._` hold what a
 # Mac knows of the file beside them.
 _WANTED = re.compile(
     r"(?:^|/)CUB_200_2011/"
-    rf"(?:(?P<list>{'|'.join(LISTS)})\.txt|images/(?P<picture>[^/]+/(?!\._)[^/]+\.jpg))$"
+    rf"(?:(?P<list>{'|'.join(_LISTS)})\.txt|images/(?P<picture>[^/]+/(?!\._)[^/]+\.jpg))$"
 )
 _CAPTIONS = re.compile(r"(?:^|/)text_c10/(?P<folder>[^/]+)/(?P<picture>(?!\._)[^/]+)\.txt$")
 
@@ -41,9 +43,13 @@ class _Layout:
                 else:
                     yield match["picture"], data
 
-    def listed(self, found: Found, defects: Defects) -> list[ListedPicture]:
+    def listed(self, found: Found) -> list[ListedPicture]:
         del found  # the lists lie among the pictures and have passed with them
-        return read_lists(self._lists, defects)
+        names, labels, boxes = (_values(self._lists[name]) for name in _LISTS)
+        return [
+            ListedPicture(name, int(labels[number]), name.partition("/")[0], _box(boxes[number]))
+            for number, name in names.items()
+        ]
 
 
 def files_of(edition: str, manifest: Path) -> list[PublishedFile]:
@@ -62,3 +68,12 @@ def build(task: Task) -> None:
         UserError: as :func:`published.build_published` does.
     """
     build_published(task, read_manifest(task.manifest, CubManifest), _Layout)
+
+
+def _values(content: bytes) -> dict[str, str]:
+    return dict(line.strip().split(" ", 1) for line in content.decode().splitlines())
+
+
+def _box(value: str) -> tuple[float, float, float, float]:
+    x, y, width, height = map(float, value.split())
+    return x, y, width, height

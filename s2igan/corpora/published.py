@@ -22,7 +22,6 @@ from s2igan.corpora.listing import (
     ListedPicture,
     check_class_sizes,
     check_counts,
-    check_labels,
     check_pictures,
 )
 from s2igan.corpora.manifest import PublishedFile, digest
@@ -50,12 +49,8 @@ class Layout(Protocol):
         """Yield name and content of every picture file, in the order of the archives."""
         ...
 
-    def listed(self, found: Found, defects: Defects) -> list[ListedPicture]:
-        """Return what the lists name, in their order; called once all pictures have passed.
-
-        Raises:
-            UserError: if a list cannot be used.
-        """
+    def listed(self, found: Found) -> list[ListedPicture]:
+        """Return what the lists name, in their order; called once all pictures have passed."""
         ...
 
 
@@ -100,9 +95,9 @@ def build_published(
 
     Raises:
         UserError: if archives are missing or wrong; or naming all defects at once. Those of one
-            picture (missing, undecodable, without box; captions missing, too few or many, not
-            UTF-8, without words; recordings missing, surplus, broken) stop unless
-            ``task.on_broken`` is ``skip``; those of the lists and the counts always do.
+            picture (missing, undecodable; captions missing, too few or many, not UTF-8, without
+            words; recordings missing, surplus, broken) stop unless ``task.on_broken`` is ``skip``;
+            those of the corpus as a whole and its counts always do.
     """
     edition = choose_edition(facts, task.edition, task.manifest)
     layout = layout_of(edition)
@@ -119,7 +114,7 @@ def build_published(
     with open_spool(task.out.parent) as spool:
         passing = bar(layout.pictures(found), f"{layout.kind} pictures", total=facts.counts.images)
         spool_pictures(passing, spool, defects, task.workers)
-        pictures = layout.listed(found, defects)
+        pictures = layout.listed(found)
         check_pictures(pictures, spool, " and ".join(path.name for path in photographs), defects)
         written = read_captions(found[edition.captions.name], layout.captions, defects)
         captions = check_captions(pictures, written, facts, defects)
@@ -159,7 +154,6 @@ def _sound(
     }
     skipped = defects.skipped
     left = [picture for picture in pictures if picture.name not in skipped]
-    check_labels(pictures, facts.counts.classes, defects)
     check_counts(pictures, numbers, facts.test_classes, facts.counts, defects)
     check_class_sizes((p.class_name for p in pictures), (p.class_name for p in left), defects)
     defects.raise_any()
