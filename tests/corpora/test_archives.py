@@ -1,5 +1,4 @@
 import hashlib
-import io
 import re
 import shutil
 import tarfile
@@ -218,52 +217,14 @@ def test_a_file_that_is_no_archive_is_told(tmp_path: Path) -> None:
         list(read_members(tmp_path / "page.html", ANY))
 
 
-@pytest.mark.parametrize(
-    ("name", "kind", "told"),
-    [
-        ("../outside", tarfile.REGTYPE, "leaves the folder"),
-        ("a/../../outside", tarfile.REGTYPE, "leaves the folder"),
-        ("/etc/passwd", tarfile.REGTYPE, "leaves the folder"),
-        ("link", tarfile.SYMTYPE, "a link"),
-        ("link", tarfile.LNKTYPE, "a link"),
-        ("device", tarfile.CHRTYPE, "a device"),
-        ("pipe", tarfile.FIFOTYPE, "a device"),
-    ],
-)
-def test_unsafe_members_are_refused(tmp_path: Path, name: str, kind: bytes, told: str) -> None:
+def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "archive.tar"
     with tarfile.open(path, "w") as archive:
-        member = tarfile.TarInfo(name)
-        member.type = kind
-        member.linkname = "elsewhere"
-        archive.addfile(member, io.BytesIO())
-    with pytest.raises(UserError, match=told):
-        list(read_members(path, ANY))
-    assert list(read_members(path, re.compile("another"))) == []
-
-
-def sparse(size: int) -> bytes:
-    """A member of so many bytes, of which the archive holds the last 512."""
-    head = bytearray(tarfile.TarInfo("a").tobuf(tarfile.GNU_FORMAT))
-    for place, number in ((124, 512), (386, size - 512), (398, 512), (483, size)):
-        head[place : place + 12] = b"%011o\0" % number
-    head[156:157] = tarfile.GNUTYPE_SPARSE
-    head[148:156] = b"%06o\0 " % (sum(head[:148]) + 8 * ord(" ") + sum(head[156:]))
-    return bytes(head) + b"a" * 512 + bytes(1024)
-
-
-def test_a_member_that_would_fill_memory_is_refused_unread(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "archive.tar"
-    path.write_bytes(sparse(2**26))
-    assert [len(data) for _, data in read_members(path, ANY)] == [2**26]
-    monkeypatch.setattr(tarfile.TarFile, "extractfile", lambda *_: pytest.fail("it was read"))
-    path.write_bytes(sparse(2**26 + 1))
-    with pytest.raises(
-        UserError, match="'a'; got 67108865 bytes; expected a file of at most 64 MiB;"
-    ):
-        list(read_members(path, ANY))
+        for kind in (tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE):
+            member = tarfile.TarInfo("one")
+            member.type, member.linkname = kind, "elsewhere"
+            archive.addfile(member)
+    assert list(read_members(path, ANY)) == []
 
 
 def test_a_full_disk_is_told_before_anything_is_written(
