@@ -91,14 +91,14 @@ def build(
         on_broken=on_broken,
     )
     listed = read_index(index, defects)
-    _check_presence(folder, listed, defects)
+    found = _find_all(folder, listed, defects)
     splits: Splits = {}
     if not defects.found:  # what is drawn from a faulty index would mean nothing
         splits = _splits(listed, test_share, val_classes, seed)
         _check_leaks(listed, splits, defects)
         _check_left(listed, splits, defects)
-    check_pictures(folder, listed, defects, workers)
-    check_recordings(folder, _recordings(listed), defects, workers)
+    check_pictures(found, listed, defects, workers)
+    check_recordings(found, _recordings(listed), defects, workers)
     defects.raise_any()
     pictures = _leave_out(listed, defects)
     check_class_sizes(_class_names(listed), _class_names(pictures), defects)
@@ -110,20 +110,20 @@ def build(
         "upright": True,
         "index_sha256": digest(index, "sha256"),
     }
-    _write(out, folder, pictures, splits, info, defects.skipped)
+    _write(out, found, pictures, splits, info, defects.skipped)
 
 
 def _write(
     out: Path,
-    folder: Path,
+    found: Mapping[str, Path],
     pictures: Sequence[ListedPicture],
     splits: Splits,
     info: Mapping[str, object],
     skipped: Mapping[str, str],
 ) -> None:
     recordings = _recordings(pictures)
-    images = [_path(folder, picture.image) for picture in pictures]
-    clips = [_path(folder, name) for name in recordings]
+    images = [found[picture.image] for picture in pictures]
+    clips = [found[name] for name in recordings]
     require_space(out, sum(path.stat().st_size for path in (*images, *clips)))
     if skipped:
         sys.stderr.write(f"corpus {info['edition']}: {len(skipped)} files skipped:\n")
@@ -142,13 +142,17 @@ def _write(
     )
 
 
-def _check_presence(folder: Path, pictures: Sequence[ListedPicture], defects: Defects) -> None:
-    for picture in pictures:
-        if find_file(folder, picture.image) is None:
-            defects.add(f"line {picture.line}: no such picture as {shortened(picture.image)}")
-    for name, line in _recordings(pictures).items():
-        if find_file(folder, name) is None:
-            defects.add(f"line {line}: no such recording as {shortened(name)}")
+def _find_all(folder: Path, pictures: Sequence[ListedPicture], defects: Defects) -> dict[str, Path]:
+    """Find every file that is named, noting those that are not there."""
+    wanted = [("picture", picture.image, picture.line) for picture in pictures]
+    wanted += [("recording", name, line) for name, line in _recordings(pictures).items()]
+    found: dict[str, Path] = {}
+    for what, name, line in wanted:
+        if path := find_file(folder, name):
+            found[name] = path
+        else:
+            defects.add(f"line {line}: no such {what} as {shortened(name)}")
+    return found
 
 
 def _splits(
@@ -271,10 +275,3 @@ def _has_classes(pictures: Sequence[ListedPicture]) -> bool:
 
 def _class_of(picture: ListedPicture) -> str:
     return picture.class_name or picture.image
-
-
-def _path(folder: Path, name: str) -> Path:
-    path = find_file(folder, name)
-    if path is None:
-        raise UserError(f"file {name!r} of {str(folder)!r}", got="gone while it was being read")
-    return path

@@ -2,7 +2,7 @@
 
 import errno
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from s2igan.corpora.defects import Defects
@@ -51,45 +51,43 @@ def _exists(path: Path) -> bool:
 
 
 def check_pictures(
-    folder: Path, pictures: Sequence[ListedPicture], defects: Defects, workers: int
+    found: Mapping[str, Path], pictures: Sequence[ListedPicture], defects: Defects, workers: int
 ) -> None:
     """Decode pictures, noting those that do not decode and boxes that lie elsewhere.
 
     Args:
-        folder: where they lie.
-        pictures: what is listed; those that are not there are passed over.
+        found: the files, by their names.
+        pictures: what is listed; those that were not found are passed over.
         defects: where to note them.
         workers: processes that decode; no influence on the result.
     """
-    found = _found(folder, [picture.image for picture in pictures])
-    listed = {picture.image: picture for picture in pictures}
-    told = parallel_map(_look, bar(found.values(), "recorded pictures"), workers)
-    for name, seen in zip(found, told, strict=True):
-        picture = listed[name]
+    there = [picture for picture in pictures if picture.image in found]
+    paths = [found[picture.image] for picture in there]
+    told = parallel_map(_look, bar(paths, "recorded pictures"), workers)
+    for picture, seen in zip(there, told, strict=True):
         if isinstance(seen, str):
-            defects.add_picture(name, f"{seen} (line {picture.line})")
+            defects.add_picture(picture.image, f"{seen} (line {picture.line})")
         elif picture.box is not None and _lies_elsewhere(picture.box, *seen):
             defects.add(
-                f"line {picture.line}: box {shown(picture.box)} has its centre outside of {name}, "
-                f"{seen[0]} × {seen[1]} pixels as it is shown"
+                f"line {picture.line}: box {shown(picture.box)} has its centre outside of "
+                f"{picture.image}, {seen[0]} × {seen[1]} pixels as it is shown"
             )
 
 
 def check_recordings(
-    folder: Path, lines: Mapping[str, int], defects: Defects, workers: int
+    found: Mapping[str, Path], lines: Mapping[str, int], defects: Defects, workers: int
 ) -> None:
     """Decode recordings block by block, noting those that nothing can be heard in.
 
     Args:
-        folder: where they lie.
-        lines: by their paths inside the folder, the lines that name them; those that are not there
-            are passed over.
+        found: the files, by their names.
+        lines: the lines that name recordings; those that were not found are passed over.
         defects: where to note them.
         workers: processes that decode; no influence on the result.
     """
-    found = _found(folder, lines)
-    told = parallel_map(_listen, bar(found.values(), "recordings"), workers)
-    for name, problem in zip(found, told, strict=True):
+    there = [name for name in lines if name in found]
+    told = parallel_map(_listen, bar([found[name] for name in there], "recordings"), workers)
+    for name, problem in zip(there, told, strict=True):
         if problem is not None:
             defects.add_picture(name, f"{problem} (line {lines[name]})")
 
@@ -110,7 +108,3 @@ def _lies_elsewhere(box: Box, width: int, height: int) -> bool:
     left, top, box_width, box_height = box
     across, down = left + box_width / 2, top + box_height / 2
     return not (0 <= across < width and 0 <= down < height)
-
-
-def _found(folder: Path, names: Iterable[str]) -> dict[str, Path]:
-    return {name: path for name in names if (path := find_file(folder, name)) is not None}
