@@ -7,8 +7,9 @@ from pathlib import Path
 from s2igan.corpora.archives import read_members
 from s2igan.corpora.listing import ListedPicture
 from s2igan.corpora.manifest import PublishedFile, read_manifest
-from s2igan.corpora.published import Found, Task, build_published
+from s2igan.corpora.published import Found, build_published
 from s2igan.corpora.published_manifest import CorpusManifest, Edition, choose_edition
+from s2igan.corpora.task import Task
 
 # Each has a number from 1 and a value per line. They lie in the archive of the photographs, whose
 # checksum says that they are as published: nothing in them is doubted.

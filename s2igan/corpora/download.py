@@ -8,7 +8,7 @@ from s2igan.corpora.archives import Archives, refuse_unpublished
 from s2igan.corpora.config import CorpusConfig
 from s2igan.corpora.consumers import write_consumers
 from s2igan.corpora.minibirds import build as minibirds
-from s2igan.corpora.published import Task
+from s2igan.corpora.task import Task
 from s2igan.corpora.weights import collect_weights, copy_weights, for_corpus
 from s2igan.engine.folders import fresh_folder
 
@@ -44,70 +44,46 @@ def download(
     """
     weights = for_corpus(weights, config.kind, archives)
     names = sorted({name for names in weights.values() for name in names})
-    _require_corpus(config, manifests, archives)
-    chosen, found = collect_weights(names, manifests / "weights.yaml", archives)
-    with fresh_folder(out_weights) as folder:
-        copy_weights(found, folder)
-        write_consumers(folder, {name: file.name for name, file in chosen.items()}, weights)
-        _build_corpus(config, manifests, archives, out_corpus, workers)
-
-
-def _require_corpus(config: CorpusConfig, manifests: Path, archives: Archives) -> None:
-    """Refuse what can neither be found nor be fetched before the first weights are fetched."""
-    manifest = manifests / f"{config.kind}.yaml"
-    match config.kind:
-        case "cub":
-            refuse_unpublished(cub.files_of(config.edition, manifest), config.kind, archives)
-        case "oxford102":
-            files = oxford102.files_of(
-                config.edition, manifest, authors_speech=config.authors_speech
-            )
-            refuse_unpublished(files, config.kind, archives)
-        case "recorded":
-            recorded.find_index(config.edition, archives)
-
-
-def _build_corpus(
-    config: CorpusConfig, manifests: Path, archives: Archives, out: Path, workers: int
-) -> None:
-    match config.kind:
-        case "minibirds":
-            minibirds.build(
-                config.minibirds,
-                config.seed,
-                config.val_classes,
-                manifests / "minibirds.yaml",
-                out,
-                workers,
-            )
-        case "cub":
-            cub.build(_task(config, manifests, archives, out, workers))
-        case "oxford102":
-            task = _task(config, manifests, archives, out, workers)
-            oxford102.build(task, authors_speech=config.authors_speech)
-        case "recorded":
-            recorded.build(
-                config.edition,
-                archives=archives,
-                seed=config.seed,
-                val_classes=config.val_classes,
-                test_share=config.test_share,
-                on_broken=config.on_broken,
-                out=out,
-                workers=workers,
-            )
-
-
-def _task(
-    config: CorpusConfig, manifests: Path, archives: Archives, out: Path, workers: int
-) -> Task:
-    return Task(
+    task = Task(
         manifest=manifests / f"{config.kind}.yaml",
         edition=config.edition,
         archives=archives,
         seed=config.seed,
         val_classes=config.val_classes,
+        test_share=config.test_share,
         on_broken=config.on_broken,
-        out=out,
+        out=out_corpus,
         workers=workers,
     )
+    _require_corpus(config, task)
+    chosen, found = collect_weights(names, manifests / "weights.yaml", archives)
+    with fresh_folder(out_weights) as folder:
+        copy_weights(found, folder)
+        write_consumers(folder, {name: file.name for name, file in chosen.items()}, weights)
+        _build_corpus(config, task)
+
+
+def _require_corpus(config: CorpusConfig, task: Task) -> None:
+    """Refuse what can neither be found nor be fetched before the first weights are fetched."""
+    match config.kind:
+        case "cub":
+            files = cub.files_of(task.edition, task.manifest)
+            refuse_unpublished(files, config.kind, task.archives)
+        case "oxford102":
+            speech = config.authors_speech
+            files = oxford102.files_of(task.edition, task.manifest, authors_speech=speech)
+            refuse_unpublished(files, config.kind, task.archives)
+        case "recorded":
+            recorded.find_index(task.edition, task.archives)
+
+
+def _build_corpus(config: CorpusConfig, task: Task) -> None:
+    match config.kind:
+        case "minibirds":
+            minibirds.build(config.minibirds, task)
+        case "cub":
+            cub.build(task)
+        case "oxford102":
+            oxford102.build(task, authors_speech=config.authors_speech)
+        case "recorded":
+            recorded.build(task)

@@ -9,8 +9,9 @@ from scipy.io import loadmat
 from s2igan.corpora.archives import read_members
 from s2igan.corpora.listing import ListedPicture
 from s2igan.corpora.manifest import PublishedFile, read_manifest
-from s2igan.corpora.published import Found, Task, build_published
+from s2igan.corpora.published import Found, build_published
 from s2igan.corpora.published_manifest import CorpusManifest, Edition, choose_edition
+from s2igan.corpora.task import Task
 
 # The published archives hold other material too, in places above these.
 _PICTURE = re.compile(r"(?:^|/)jpg/(?P<name>image_\d{5}\.jpg)$")

@@ -6,13 +6,12 @@ in the order of the published lists. Nothing is held in memory that grows with t
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import pandas as pd
 
-from s2igan.corpora.archives import Archives, locate
+from s2igan.corpora.archives import locate
 from s2igan.corpora.authors_speech import AuthorsSpeech, Spoken
 from s2igan.corpora.captions import Caption, check_captions, read_captions
 from s2igan.corpora.defects import Defects
@@ -28,6 +27,7 @@ from s2igan.corpora.manifest import PublishedFile, digest
 from s2igan.corpora.published_manifest import CorpusManifest, E, choose_edition
 from s2igan.corpora.splits import split_of_classes
 from s2igan.corpora.spool import Spool, open_spool, spool_pictures
+from s2igan.corpora.task import Task
 from s2igan.engine.progress import bar
 
 Found = Mapping[str, Path]
@@ -52,31 +52,6 @@ class Layout(Protocol):
     def listed(self, found: Found) -> list[ListedPicture]:
         """Return what the lists name, in their order; called once all pictures have passed."""
         ...
-
-
-@dataclass(frozen=True)
-class Task:
-    """What to build and where from.
-
-    Attributes:
-        manifest: the manifest's file.
-        edition: a key of its editions.
-        archives: where published files lie.
-        seed: draws the validation classes.
-        val_classes: how many are drawn.
-        on_broken: whether a broken picture stops or is left out.
-        out: the corpus folder to (re)place.
-        workers: processes that check pictures; no influence on the result.
-    """
-
-    manifest: Path
-    edition: str
-    archives: Archives
-    seed: int
-    val_classes: int
-    on_broken: Literal["stop", "skip"]
-    out: Path
-    workers: int
 
 
 def build_published(

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -24,6 +23,7 @@ from s2igan.corpora.manifest import digest
 from s2igan.corpora.recorded_csv import ListedPicture, read_index, shortened
 from s2igan.corpora.recorded_files import check_pictures, check_recordings, find_file
 from s2igan.corpora.splits import draw_test, split_of_classes
+from s2igan.corpora.task import Task
 from s2igan.errors import UserError
 
 KIND = "recorded"
@@ -53,52 +53,34 @@ def find_index(edition: str, archives: Archives) -> Path:
     return found
 
 
-def build(
-    edition: str,
-    *,
-    archives: Archives,
-    seed: int,
-    val_classes: int,
-    test_share: float,
-    on_broken: Literal["stop", "skip"],
-    out: Path,
-    workers: int,
-) -> None:
+def build(task: Task) -> None:
     """Build the corpus folder from a prepared folder.
 
     Args:
-        edition: name of the folder, at ``<archives>/recorded/<edition>`` or
-            ``<archives>/<edition>``.
-        archives: where to look.
-        seed: draws the test and the validation classes.
-        val_classes: how many are drawn; 0 where the index names them itself.
-        test_share: share of the classes that become test where the index names no splits.
-        on_broken: stop at pictures and recordings that do not decode, or leave them out and list
-            them in ``corpus.json``.
-        out: the corpus folder to (re)place.
-        workers: processes that check the files; no influence on the result.
+        task: the folder lies at ``<archives>/recorded/<edition>`` or ``<archives>/<edition>``; no
+            validation classes are drawn where its index names them itself.
 
     Raises:
         UserError: if the folder or its index is missing or unreadable; or naming, all at once,
             every row that is wrong and file that is missing or, unless it is skipped, broken, and
             splits of fewer than two classes.
     """
-    index = find_index(edition, archives)
+    index = find_index(task.edition, task.archives)
     folder = index.parent
     defects = Defects(
         f"prepared folder {str(folder)!r}",
         f"mend {INDEX}, or the files: JPEG or PNG, WAV, FLAC, OGG or MP3",
-        on_broken=on_broken,
+        on_broken=task.on_broken,
     )
     listed = read_index(index, defects)
     found = _find_all(folder, listed, defects)
     splits: Splits = {}
     if not defects.found:  # what is drawn from a faulty index would mean nothing
-        splits = _splits(listed, test_share, val_classes, seed)
+        splits = _splits(listed, task)
         _check_leaks(listed, splits, defects)
         _check_left(listed, splits, defects)
-    check_pictures(found, listed, defects, workers)
-    check_recordings(found, _recordings(listed), defects, workers)
+    check_pictures(found, listed, defects, task.workers)
+    check_recordings(found, _recordings(listed), defects, task.workers)
     defects.raise_any()
     pictures = _leave_out(listed, defects)
     check_class_sizes(_class_names(listed), _class_names(pictures), defects)
@@ -106,11 +88,11 @@ def build(
     defects.raise_any()
     info = {
         "kind": KIND,
-        "edition": edition,
+        "edition": task.edition,
         "upright": True,
         "index_sha256": digest(index, "sha256"),
     }
-    _write(out, found, pictures, splits, info, defects.skipped)
+    _write(task.out, found, pictures, splits, info, defects.skipped)
 
 
 def _write(
@@ -155,24 +137,22 @@ def _find_all(folder: Path, pictures: Sequence[ListedPicture], defects: Defects)
     return found
 
 
-def _splits(
-    pictures: Sequence[ListedPicture], test_share: float, val_classes: int, seed: int
-) -> Splits:
+def _splits(pictures: Sequence[ListedPicture], task: Task) -> Splits:
     """Take the splits that the index names, or draw them; validation is drawn from training."""
     named = {_class_of(picture): picture.split for picture in pictures}
     names = sorted(named)
-    if val_classes and "val" in named.values():
+    if task.val_classes and "val" in named.values():
         raise UserError(
             "corpus.val_classes",
-            got=val_classes,
+            got=task.val_classes,
             expected="0, since the index names validation classes itself",
         )
     if None in named.values():
-        drawn = draw_test(range(len(names)), test_share, seed)
+        drawn = draw_test(range(len(names)), task.test_share, task.seed)
         named = {name: "test" if row in drawn else "train" for row, name in enumerate(names)}
     rows = [row for row, name in enumerate(names) if named[name] != "val"]
     test = {row for row in rows if named[names[row]] == "test"}
-    splits = split_of_classes(rows, test, val_classes, seed)
+    splits = split_of_classes(rows, test, task.val_classes, task.seed)
     return {name: splits.get(row, "val") for row, name in enumerate(names)}
 
 

@@ -17,7 +17,7 @@ from scipy.io import savemat
 from s2igan.corpora import oxford102
 from s2igan.corpora.archives import Archives
 from s2igan.corpora.index import Corpus, open_recordings
-from s2igan.corpora.published import Task
+from s2igan.corpora.task import Task
 
 CLASSES = 5
 TEST_CLASSES = [1, 2]
@@ -203,7 +203,7 @@ def recording_bytes(corpus: Corpus, recording: int) -> bytes:
 
 def task_in(folder: Path, manifest: Path, edition: str = "tiny", **changes: Any) -> Task:
     """A corpus to be built in ``folder`` from the archives that lie there."""
-    task = Task(manifest, edition, archives_in(folder), 0, 0, "stop", folder / "corpus", 1)
+    task = Task(manifest, edition, archives_in(folder), 0, 0, 0.4, "stop", folder / "corpus", 1)
     return replace(task, **changes)
 
 

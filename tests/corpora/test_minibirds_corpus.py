@@ -14,9 +14,10 @@ from s2igan.corpora.minibirds.build import build
 from s2igan.corpora.minibirds.config import MinibirdsConfig
 from s2igan.corpora.minibirds.roster import roster
 from s2igan.corpora.minibirds.species import Species, choose_species, read_species
+from s2igan.corpora.task import Task
 from s2igan.errors import UserError
 
-from .makers import folder_bytes
+from .makers import folder_bytes, task_in
 
 MANIFEST = Path(__file__).parents[2] / "data" / "minibirds.yaml"
 CONFIG = MinibirdsConfig(
@@ -30,6 +31,10 @@ CONFIG = MinibirdsConfig(
 )
 
 
+def task(folder: Path, workers: int = 1) -> Task:
+    return task_in(folder, MANIFEST, seed=7, val_classes=3, workers=workers)
+
+
 @pytest.fixture(scope="module")
 def species() -> list[Species]:
     return read_species(MANIFEST)
@@ -38,7 +43,7 @@ def species() -> list[Species]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("minibirds") / "corpus"
-    build(CONFIG, 7, 3, MANIFEST, out, workers=1)
+    build(CONFIG, task(out.parent))
     return out
 
 
@@ -168,7 +173,7 @@ def test_swaps_come_last_and_differ_in_one_word(corpus: Corpus) -> None:
 
 
 def test_workers_do_not_change_a_byte(folder: Path, tmp_path: Path) -> None:
-    build(CONFIG, 7, 3, MANIFEST, tmp_path / "corpus", workers=3)
+    build(CONFIG, task(tmp_path, workers=3))
     assert folder_bytes(tmp_path / "corpus") == folder_bytes(folder)
 
 
@@ -183,7 +188,7 @@ def test_the_seed_decides(species: list[Species]) -> None:
 
 def test_more_drawings_do_not_change_those_there_were(corpus: Corpus, tmp_path: Path) -> None:
     more = CONFIG.model_copy(update={"drawings_per_train_species": 4, "reference_drawings": 2})
-    build(more, 7, 3, MANIFEST, tmp_path / "corpus", workers=1)
+    build(more, task(tmp_path))
 
     larger = Corpus(tmp_path / "corpus")
     assert larger.picture_bytes(4) != corpus.picture_bytes(4)
@@ -210,7 +215,7 @@ def test_more_or_fewer_species_than_can_be_is_told(
 def test_more_swaps_than_captions_is_told_and_nothing_is_left(tmp_path: Path) -> None:
     greedy = CONFIG.model_copy(update={"swap_descriptions": 1000})
     with pytest.raises(UserError, match="swap_descriptions; got 1000; expected at most"):
-        build(greedy, 7, 3, MANIFEST, tmp_path / "corpus", workers=1)
+        build(greedy, task(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,7 +11,6 @@ import soundfile
 from PIL import ExifTags, Image
 
 from s2igan.corpora import recorded
-from s2igan.corpora.archives import Archives
 from s2igan.corpora.index import Corpus
 from s2igan.engine.pictures import decode_picture
 from s2igan.errors import UserError
@@ -24,6 +23,7 @@ from .makers import (
     prepare_folder,
     prepared_rows,
     recording_bytes,
+    task_in,
     write_index,
 )
 
@@ -31,13 +31,7 @@ Rows = list[dict[str, str]]
 
 
 def build(archives: Path, **changes: Any) -> Corpus:
-    options = {"seed": 0, "val_classes": 0, "test_share": 0.4, "on_broken": "stop", "workers": 1}
-    recorded.build(
-        "field_notes",
-        archives=Archives((archives,), archives),
-        out=archives / "corpus",
-        **{**options, **changes},
-    )
+    recorded.build(task_in(archives, Path(), "field_notes", **changes))
     return Corpus(archives / "corpus")
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from s2igan.corpora.minibirds.config import MinibirdsConfig
 from s2igan.corpora.minibirds.drawings import Drawing, describe_drawing, encode_drawing
 from s2igan.corpora.minibirds.grammar import GRAMMARS
 from s2igan.corpora.minibirds.species import Species, choose_species, read_species
+from s2igan.corpora.task import Task
 from s2igan.engine.progress import bar
 from s2igan.engine.workers import parallel_map
 from s2igan.errors import UserError
@@ -22,31 +22,21 @@ _VAL_CLASSES, _SWAPS = 3, 4
 _UNDESCRIBED = ("reference", "floor")
 
 
-def build(
-    config: MinibirdsConfig,
-    corpus_seed: int,
-    val_classes: int,
-    manifest: Path,
-    out: Path,
-    workers: int,
-) -> None:
+def build(config: MinibirdsConfig, task: Task) -> None:
     """Draw and describe MiniBirds.
 
     Args:
         config: how much is drawn.
-        corpus_seed: draws the validation species, every drawing and every caption; the same seed
+        task: its seed draws the validation species, every drawing and every caption; the same seed
             gives the same bytes, whatever the number of workers.
-        val_classes: number of validation species.
-        manifest: the list of species.
-        out: the corpus folder to (re)place, see :mod:`s2igan.corpora.index`.
-        workers: processes to draw in.
 
     Raises:
         UserError: if the manifest is not sound, or asks for more than it holds.
     """
-    rng = np.random.default_rng((corpus_seed, _VAL_CLASSES))
-    species = choose_species(read_species(manifest), config.species, val_classes, rng)
-    drawings = plan(config, species, corpus_seed)
+    seed, workers = task.seed, task.workers
+    rng = np.random.default_rng((seed, _VAL_CLASSES))
+    species = choose_species(read_species(task.manifest), config.species, task.val_classes, rng)
+    drawings = plan(config, species, seed)
     described = [one for one in drawings if one.split not in _UNDESCRIBED]
     describing = parallel_map(partial(describe_drawing, config.language), described, workers)
     captions = list(bar(describing, "captions", total=len(described)))
@@ -56,15 +46,15 @@ def build(
         described,
         captions,
         config.swap_descriptions,
-        np.random.default_rng((corpus_seed, _SWAPS)),
+        np.random.default_rng((seed, _SWAPS)),
         GRAMMARS[config.language].colours,
     )
     write_corpus(
-        out,
+        task.out,
         _image_table(drawings),
         pictures,
         pd.DataFrame([*rows, *swaps]),
-        info={"kind": "minibirds", "edition": "drawn", "seed": corpus_seed},
+        info={"kind": "minibirds", "edition": "drawn", "seed": seed},
     )
 
 
