@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
 from s2igan.corpora.archives import Archives
 from s2igan.corpora.defects import Defects
@@ -219,8 +218,8 @@ def _image_table(pictures: Sequence[ListedPicture], splits: Splits) -> pd.DataFr
 
 def _description_table(
     pictures: Sequence[ListedPicture], recordings: Mapping[str, int]
-) -> pa.Table:
-    return pa.Table.from_pylist(
+) -> pd.DataFrame:
+    return pd.DataFrame(
         [
             {
                 "image": image,
