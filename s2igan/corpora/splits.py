@@ -34,42 +34,24 @@ def draw_test(classes: Collection[int], share: float, seed: int) -> frozenset[in
     return _draw(classes, count, (seed, _TEST_STREAM))
 
 
-def draw_validation(train: Collection[int], count: int, seed: int) -> frozenset[int]:
-    """Draw validation classes out of the training classes.
-
-    With the same seed a larger ``count`` keeps the classes of a smaller one.
-
-    Args:
-        train: class ids; neither their order nor how often each stands there has a say.
-        count: how many to draw.
-        seed: seed of the corpus.
-
-    Raises:
-        UserError: if no training class would be left.
-        ValueError: if ``count`` is negative.
-    """
-    if count < 0:
-        raise ValueError(f"{count} validation classes")
-    train = set(train)
-    if count >= len(train) and count > 0:
-        raise UserError(
-            "corpus.val_classes",
-            got=count,
-            expected=f"fewer than the {len(train)} training classes",
-        )
-    return _draw(train, count, (seed, _VALIDATION_STREAM))
-
-
 def split_of_classes(
     classes: Collection[int], test: Collection[int], val_classes: int, seed: int
 ) -> dict[int, str]:
     """Return the split of every class: test as listed, val drawn by ``seed``, train otherwise.
 
+    With the same seed a larger ``val_classes`` keeps the classes of a smaller one.
+
     Raises:
         UserError: if no training class would be left.
-        ValueError: if ``val_classes`` is negative.
     """
-    val = draw_validation(set(classes) - set(test), val_classes, seed)
+    train = set(classes) - set(test)
+    if val_classes and val_classes >= len(train):
+        raise UserError(
+            "corpus.val_classes",
+            got=val_classes,
+            expected=f"fewer than the {len(train)} training classes",
+        )
+    val = _draw(train, val_classes, (seed, _VALIDATION_STREAM))
     return {
         class_id: "test" if class_id in test else "val" if class_id in val else "train"
         for class_id in sorted(classes)
