@@ -1,11 +1,7 @@
 """Everything wrong with a corpus, gathered so that it can be told at once."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from s2igan.engine.pictures import PictureError, picture_size
-from s2igan.engine.workers import parallel_map
 from s2igan.errors import UserError
 
 
@@ -59,32 +55,3 @@ class Defects:
             left_out = [f"left out: {name}: {problem}" for name, problem in self.skipped.items()]
             told = "; ".join([*self.found, *left_out])
             raise UserError(f"{self.corpus}: {number}", got=told, fix=self.fix)
-
-
-def picture_problem(data: bytes) -> str | None:
-    """Say why a picture file does not decode, or None."""
-    try:
-        picture_size(data)
-    except PictureError as error:
-        return str(error)
-    return None
-
-
-def checked(
-    pictures: Iterable[tuple[str, bytes]], workers: int
-) -> Iterator[tuple[str, bytes, str | None]]:
-    """Decode every picture file and pass it on with what is wrong with it, or None.
-
-    Args:
-        pictures: name and content of each file; a few are held at a time.
-        workers: processes that decode; no influence on the result.
-    """
-    waiting: deque[tuple[str, bytes]] = deque()
-
-    def contents() -> Iterator[bytes]:
-        for name, data in pictures:
-            waiting.append((name, data))
-            yield data
-
-    for problem in parallel_map(picture_problem, contents(), workers):
-        yield (*waiting.popleft(), problem)

@@ -1,12 +1,15 @@
 """Pictures on disk, taken in whatever order the archives hold them and given back by name."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from s2igan.corpora.defects import Defects, checked
+from s2igan.corpora.defects import Defects
+from s2igan.engine.pictures import PictureError, picture_size
+from s2igan.engine.workers import parallel_map
 
 
 class Spool:
@@ -61,10 +64,27 @@ def spool_pictures(
         defects: where to note what is wrong.
         workers: processes that decode; no influence on the result.
     """
-    for name, data, problem in checked(pictures, workers):
+    waiting: deque[tuple[str, bytes]] = deque()  # a few, which are being decoded
+
+    def contents() -> Iterator[bytes]:
+        for picture in pictures:
+            waiting.append(picture)
+            yield picture[1]
+
+    for problem in parallel_map(picture_problem, contents(), workers):
+        name, data = waiting.popleft()
         if name in spool:
             defects.add_picture(name, "in the archives twice")
             continue
         if problem is not None:
             defects.add_picture(name, problem)
         spool.put(name, data)
+
+
+def picture_problem(data: bytes) -> str | None:
+    """Say why a picture file does not decode, or None."""
+    try:
+        picture_size(data)
+    except PictureError as error:
+        return str(error)
+    return None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import EpsImagePlugin, ExifTags, Image, ImageOps, features
 
-from s2igan.corpora.defects import picture_problem
+from s2igan.corpora.spool import picture_problem
 from s2igan.engine.pictures import decode_picture, picture_size, save_png, tile
 from s2igan.errors import UserError
 
