@@ -4,9 +4,9 @@ import gradio as gr
 
 from s2igan.serving.examples import Example
 from s2igan.serving.gallery import Gallery
+from s2igan.serving.model import SpeechToImage
 from s2igan.serving.page_answers import Answers
 from s2igan.serving.page_layout import Controls, Words, lay_out
-from s2igan.serving.page_utterance import Model
 
 # The microphone's tab goes where the browser gives no microphone, and the next one opens.
 _WITHOUT_MICROPHONE = """() => {
@@ -26,7 +26,7 @@ _SHOW_PICTURES = """() => {
 
 
 def build_page(
-    model: Model,
+    model: SpeechToImage,
     words: Words,
     gallery: Gallery | None,
     examples: list[Example],

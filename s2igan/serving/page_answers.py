@@ -13,6 +13,7 @@ from s2igan.errors import UserError
 from s2igan.serving.colour_words import ColourWord, colour_words, with_colour
 from s2igan.serving.examples import Example
 from s2igan.serving.gallery import Gallery
+from s2igan.serving.model import SpeechToImage
 from s2igan.serving.page_layout import HIGHEST_SEED, Controls, Words
 from s2igan.serving.page_panels import (
     heard_panel,
@@ -21,7 +22,7 @@ from s2igan.serving.page_panels import (
     pictures_panel,
     swap_panel,
 )
-from s2igan.serving.page_utterance import Model, Utterance, hear_clip, hear_sentence
+from s2igan.serving.page_utterance import Utterance, hear_clip, hear_sentence
 
 Answer: TypeAlias = dict[Any, Any]
 """New values of some of the page's components."""
@@ -63,7 +64,7 @@ class Answers:
 
     def __init__(
         self,
-        model: Model,
+        model: SpeechToImage,
         words: Words,
         gallery: Gallery | None,
         examples: list[Example],

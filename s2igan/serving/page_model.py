@@ -11,9 +11,9 @@ from s2igan.serving.card import heard_espeak, heard_one_synthesiser, is_minibird
 from s2igan.serving.examples import find_examples
 from s2igan.serving.gallery import find_gallery
 from s2igan.serving.language import language_of
+from s2igan.serving.model import SpeechToImage
 from s2igan.serving.page import build_page
 from s2igan.serving.page_layout import Words
-from s2igan.serving.page_utterance import Model
 from s2igan.serving.voices import voice_is_installed
 
 _ABOUT = "Describe a picture aloud. It is drawn from the sound alone, with no text in between."
@@ -34,7 +34,7 @@ _STRANGE_VOICE = (
 )
 
 
-def make_page(model: Model, folder: Path, device: str) -> gr.Blocks:
+def make_page(model: SpeechToImage, folder: Path, device: str) -> gr.Blocks:
     """Build the page over a model with what lies in its folder.
 
     Args:

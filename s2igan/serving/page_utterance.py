@@ -1,52 +1,15 @@
 """What a visitor of the page said, as the model heard it, and what can be done with it."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from s2igan.engine.pictures import Picture
+from s2igan.serving.model import SpeechToImage
 from s2igan.serving.recording import Recording, read_recording
 from s2igan.serving.voices import speak_text
-from s2igan.speech.audio import Samples, encode_flac, to_pcm
-
-
-class Model(Protocol):
-    """What the page asks of a model; :class:`s2igan.serving.model.SpeechToImage` is one.
-
-    Attributes:
-        card: what it says of itself; see :mod:`s2igan.serving.card`.
-        sample_rate_hz: rate at which it hears, Hz.
-        image_size: side of its pictures, px.
-        embedding_dim: E, numbers of an embedding.
-    """
-
-    card: Mapping[str, Any]
-    sample_rate_hz: int
-    image_size: int
-    embedding_dim: int
-
-    def sound(self, recording: Recording) -> Samples:
-        """Return the sound that it hears, ``(n,)`` float32 at ``sample_rate_hz``."""
-
-    def log_mel(self, recording: Recording) -> npt.NDArray[np.float32]:
-        """Return the frames that it hears, ``(T, bands)`` float32."""
-
-    def embed(self, recordings: Sequence[Recording]) -> npt.NDArray[np.float32]:
-        """Embed recordings, ``(N, E)`` float32."""
-
-    def draw(
-        self,
-        embeddings: npt.NDArray[np.float32],
-        *,
-        count: int,
-        seed: int,
-        truncation: float | None,
-    ) -> Picture:
-        """Draw ``count`` pictures of each, ``(N, count, S, S, 3)`` uint8."""
+from s2igan.speech.audio import encode_flac, to_pcm
 
 
 @dataclass(frozen=True)
@@ -73,7 +36,7 @@ class Utterance:
         return f"“{self.text}”" if self.text else f"{self.seconds:.1f} s of speech"
 
 
-def hear_clip(model: Model, path: Path, text: str | None = None) -> Utterance:
+def hear_clip(model: SpeechToImage, path: Path, text: str | None = None) -> Utterance:
     """Hear a recording.
 
     Args:
@@ -87,7 +50,7 @@ def hear_clip(model: Model, path: Path, text: str | None = None) -> Utterance:
     return _hear(model, read_recording(path, path.name), text)
 
 
-def hear_sentence(model: Model, text: str) -> Utterance:
+def hear_sentence(model: SpeechToImage, text: str) -> Utterance:
     """Speak a sentence in the voice of the model's corpus, and hear that.
 
     Raises:
@@ -97,7 +60,7 @@ def hear_sentence(model: Model, text: str) -> Utterance:
     return _hear(model, speak_text(text, model.card), text)
 
 
-def _hear(model: Model, recording: Recording, text: str | None = None) -> Utterance:
+def _hear(model: SpeechToImage, recording: Recording, text: str | None = None) -> Utterance:
     heard = model.sound(recording)
     return Utterance(
         embedding=model.embed([recording])[0],
