@@ -178,7 +178,7 @@ def _of_unit_length(embeddings: Floats, dimension: int) -> Floats:
 
 def _check_draw(count: int, seed: int, truncation: float | None) -> None:
     for name, value, low, high in (
-        ("pictures", count, 1, MOST_PICTURES),
+        ("count", count, 1, MOST_PICTURES),
         ("seed", seed, 0, LARGEST_SEED),
         ("truncation", truncation, LEAST_TRUNCATION, math.inf),
     ):

@@ -15,7 +15,6 @@ from mlflow.pyfunc.model import PythonModel
 
 from s2igan.engine.pictures import encode_png, tile
 from s2igan.errors import UserError
-from s2igan.serving.limits import LARGEST_SEED, LEAST_TRUNCATION, MOST_PICTURES
 from s2igan.serving.model import SpeechToImage
 from s2igan.serving.recording import Recording, check_recording, read_recording
 
@@ -48,42 +47,28 @@ class SpokenPictures(PythonModel):
             For each row ``{"png": …}``, a PNG file in base64.
 
         Raises:
-            MlflowException: if a recording is bad; a server answers with code 400 and one line.
+            MlflowException: if a recording or parameter is bad; a server answers with code 400 and
+                one line.
         """
         given = {name: value for name, value in (params or {}).items() if value is not None}
         asked = {"count": 1, "seed": 0, "truncation": 0.0} | given
         try:
-            _check(asked)
             if model_input.columns.empty:  # MLflow drops those that the signature does not name
                 raise UserError("rows", got="no column known here", expected=_COLUMNS)
             recordings = [
                 _recording(row, f"of row {number}")
                 for number, row in enumerate(model_input.to_dict("records"))
             ]
-            embeddings = self._model.embed(recordings)
+            pictures = self._model.draw(
+                self._model.embed(recordings),
+                count=int(asked["count"]),
+                seed=int(asked["seed"]),
+                truncation=float(asked["truncation"]) or None,
+            )
         except UserError as error:
             raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from None
-        pictures = self._model.draw(
-            embeddings,
-            count=int(asked["count"]),
-            seed=int(asked["seed"]),
-            truncation=float(asked["truncation"]) or None,
-        )
         files = [encode_png(tile(row, columns=len(row))) for row in pictures]
         return [{"png": base64.b64encode(file).decode()} for file in files]
-
-
-def _check(asked: dict[str, Any]) -> None:
-    if not 1 <= asked["count"] <= MOST_PICTURES:
-        raise UserError("count", got=asked["count"], expected=f"1 to {MOST_PICTURES}")
-    if not 0 <= asked["seed"] <= LARGEST_SEED:
-        raise UserError("seed", got=asked["seed"], expected=f"0 to {LARGEST_SEED}")
-    if asked["truncation"] and not asked["truncation"] >= LEAST_TRUNCATION:
-        raise UserError(
-            "truncation",
-            got=asked["truncation"],
-            expected=f"at least {LEAST_TRUNCATION}, or 0 for none",
-        )
 
 
 def _recording(row: dict[Any, Any], name: str) -> Recording:
