@@ -38,13 +38,6 @@ def speak_text(text: str, card: Mapping[str, Any]) -> Recording:
             got=f"{len(text)} characters" if text.strip() else "no words",
             expected=f"a sentence of at most {LONGEST_TEXT} characters",
         )
-    if not voice_is_installed():
-        raise UserError(
-            "--text",
-            got="no package espeakng-loader",
-            expected="the voice that it carries",
-            fix="install `s2igan[voice]`",
-        )
     ((pcm, rate_hz),) = say([own_voice(card, text)], ["the sentence"])
     return check_recording(from_pcm(pcm), rate_hz, name)
 

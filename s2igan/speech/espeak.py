@@ -94,10 +94,10 @@ def _wheel() -> tuple[str, str]:
         import espeakng_loader
     except ImportError as error:
         raise UserError(
-            "tts.engine espeak",
+            "voice of espeak-ng",
             got="no package espeakng-loader",
-            expected="the voice that it carries",
-            fix="install the extra `pipeline`",
+            expected="the library that it carries",
+            fix="install `s2igan[voice]`, or `s2igan[pipeline]` for the stages",
         ) from error
     return espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
 

@@ -89,7 +89,7 @@ def test_a_library_that_does_not_start_is_told_in_one_line(
 
 def test_a_missing_wheel_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    with pytest.raises(UserError, match="install the extra `pipeline`"):
+    with pytest.raises(UserError, match=r"install `s2igan\[voice\]`, or `s2igan\[pipeline\]`"):
         _said("en-us")
 
 
