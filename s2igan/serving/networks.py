@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from pydantic import Field, ValidationError
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
-from s2igan.engine.section import field_problems
 from s2igan.engine.weights import read_weights
 from s2igan.errors import UserError
 from s2igan.rdg.generator import Generator
 from s2igan.sen.build import build_encoder
 from s2igan.sen.encoder import DescriptionEncoder
-from s2igan.speech.config import MelConfig
 from s2igan.speech.mel import LogMel
 
 GENERATOR, GENERATOR_WEIGHTS = "rdg.json", "generator.safetensors"
@@ -34,13 +31,6 @@ _UNFIT = (
     SafetensorError,
     RuntimeError,
 )
-_FIX = "train it with `dvc repro train_rdg`, or export it anew with `s2igan export`"
-
-
-class FrontEnd(MelConfig):
-    """The object ``mel`` of ``sen.json``: ``features.mel`` and the rate of the audio."""
-
-    sample_rate_hz: int = Field(ge=8000, le=48000, description="as tts.sample_rate_hz")
 
 
 class Networks(NamedTuple):
@@ -61,10 +51,6 @@ def load_networks(folder: Path) -> Networks:
     try:
         description = json.loads((folder / ENCODER).read_text("utf-8"))
         drawn_by = json.loads((folder / GENERATOR).read_text("utf-8"))
-        _check_depth(folder / GENERATOR_WEIGHTS, drawn_by["generator"]["residual_blocks"])
-        _check_depth(
-            folder / ENCODER_WEIGHTS, len(description["speech_encoder"].get("channels", ()))
-        )
         # Sizes far above those of the weights are then told at once, and take no memory.
         with torch.device("meta"):
             encoder = build_encoder(description)
@@ -76,39 +62,23 @@ def load_networks(folder: Path) -> Networks:
                 f"embeddings of {encoder.embedding_dim} numbers for a generator that takes "
                 f"{generator.embedding_dim}"
             )
-        if encoder.reads == "mel":
-            _check_front_end(folder, description["mel"], encoder.sizes["bands"])
+        if encoder.reads != "mel":
+            raise UserError(
+                f"model {str(folder)!r}",
+                got=f"an encoder that reads {encoder.reads}",
+                expected="one that listens to speech",
+            )
+        bands = LogMel(**description["mel"]).parameters["bands"]
+        if bands != encoder.sizes["bands"]:
+            raise ValueError(
+                f"{bands} mel bands for an encoder that takes {encoder.sizes['bands']}"
+            )
     except _UNFIT as error:
         missing = f"no known {error} in {ENCODER} or {GENERATOR}"
         raise UserError(
             f"model {str(folder)!r}",
             got=missing if isinstance(error, KeyError) else str(error).splitlines()[0],
             expected=f"{', '.join(FILES)} that fit each other",
-            fix=_FIX,
+            fix="train it with `dvc repro train_rdg`, or export it anew with `s2igan export`",
         ) from error
-    if encoder.reads != "mel":
-        raise UserError(
-            f"model {str(folder)!r}",
-            got=f"an encoder that reads {encoder.reads}",
-            expected="one that listens to speech",
-        )
     return Networks(encoder.eval(), generator.eval(), description, drawn_by)
-
-
-def _check_depth(weights: Path, layers: int) -> None:
-    # Even without memory, a million layers would take twenty minutes to build.
-    with safe_open(weights, "pt") as file:
-        tensors = len(file.keys())
-    if layers > tensors:
-        raise ValueError(f"{layers} layers of {tensors} tensors in all in {weights.name}")
-
-
-def _check_front_end(folder: Path, mel: dict[str, Any], bands: object) -> None:
-    try:
-        FrontEnd.model_validate(dict(mel))
-    except ValidationError as error:
-        problem = field_problems(error, "the stage train_sen writes")[0]
-        raise UserError(f"{str(folder / ENCODER)!r}, mel.{problem}", fix=_FIX) from error
-    if mel["bands"] != bands:
-        raise ValueError(f"{mel['bands']} mel bands for an encoder that takes {bands}")
-    LogMel(**mel)

@@ -1,8 +1,6 @@
 """A model draws what the stage `sample` draws, and nothing depends on its neighbours."""
 
 import json
-import math
-import re
 from pathlib import Path
 
 import numpy as np
@@ -181,21 +179,12 @@ def test_a_broken_file_is_told(tmp_path: Path, name: str) -> None:
         SpeechToImage.load(folder, CPU)
 
 
-@pytest.mark.parametrize(
-    ("name", "number", "got"),
-    [
-        ("gf", 4 * 10**6, "size mismatch for first.linear.weight"),
-        ("residual_blocks", 10**30, rf"{10**30} layers of \d+ tensors in all"),
-    ],
-)
-def test_sizes_that_no_memory_holds_are_told_by_the_weights(
-    tmp_path: Path, name: str, number: int, got: str
-) -> None:
+def test_sizes_that_no_memory_holds_are_told_by_the_weights(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "rdg")
     description = json.loads((folder / networks.GENERATOR).read_text())
-    description["generator"][name] = number
+    description["generator"]["gf"] = 4 * 10**6
     (folder / networks.GENERATOR).write_text(json.dumps(description))
-    with pytest.raises(UserError, match=f"got {got}"):
+    with pytest.raises(UserError, match=r"got size mismatch for first\.linear\.weight"):
         SpeechToImage.load(folder, CPU)
 
 
@@ -210,28 +199,13 @@ def test_a_front_end_that_is_missing_or_no_front_end_is_told(tmp_path: Path, mel
         SpeechToImage.load(folder, CPU)
 
 
-@pytest.mark.parametrize(
-    ("changes", "got"),
-    [
-        ({"bands": 21}, "got 21 mel bands for an encoder that takes 20;"),
-        ({"log_floor": "1e-6"}, "sen.json', mel.log_floor: got '1e-6'; expected a valid number;"),
-        ({"log_floor": -1.0}, "sen.json', mel.log_floor: got -1.0; expected greater than or"),
-        ({"hop_ms": math.inf}, "sen.json', mel.hop_ms: got inf; expected a finite number;"),
-        ({"window_ms": 2000.0}, "sen.json', mel.window_ms: got 2000.0; expected less than or"),
-        ({"sample_rate_hz": 10**9}, "sen.json', mel.sample_rate_hz: got 1000000000; expected"),
-        ({"gain": 2}, "sen.json', mel.gain: unknown key; got 2; expected one that the stage"),
-    ],
-)
-def test_a_front_end_that_no_encoder_learnt_with_is_told(
-    tmp_path: Path, changes: dict[str, object], got: str
-) -> None:
+def test_a_front_end_that_the_encoder_did_not_learn_with_is_told(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "rdg")
     description = json.loads((folder / networks.ENCODER).read_text())
-    description["mel"] |= changes
+    description["mel"]["bands"] = 21
     (folder / networks.ENCODER).write_text(json.dumps(description))
-    with pytest.raises(UserError, match=re.escape(got)) as caught:
+    with pytest.raises(UserError, match="got 21 mel bands for an encoder that takes 20;"):
         SpeechToImage.load(folder, CPU)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -239,8 +213,6 @@ def test_a_front_end_that_no_encoder_learnt_with_is_told(
     [
         ({"gru_layers": 10**30}, "got gru_layers is 1"),
         ({"activation": "gelu"}, "got activation is 'gelu', expected none or relu"),
-        # Even without memory they would take half a minute to build.
-        ({"channels": [64] * 10**5}, r"got 100000 layers of \d+ tensors in all in speech_enc"),
     ],
 )
 def test_an_encoder_of_another_kind_is_told(
