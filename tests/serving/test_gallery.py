@@ -1,6 +1,4 @@
-import io
 import shutil
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -130,24 +127,12 @@ def test_pictures_that_another_sen_has_placed_are_told(artifacts: Path) -> None:
         find_gallery(artifacts / "rdg", 2)
 
 
-UNDECODABLE = "no pictures of one size that decode"
-UNFIT = r"pictures \(\d, 8, 8, 3\) beside embeddings \("
-
-
 @pytest.mark.parametrize(
     ("damage", "got"),
     [
-        (lambda t: {name: t[name] for name in ("pictures", "embeddings")}, "no 'ends' in it"),
-        (lambda t: {**t, "pictures": t["pictures"].float()}, UNDECODABLE),
-        (lambda t: {**t, "pictures": t["pictures"].bfloat16()}, UNDECODABLE),
-        (lambda t: {**t, "pictures": t["pictures"][1:]}, UNDECODABLE),
-        (lambda t: {**t, "ends": t["ends"] + 1}, UNDECODABLE),
-        (lambda t: {**t, "ends": t["ends"][None]}, UNDECODABLE),
-        (lambda t: {name: value[:0] for name, value in t.items()}, UNDECODABLE),
-        (lambda t: {**t, "ends": t["ends"][:-1]}, UNFIT),
-        (lambda t: {**t, "embeddings": t["embeddings"][:-1]}, UNFIT),
-        (lambda t: {**t, "embeddings": t["embeddings"][0]}, UNFIT),
-        (lambda t: {**t, "embeddings": t["embeddings"] * float("nan")}, UNFIT),
+        (lambda t: {name: t[name] for name in ("pictures", "embeddings")}, "'ends'"),
+        (lambda t: {**t, "pictures": t["pictures"][1:]}, "cannot identify image file"),
+        (lambda t: {**t, "ends": t["ends"][:-1]}, "8 pictures and 9 embeddings"),
     ],
 )
 def test_exported_pictures_of_another_form_are_told(
@@ -159,62 +144,6 @@ def test_exported_pictures_of_another_form_are_told(
     write_gallery(tmp_path, artifacts / "rdg", dimension=2, side=8, count=9)
     write_weights(tmp_path / FILE, damage(load_file(tmp_path / FILE)))
     with pytest.raises(UserError, match=f"got {got}"):
-        find_gallery(tmp_path, 2)
-
-
-def write_files(folder: Path, files: list[bytes]) -> None:
-    """Write the pictures of ``files`` as an export does, each with an embedding of two numbers."""
-    pictures = torch.frombuffer(bytearray(b"".join(files)), dtype=torch.uint8)
-    ends = torch.tensor([len(file) for file in files]).cumsum(0)
-    embeddings = torch.ones(len(files), 2)
-    write_weights(folder / FILE, {"pictures": pictures, "ends": ends, "embeddings": embeddings})
-
-
-def encoded(shape: tuple[int, ...], kind: str) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(np.zeros(shape, np.uint8)).save(file, kind, lossless=True)
-    return file.getvalue()
-
-
-def header(side: int) -> bytes:
-    """A lossless WebP file that names its size and holds no pixels."""
-    sizes = (side - 1) | (side - 1) << 14
-    chunk = b"VP8L" + struct.pack("<IBI", 6, 0x2F, sizes) + b"\0"
-    return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
-
-
-@pytest.mark.parametrize("kind", ["png", "gif", "tiff"])
-def test_pictures_are_read_as_what_an_export_writes_alone(tmp_path: Path, kind: str) -> None:
-    write_files(tmp_path, [encoded((8, 8, 3), "webp")])
-    assert found(tmp_path).pictures[0].shape == (8, 8, 3)
-    write_files(tmp_path, [encoded((8, 8, 3), kind)])
-    with pytest.raises(UserError, match=f"got {UNDECODABLE}"):
-        find_gallery(tmp_path, 2)
-
-
-@pytest.mark.parametrize(
-    ("side", "count"), [(512, 257), (8192, 2), (8193, 1), (10000, 1), (16383, 1)]
-)
-def test_pictures_too_large_for_memory_are_told_before_they_are_decoded(
-    tmp_path: Path, side: int, count: int
-) -> None:
-    write_files(tmp_path, [header(side)] * count)
-    with pytest.raises(UserError, match=r"got pictures of more than 67108864 pixels in all;"):
-        find_gallery(tmp_path, 2)
-
-
-def test_pictures_are_decoded_up_to_a_sum_of_pixels(tmp_path: Path) -> None:
-    write_files(tmp_path, [header(512)] * 256)
-    with pytest.raises(UserError, match=f"got {UNDECODABLE}"):
-        find_gallery(tmp_path, 2)
-
-
-@pytest.mark.parametrize("shape", [(8, 6, 3), (8, 8, 4)])
-def test_exported_pictures_of_another_shape_are_told(
-    tmp_path: Path, shape: tuple[int, ...]
-) -> None:
-    write_files(tmp_path, [encoded(shape, "webp")])
-    with pytest.raises(UserError, match=r"got pictures \(1, 8, .*beside embeddings \("):
         find_gallery(tmp_path, 2)
 
 
