@@ -68,31 +68,6 @@ def write_shard(path: Path, spoken: Iterable[Spoken], rate_hz: int) -> None:
     )
 
 
-def check_shards(folder: Path, utterances: int) -> None:
-    """Verify that the shards of ``folder`` hold every utterance, once and in order.
-
-    Raises:
-        UserError: if they do not; what they hold is told.
-    """
-    total = 0
-    for path in sorted(folder.glob("speech-*.parquet")):
-        held = pq.read_table(path, columns=["utterance"])["utterance"].to_pylist()
-        if held != list(range(total, total + len(held))):
-            raise _wrong(path.name, f"other utterances than those from {total} on", utterances)
-        total += len(held)
-    if total != utterances:
-        raise _wrong("speech", f"{total} utterances", utterances)
-
-
-def _wrong(what: str, got: str, utterances: int) -> UserError:
-    return UserError(
-        what,
-        got=got,
-        expected=f"{utterances} utterances, one per description",
-        fix="run the stage tts again",
-    )
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     """Open a shard.

@@ -16,7 +16,7 @@ from s2igan.speech.espeak import say
 from s2igan.speech.lines import draw_line
 from s2igan.speech.programs import check_programs, check_voices, programs_of, speak_line
 from s2igan.speech.recordings import take_recording
-from s2igan.speech.shards import SHARD_SIZE, Spoken, check_shards, shard_path, write_shard
+from s2igan.speech.shards import SHARD_SIZE, Spoken, shard_path, write_shard
 
 if TYPE_CHECKING:
     import torch
@@ -76,7 +76,6 @@ def _in_processes(
     with fresh_folder(out) as partial_out:
         for _ in _each_shard(partial(_write, config, corpus, partial_out), descriptions, workers):
             pass
-        check_shards(partial_out, len(descriptions))
 
 
 def _with_programs(
@@ -92,7 +91,6 @@ def _with_programs(
         made = _each_shard(partial(_keep, config, folder), descriptions, workers)
         for shard, path in enumerate(made):
             place(path, shard_path(partial_out, shard))
-        check_shards(partial_out, len(descriptions))
 
 
 def _each_shard(

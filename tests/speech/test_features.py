@@ -103,23 +103,6 @@ def test_speech_of_another_corpus_is_refused(
         write_mel(mel, corpus=corpus([None] * 3), speech=speech, out=out, workers=1)
 
 
-@pytest.mark.parametrize("rate_hz", [16000, 44100])
-def test_speech_of_two_rates_is_refused(
-    corpus: MakeCorpus,
-    mel: MelConfig,
-    tmp_path: Path,
-    out: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    rate_hz: int,
-) -> None:
-    monkeypatch.setattr("s2igan.speech.shards.SHARD_SIZE", 1)
-    for row, rate in enumerate((22050, rate_hz)):
-        spoken = Spoken(row, None, None, None, np.arange(2000, dtype=np.int16))
-        write_shard(shard_path(tmp_path, row), [spoken], rate)
-    with pytest.raises(UserError, match=f"utterance 1; got {rate_hz} Hz; expected 22050 Hz"):
-        write_mel(mel, corpus=corpus([None] * 2), speech=tmp_path, out=out, workers=1)
-
-
 def test_an_utterance_shorter_than_the_window_is_named(
     corpus: MakeCorpus, mel: MelConfig, tmp_path: Path, out: Path
 ) -> None:

@@ -10,7 +10,6 @@ from s2igan.speech.shards import (
     SHARD_SIZE,
     SpeechShards,
     Spoken,
-    check_shards,
     shard_path,
     write_shard,
 )
@@ -73,24 +72,6 @@ def test_refuses_utterances_that_are_not_there(folder: Path, utterance: int) -> 
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"speech folder .*no shard"):
         SpeechShards(tmp_path)
-
-
-def test_shards_are_checked_against_the_descriptions(folder: Path, tmp_path: Path) -> None:
-    check_shards(folder, 549)
-    with pytest.raises(UserError, match="speech; got 549 utterances; expected 550 utterances"):
-        check_shards(folder, 550)
-    with pytest.raises(UserError, match="speech; got 549 utterances; expected 548 utterances"):
-        check_shards(folder, 548)
-    with pytest.raises(UserError, match="speech; got 0 utterances; expected 1 utterances"):
-        check_shards(tmp_path, 1)
-
-
-def test_a_shard_of_another_place_is_named(tmp_path: Path) -> None:
-    for shard, row in ((0, 0), (1, 2)):
-        write_shard(shard_path(tmp_path, shard), [Spoken(row, None, None, None, _pcm(row))], RATE)
-    message = r"speech-00001.parquet; got other utterances than those from 1 on"
-    with pytest.raises(UserError, match=message):
-        check_shards(tmp_path, 2)
 
 
 def test_a_damaged_or_foreign_shard_is_told(folder: Path, tmp_path: Path) -> None:
