@@ -10,9 +10,6 @@ from s2igan.corpora.defects import Defects
 from s2igan.corpora.listing import ListedPicture
 from s2igan.corpora.published_manifest import CorpusManifest, E
 
-# Text in Latin-1 holds none of these.
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
-
 
 class Caption(NamedTuple):
     """One caption and its line, from 0."""
@@ -108,7 +105,7 @@ def _lines_of(content: bytes | None, expected: int) -> tuple[list[str], list[str
     try:
         text = content.decode("utf-8").strip()
     except UnicodeDecodeError as error:
-        return [], [_encoding_problem(content, error.start)]
+        return [], [f"captions that are not UTF-8 (byte 0x{content[error.start]:02x})"]
     lines = [line.strip() for line in text.split("\n")] if text else []
     if len(lines) != expected:
         return lines, [f"{len(lines)} captions instead of {expected}"]
@@ -118,11 +115,3 @@ def _lines_of(content: bytes | None, expected: int) -> tuple[list[str], list[str
 def _not_there(dropped: Mapping[int, str], lines: Sequence[str]) -> dict[int, str]:
     there = dict(enumerate(lines))
     return {place: text for place, text in dropped.items() if there.get(place) != text}
-
-
-def _encoding_problem(content: bytes, start: int) -> str:
-    line = content[content.rfind(b"\n", 0, start) + 1 :].split(b"\n")[0]
-    if _CONTROL.search(content):
-        return f"captions that are neither UTF-8 nor Latin-1 (byte 0x{content[start]:02x})"
-    shown = line.decode("latin-1")
-    return f"captions in Latin-1 instead of UTF-8 (byte 0x{content[start]:02x} in {shown!r})"

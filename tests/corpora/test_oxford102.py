@@ -133,7 +133,7 @@ def healed_quirk(flowers: Flowers) -> None:
         (no_captions, "image_00002.jpg: without captions"),
         (
             latin_captions,
-            "image_00002.jpg: captions in Latin-1 instead of UTF-8 (byte 0xe9 in 'café')",
+            "image_00002.jpg: captions that are not UTF-8 (byte 0xe9)",
         ),
         (other_folder, "captions class_00005/image_00002: of no picture that is listed there"),
         (both_folders, "captions class_00005/image_00002: of no picture that is listed there"),
