@@ -8,6 +8,7 @@ HTML, which MkDocs leaves as it is, is found from the page's address there.
 
 import re
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -39,7 +40,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: Any) 
         if re.match(r"[a-z]+:|#|/", target):
             return link[0]
         path, _, anchor = target.partition("#")
-        named = _resolved(PurePosixPath(source).parent, path)
+        named = normpath(PurePosixPath(source).parent / path)
         suffix = f"#{anchor}" if anchor else ""
         place = "index.md" if named == "README.md" else named.removeprefix("docs/")
         if place != named or (named.startswith("plots/") and named.endswith(_SHOWN)):
@@ -47,17 +48,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: Any) 
         return f"[{text}]({config.repo_url}/blob/main/{named}{suffix})" if config.repo_url else text
 
     def find(picture: re.Match[str]) -> str:
-        named = _resolved(PurePosixPath(source).parent, picture[2]).removeprefix("docs/")
+        named = normpath(PurePosixPath(source).parent / picture[2]).removeprefix("docs/")
         return picture[1] + get_relative_url(named, page.file.url)
 
     return _PICTURE.sub(find, _LINK.sub(point, markdown))
-
-
-def _resolved(folder: PurePosixPath, path: str) -> str:
-    parts: list[str] = []
-    for part in (folder / path).parts:
-        if part == "..":
-            parts.pop()
-        else:
-            parts.append(part)
-    return "/".join(parts)
