@@ -41,14 +41,14 @@ def decode_audio(data: bytes, name: str) -> tuple[Samples, int]:
             rate_hz = int(file.samplerate)
             blocks = [block.mean(axis=1) for block in file.forward()]  # (n, channels) -> (n,)
     except soundfile.LibsndfileError as error:
-        raise _bad(name, undecoded(data, error)) from error
+        raise bad_recording(name, undecoded(data, error)) from error
     if not blocks:
-        raise _bad(name, "a file without a sample")
+        raise bad_recording(name, "a file without a sample")
     samples: Samples = np.concatenate(blocks)
     if not np.isfinite(samples).all():
-        raise _bad(name, "samples that are not numbers")
+        raise bad_recording(name, "samples that are not numbers")
     if problem := rate_problem(rate_hz):
-        raise _bad(name, problem)
+        raise bad_recording(name, problem)
     return samples, rate_hz
 
 
@@ -110,7 +110,8 @@ def encode_flac(pcm: Pcm, rate_hz: int) -> bytes:
         return file.read()
 
 
-def _bad(name: str, got: str) -> UserError:
+def bad_recording(name: str, got: str) -> UserError:
+    """Return the error of a recording that cannot be used, of which ``got`` was found."""
     return UserError(
         f"recording of {name}",
         got=got,

@@ -1,8 +1,7 @@
 """The engine ``recorded``: descriptions that somebody spoke, taken as they are, with no text."""
 
 from s2igan.engine.sound import length_problem
-from s2igan.errors import UserError
-from s2igan.speech.audio import Pcm, decode_audio
+from s2igan.speech.audio import Pcm, bad_recording, decode_audio
 from s2igan.speech.config import RecordingsConfig
 from s2igan.speech.preparation import prepared
 
@@ -26,16 +25,7 @@ def take_recording(data: bytes, rate_hz: int, name: str, config: RecordingsConfi
     samples, recorded_hz = decode_audio(data, name)
     pcm = prepared(samples, recorded_hz, rate_hz, config)
     if pcm is None:
-        raise _no_speech(name, f"{len(samples) / recorded_hz:.2g} s of silence")
+        raise bad_recording(name, f"{len(samples) / recorded_hz:.2g} s of silence")
     if problem := length_problem(len(pcm), rate_hz):
-        raise _no_speech(name, f"{problem}, as tts.recordings prepares it")
+        raise bad_recording(name, f"{problem}, as tts.recordings prepares it")
     return pcm
-
-
-def _no_speech(name: str, got: str) -> UserError:
-    return UserError(
-        f"recording of {name}",
-        got=got,
-        expected="speech",
-        fix="replace the recording or take the description out of the corpus",
-    )
