@@ -8,7 +8,7 @@ from s2igan.corpora.archives import read_members
 from s2igan.corpora.listing import ListedPicture
 from s2igan.corpora.manifest import PublishedFile, read_manifest
 from s2igan.corpora.published import Found, build_published
-from s2igan.corpora.published_manifest import CorpusManifest, Edition, choose_edition
+from s2igan.corpora.published_manifest import CorpusManifest, Edition
 from s2igan.corpora.task import Task
 
 # Each has a number from 1 and a value per line. They lie in the archive of the photographs, whose
@@ -57,9 +57,9 @@ def files_of(edition: str, manifest: Path) -> list[PublishedFile]:
     """Return the archives of an edition.
 
     Raises:
-        UserError: if the manifest is wrong or has no such edition.
+        UserError: if the manifest is wrong.
     """
-    return choose_edition(read_manifest(manifest, CubManifest), edition, manifest).files
+    return read_manifest(manifest, CubManifest).editions[edition].files
 
 
 def build(task: Task) -> None:

@@ -10,7 +10,7 @@ from s2igan.corpora.archives import read_members
 from s2igan.corpora.listing import ListedPicture
 from s2igan.corpora.manifest import PublishedFile, read_manifest
 from s2igan.corpora.published import Found, build_published
-from s2igan.corpora.published_manifest import CorpusManifest, Edition, choose_edition
+from s2igan.corpora.published_manifest import CorpusManifest, Edition
 from s2igan.corpora.task import Task
 
 # The published archives hold other material too, in places above these.
@@ -65,11 +65,11 @@ def files_of(edition: str, manifest: Path, *, authors_speech: bool) -> list[Publ
     """Return the archives of an edition, and the recordings if they join its captions.
 
     Raises:
-        UserError: if the manifest is wrong or has no such edition.
+        UserError: if the manifest is wrong.
     """
     facts = read_manifest(manifest, Oxford102Manifest)
     speech = [facts.authors_speech] if authors_speech else []
-    return [*choose_edition(facts, edition, manifest).files, *speech]
+    return [*facts.editions[edition].files, *speech]
 
 
 def build(task: Task, *, authors_speech: bool) -> None:

@@ -24,7 +24,7 @@ from s2igan.corpora.listing import (
     check_pictures,
 )
 from s2igan.corpora.manifest import PublishedFile, digest
-from s2igan.corpora.published_manifest import CorpusManifest, E, choose_edition
+from s2igan.corpora.published_manifest import CorpusManifest, E
 from s2igan.corpora.splits import split_of_classes
 from s2igan.corpora.spool import Spool, open_spool, spool_pictures
 from s2igan.corpora.task import Task
@@ -74,7 +74,7 @@ def build_published(
             words; recordings missing, surplus, broken) stop unless ``task.on_broken`` is ``skip``;
             those of the corpus as a whole and its counts always do.
     """
-    edition = choose_edition(facts, task.edition, task.manifest)
+    edition = facts.editions[task.edition]
     layout = layout_of(edition)
     splits = split_of_classes(
         range(1, facts.counts.classes + 1), facts.test_classes, task.val_classes, task.seed

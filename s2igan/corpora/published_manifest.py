@@ -1,13 +1,11 @@
 """What the manifest of a published corpus says: split, counts, quirks and the files of editions."""
 
-from pathlib import Path
 from typing import Generic, Self, TypeVar
 
 from pydantic import Field, model_validator
 
 from s2igan.corpora.manifest import PublishedFile, Source, check_sources
 from s2igan.engine.section import Section
-from s2igan.errors import UserError
 
 
 class Counts(Section):
@@ -76,16 +74,3 @@ class CorpusManifest(Section, Generic[E]):
         for caption in self.dropped_captions:
             by_image.setdefault(caption.image, {})[caption.position] = caption.text
         return by_image
-
-
-def choose_edition(facts: CorpusManifest[E], edition: str, manifest: Path) -> E:
-    """Return one edition by its name.
-
-    Raises:
-        UserError: if ``manifest``, where the facts stand, has no such edition.
-    """
-    if edition not in facts.editions:
-        raise UserError(
-            f"editions of {str(manifest)!r}", got=repr(edition), expected=", ".join(facts.editions)
-        )
-    return facts.editions[edition]

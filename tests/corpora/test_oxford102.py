@@ -219,12 +219,6 @@ def test_a_truncated_archive_is_told(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "corpus").exists()
 
 
-def test_an_unknown_edition_is_told(tmp_path: Path) -> None:
-    manifest = Flowers().write(tmp_path)
-    with pytest.raises(UserError, match="'huge'; expected tiny"):
-        oxford102.build(task_in(tmp_path, manifest, "huge"), authors_speech=False)
-
-
 @pytest.mark.real_data
 def test_the_real_photographs_are_all_there(
     tmp_path: Path, real_data: Path, repository: Path
