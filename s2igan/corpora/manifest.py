@@ -120,14 +120,3 @@ def read_manifest(path: Path, model: type[M]) -> M:
             for problem in error.errors(include_url=False)
         ]
         raise UserError(f"manifest {str(path)!r}", got="; ".join(wrong)) from error
-
-
-def check_sources(sources: dict[str, Source], files: list[PublishedFile]) -> None:
-    """Refuse a file whose source the manifest does not describe.
-
-    Raises:
-        ValueError: naming the files.
-    """
-    lost = [f"{file.name} ({file.source})" for file in files if file.source not in sources]
-    if lost:
-        raise ValueError(f"no such source for {', '.join(lost)}; known are {', '.join(sources)}")

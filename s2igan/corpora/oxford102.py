@@ -34,11 +34,6 @@ class Oxford102Manifest(CorpusManifest[Oxford102Edition]):
 
     authors_speech: PublishedFile
 
-    @property
-    def published_files(self) -> list[PublishedFile]:
-        """Every file that the manifest names."""
-        return [*super().published_files, self.authors_speech]
-
 
 class _Layout:
     kind = "oxford102"

@@ -1,10 +1,10 @@
 """What the manifest of a published corpus says: split, counts, quirks and the files of editions."""
 
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from s2igan.corpora.manifest import PublishedFile, Source, check_sources
+from s2igan.corpora.manifest import PublishedFile, Source
 from s2igan.engine.section import Section
 
 
@@ -57,16 +57,6 @@ class CorpusManifest(Section, Generic[E]):
     counts: Counts
     dropped_captions: list[DroppedCaption]
     editions: dict[str, E]
-
-    @property
-    def published_files(self) -> list[PublishedFile]:
-        """Every file that the manifest names."""
-        return [file for edition in self.editions.values() for file in edition.files]
-
-    @model_validator(mode="after")
-    def _sources_known(self) -> Self:
-        check_sources(self.sources, self.published_files)
-        return self
 
     def dropped_by_image(self) -> dict[str, dict[int, str]]:
         """Return the text of every dropped caption, by picture and position."""

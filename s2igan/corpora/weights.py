@@ -3,14 +3,14 @@
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from s2igan.corpora.archives import Archives, locate
 from s2igan.corpora.fetching.space import require_space
 from s2igan.corpora.fine_tuning import FINE_TUNED, file_name, of_corpus, read_fine_tuning
-from s2igan.corpora.manifest import PublishedFile, Source, check_sources, read_manifest
+from s2igan.corpora.manifest import PublishedFile, Source, read_manifest
 from s2igan.engine.section import Section
 from s2igan.errors import UserError
 
@@ -46,11 +46,6 @@ class WeightsManifest(Section):
 
     sources: dict[str, Source]
     networks: dict[str, Annotated[list[WeightFile], Field(min_length=1)]]
-
-    @model_validator(mode="after")
-    def _sources_known(self) -> Self:
-        check_sources(self.sources, [file for files in self.networks.values() for file in files])
-        return self
 
     def alternatives(self, name: str) -> list[WeightFile]:
         """Return the files that serve ``<network>`` or ``<network>/<layer>+<layer>…``.
