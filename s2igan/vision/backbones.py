@@ -7,9 +7,9 @@ from torch import Tensor
 
 from s2igan.errors import UserError
 from s2igan.vision.attribute_networks import CompactNetwork, ReaderNetwork, split_logits
-from s2igan.vision.inception import EDITIONS, Inception
+from s2igan.vision.inception import Inception
 from s2igan.vision.interface import Backbone, BackboneOutput, own_resizing
-from s2igan.vision.names import BackboneName, parse_backbone
+from s2igan.vision.names import LAYERS, BackboneName, parse_backbone
 from s2igan.vision.squeezenet import KerasSqueezeNet, TorchvisionSqueezeNet
 from s2igan.vision.weight_files import find_weights, load_weights
 
@@ -17,13 +17,7 @@ logger = logging.getLogger(__name__)
 
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
 
-BACKBONES = (
-    "compact",
-    "reader",
-    "squeezenet1_1/keras",
-    "squeezenet1_1/torchvision",
-    *EDITIONS,
-)
+BACKBONES = tuple(network for network in LAYERS if network != "torch_fidelity")
 """Networks that :func:`load_backbone` knows."""
 
 
