@@ -27,14 +27,15 @@ def matmul_rates(device: torch.device, repeats: int = 5) -> dict[str, float]:
 def _rate(matrix: torch.Tensor, repeats: int) -> float:
     best = 0.0
     for _ in range(repeats + 1):
-        _wait(matrix.device)
+        wait(matrix.device)
         start = time.perf_counter()
         torch.mm(matrix, matrix)
-        _wait(matrix.device)
+        wait(matrix.device)
         best = max(best, 2 * len(matrix) ** 3 / (time.perf_counter() - start))
     return best
 
 
-def _wait(device: torch.device) -> None:
+def wait(device: torch.device) -> None:
+    """Return once a GPU has done all that it was told to."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

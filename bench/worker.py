@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import torch
 
 from bench.flops import products_of
+from bench.matmul import wait
 from bench.subjects import Setting, Subject, open_subject
 from s2igan.engine.allocator import keep_freed_memory
 from s2igan.engine.costs import resident_mib
@@ -83,11 +84,11 @@ def _open(setting: Setting, reference: str | None) -> Subject:
 
 
 def _timed(subject: Subject, steps: int, device: torch.device) -> dict[str, Any]:
-    _wait(device)
+    wait(device)
     wall, cpu = time.perf_counter(), _cpu_seconds()
     for _ in range(steps):
         subject.step()
-    _wait(device)
+    wait(device)
     seconds, spent = time.perf_counter() - wall, _cpu_seconds() - cpu
     on_gpu = device.type == "cuda"
     peak = torch.cuda.max_memory_allocated(device) if on_gpu else resident_mib() * 2**20
@@ -98,11 +99,6 @@ def _cpu_seconds() -> float:
     # Of this process and of those that it started and that have ended.
     spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in spent)
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _answer(answers: TextIO, values: dict[str, Any]) -> None:
