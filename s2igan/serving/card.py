@@ -9,19 +9,19 @@ that hear with SEN's encoder; ``licence`` of the weights; ``sources``, citation 
 the corpus holds.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from s2igan.errors import UserError
-from s2igan.serving.origin import SECTIONS, pipeline_card, pipeline_root
+from s2igan.serving.origin import SECTIONS, pipeline_card, pipeline_root, read_object
 from s2igan.speech.config import RecordingsConfig, split_voice
 from s2igan.speech.lines import Line
 
 CARD = "card.json"
 _OBJECTS = (*SECTIONS, "counts", "figures", "sources")
+_FIX = "export the model again"
 _SHOWN = 60
 _USUAL = {"rate_wpm": {"low": 170, "high": 170}, "pitch": {"low": 50, "high": 50}}
 
@@ -37,16 +37,12 @@ def read_card(folder: Path) -> dict[str, Any]:
         with card_told(folder):
             root = pipeline_root(folder)
             return pipeline_card(root) if root else {}
-    try:
-        card = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise _broken(path, str(error), "JSON") from error
-    if not isinstance(card, dict):
-        raise _broken(path, repr(card)[:_SHOWN], "an object")
+    card = read_object(path, "card", _FIX)
     present = {key: card[key] for key in _OBJECTS if key in card}
     for key, value in [*present.items(), *_items(present.get("figures"))]:
         if not isinstance(value, dict):
-            raise _broken(path, f"{key} {value!r}"[:_SHOWN], "an object there")
+            got = f"{key} {value!r}"[:_SHOWN]
+            raise UserError(f"card {str(path)!r}", got=got, expected="an object there", fix=_FIX)
     with card_told(folder):
         own_voice(card, "")
         own_recordings(card)
@@ -74,12 +70,6 @@ def card_told(folder: Path) -> Iterator[None]:
 
 def _items(value: object) -> list[tuple[str, object]]:
     return list(value.items()) if isinstance(value, dict) else []
-
-
-def _broken(path: Path, got: str, expected: str) -> UserError:
-    return UserError(
-        f"card {str(path)!r}", got=got, expected=expected, fix="export the model again"
-    )
 
 
 def is_minibirds(card: Mapping[str, Any]) -> bool:

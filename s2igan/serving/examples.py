@@ -9,6 +9,7 @@ from s2igan.engine.sound import sound_problem
 from s2igan.errors import UserError
 from s2igan.serving.card import is_minibirds
 from s2igan.serving.language import language_of
+from s2igan.serving.origin import read_object
 from s2igan.serving.voices import speak_text
 from s2igan.speech.audio import encode_flac, to_pcm
 
@@ -103,15 +104,8 @@ def listed_clips(model: Path) -> dict[str, str]:
     path = model / FILE
     if not path.is_file():
         return {}
-    try:
-        texts = json.loads(path.read_text(encoding="utf-8"))
-        said = {name: str(text) for name, text in texts.items()}
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
-        raise UserError(
-            f"examples {str(path)!r}",
-            got=str(error),
-            expected="names of clips and what is said in them",
-        ) from error
+    texts = read_object(path, "examples", "write names of clips and what is said in them there")
+    said = {name: str(text) for name, text in texts.items()}
     for name in said:
         if Path(name).name != name or Path(name).suffix.lower() not in _KINDS:
             raise UserError(

@@ -124,14 +124,25 @@ def _yaml(path: Path) -> dict[str, Any]:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
+    return read_object(path, "figures or counts", "run `dvc repro`") if path.is_file() else {}
+
+
+def read_object(path: Path, what: str, fix: str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Args:
+        path: the file.
+        what: it holds, as an error names it.
+        fix: what to do where it is broken.
+
+    Raises:
+        UserError: if it cannot be read or holds anything else.
+    """
     try:
         value = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{str(path)!r}", got=str(error), expected="JSON") from error
+        raise UserError(f"{what} {str(path)!r}", got=error, expected="JSON", fix=fix) from error
     if not isinstance(value, dict):
-        raise UserError(
-            f"{str(path)!r}", got=f"a JSON {type(value).__name__}", expected="an object"
-        )
+        got = f"a JSON {type(value).__name__}"
+        raise UserError(f"{what} {str(path)!r}", got=got, expected="an object", fix=fix)
     return value

@@ -111,7 +111,9 @@ def test_a_broken_card_is_told(tmp_path: Path) -> None:
 def test_broken_figures_of_a_pipeline_are_told(tmp_path: Path, text: str) -> None:
     root = write_pipeline(tmp_path)
     (root / "metrics" / "retrieval.json").write_text(text)
-    with pytest.raises(UserError, match=r"retrieval\.json'; got .*; expected (JSON|an object)$"):
+    with pytest.raises(
+        UserError, match=r"retrieval\.json'; got .*; expected (JSON|an object); run `dvc repro`$"
+    ):
         read_card(root / "artifacts" / "rdg")
 
 
