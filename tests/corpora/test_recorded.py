@@ -442,7 +442,6 @@ BROKEN = [
         ),
         (cell("box", "1 2 3 0"), "line 6: box '1 2 3 0' has no area"),
         (cell("box", "1 2 nan 4"), "line 6: box '1 2 nan 4' has no area"),
-        (cell("box", "-5e30 2 1e31 4"), "line 6: box '-5e30 2 1e31 4' reaches beyond any picture"),
         (cell("box", "1 2"), "line 6: box '1 2' is not `x y width height`"),
         (cell("box", "1 2 3 4"), "line 7: picture_2.jpg has box none, but '1 2 3 4' on line 6"),
         (cell("text", " ... "), "line 6: text '...' has no words"),
