@@ -25,7 +25,6 @@ from s2igan.engine.progress import bar
 from s2igan.engine.tables import write_json
 from s2igan.engine.weights import write_weights
 from s2igan.engine.workers import parallel_map
-from s2igan.errors import UserError
 from s2igan.vision.backbones import load_backbone
 from s2igan.vision.config import VisionConfig
 from s2igan.vision.crops import CENTRE, draw_views
@@ -63,12 +62,10 @@ def write_vision(
         workers: processes that decode and resize; never changes the result.
 
     Raises:
-        UserError: if a picture does not decode, weights are missing, or no picture is of `train`.
+        UserError: if a picture does not decode, or weights are missing.
     """
     pictures = Corpus(corpus)
     train = (pictures.images["split"] == "train").to_numpy(np.bool_)
-    if not train.any():
-        raise UserError("corpus", got="no picture of split 'train'", expected="at least one")
     backbones = [load_backbone(name, weights).to(device) for name in config.backbones]
     geometry = Geometry(
         box_scale=config.box_scale,

@@ -228,12 +228,6 @@ def test_a_broken_picture_is_named(weights: Path, tmp_path: Path) -> None:
         run(settings(), broken, weights, tmp_path / "features")
 
 
-def test_a_corpus_without_training_pictures_is_refused(weights: Path, tmp_path: Path) -> None:
-    corpus = make_corpus(tmp_path / "corpus", [jpeg(0)], ["test"])
-    with pytest.raises(UserError, match="no picture of split 'train'"):
-        run(settings(), corpus, weights, tmp_path / "features")
-
-
 @pytest.mark.parametrize(
     "changes", [{"backbones": ["reader"]}, {"backbones": []}, {"views": 0}, {"crop": 64.0}]
 )
