@@ -73,11 +73,6 @@ def locate(files: Sequence[PublishedFile], kind: str, archives: Archives) -> dic
 def refuse_unpublished(files: Sequence[PublishedFile], kind: str, archives: Archives) -> None:
     """Refuse files that can neither be found nor be fetched, while nothing has been fetched.
 
-    Args:
-        files: what is needed.
-        kind: name of the corpus, or ``weights``.
-        archives: where to look.
-
     Raises:
         UserError: naming all that are missing, if one of them is published nowhere.
     """

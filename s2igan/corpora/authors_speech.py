@@ -41,11 +41,7 @@ class _Surveyed(NamedTuple):
 class AuthorsSpeech:
     """The recordings of one archive, in its order; none is held in memory.
 
-    Args:
-        path: the archive.
-        pictures: what is listed.
-        facts: the manifest.
-        defects: where to note recordings that are missing, surplus, twice there or broken.
+    Noted as defects are recordings that are missing, surplus, twice there or broken.
 
     Raises:
         UserError: if the archive is broken; or, with all defects so far, if no recordings are

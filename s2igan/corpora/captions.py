@@ -19,13 +19,13 @@ class Caption(NamedTuple):
 
 
 def read_captions(path: Path, wanted: re.Pattern[str], defects: Defects) -> dict[str, bytes]:
-    """Read the caption files of an archive.
+    """Read the caption files of an archive, noting those that are there twice.
 
     Args:
         path: the archive.
         wanted: searched for in names of files; its groups ``folder`` and ``picture`` are class
             folder and picture.
-        defects: where to note files that are there twice.
+        defects: gets what is wrong.
 
     Returns:
         Content by ``<class folder>/<picture>``.
@@ -55,12 +55,6 @@ def check_captions(
 
     Noted are pictures without captions, with another number of them, with a line without words or
     with bytes that are not UTF-8; captions of no listed picture; and quirks that are not there.
-
-    Args:
-        pictures: what is listed.
-        files: content by ``<class folder>/<picture>``.
-        facts: the manifest.
-        defects: where to note what is wrong.
 
     Returns:
         Captions in the order of their lines, by name of the picture.

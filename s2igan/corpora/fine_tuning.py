@@ -74,11 +74,7 @@ def of_corpus(network: str, kind: str) -> str:
 
 
 def read_fine_tuning(path: Path, kind: str) -> FineTuning:
-    """Read what a file says of itself.
-
-    Args:
-        path: the file.
-        kind: the corpus whose pictures are to be judged.
+    """Read what a file says of itself; ``kind`` is of the corpus whose pictures are judged.
 
     Raises:
         UserError: if the file is missing or broken, says nothing, or is made for another corpus.

@@ -41,12 +41,6 @@ def check_pictures(
 ) -> None:
     """Note pictures that are listed and not there, or there and not listed.
 
-    Args:
-        pictures: what is listed.
-        found: names of what is there.
-        archive: how an error names the archives.
-        defects: where to note them.
-
     Raises:
         UserError: with all defects so far, if nothing is there.
     """
@@ -64,13 +58,7 @@ def check_pictures(
 
 
 def check_class_sizes(listed: Iterable[str], left: Iterable[str], defects: Defects) -> None:
-    """Note classes of which fewer than two pictures are left.
-
-    Args:
-        listed: the class of every picture.
-        left: the class of every picture that is left.
-        defects: where to note them.
-    """
+    """Note classes of which fewer than two pictures are left, by the class of every picture."""
     sizes = Counter(left)
     for name in sorted(set(listed)):
         if sizes[name] < 2:
@@ -87,15 +75,7 @@ def check_counts(
     counts: Counts,
     defects: Defects,
 ) -> None:
-    """Note every number that differs from the manifest's.
-
-    Args:
-        pictures: all that are listed.
-        captions: how many captions each has, by name.
-        test_classes: numbers of the test classes.
-        counts: what the manifest says.
-        defects: where to note them.
-    """
+    """Note every number that differs from the manifest's; ``captions`` are numbers by picture."""
     test = [picture for picture in pictures if picture.class_number in test_classes]
     for what, got, expected in (
         ("classes", len({picture.class_number for picture in pictures}), counts.classes),

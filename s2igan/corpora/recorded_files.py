@@ -17,11 +17,7 @@ def find_file(folder: Path, name: str) -> Path | None:
     """Find a file by its name inside ``folder``, however its letters are composed there.
 
     Some systems store ``é`` as one character and others as two; index and folder may come from
-    different ones.
-
-    Args:
-        folder: where to look.
-        name: path inside it, in Unicode's composed form.
+    different ones. ``name`` has Unicode's composed form.
     """
     path: Path | None = folder
     for part in PurePosixPath(name).parts:
@@ -45,14 +41,7 @@ def _child(folder: Path, name: str) -> Path | None:
 def check_pictures(
     found: Mapping[str, Path], pictures: Sequence[ListedPicture], defects: Defects, workers: int
 ) -> None:
-    """Decode pictures, noting those that do not decode and boxes that lie elsewhere.
-
-    Args:
-        found: the files, by their names.
-        pictures: what is listed; those that were not found are passed over.
-        defects: where to note them.
-        workers: processes that decode; no influence on the result.
-    """
+    """Decode the pictures found, noting those that do not decode and boxes that lie elsewhere."""
     there = [picture for picture in pictures if picture.image in found]
     paths = [found[picture.image] for picture in there]
     told = parallel_map(_look, bar(paths, "recorded pictures"), workers)
@@ -69,13 +58,9 @@ def check_pictures(
 def check_recordings(
     found: Mapping[str, Path], lines: Mapping[str, int], defects: Defects, workers: int
 ) -> None:
-    """Decode recordings block by block, noting those that nothing can be heard in.
+    """Decode the recordings found block by block, noting those that nothing can be heard in.
 
-    Args:
-        found: the files, by their names.
-        lines: the lines that name recordings; those that were not found are passed over.
-        defects: where to note them.
-        workers: processes that decode; no influence on the result.
+    ``lines`` are those that name them.
     """
     there = [name for name in lines if name in found]
     told = parallel_map(_listen, bar([found[name] for name in there], "recordings"), workers)

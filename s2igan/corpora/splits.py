@@ -17,11 +17,6 @@ def draw_test(classes: Collection[int], share: float, seed: int) -> frozenset[in
     of the rest, change nothing. With the same seed a larger ``share`` keeps the classes of a
     smaller one.
 
-    Args:
-        classes: class ids; neither their order nor how often each stands there has a say.
-        share: of the classes, rounded to whole ones.
-        seed: seed of the corpus.
-
     Raises:
         UserError: if there are fewer than two classes.
     """

@@ -56,14 +56,7 @@ def open_spool(folder: Path) -> Iterator[Spool]:
 def spool_pictures(
     pictures: Iterable[tuple[str, bytes]], spool: Spool, defects: Defects, workers: int
 ) -> None:
-    """Put picture files into the spool, noting those that do not decode or come twice.
-
-    Args:
-        pictures: name and content of each file.
-        spool: where they go.
-        defects: where to note what is wrong.
-        workers: processes that decode; no influence on the result.
-    """
+    """Put files, by name and content, into the spool; note what does not decode or comes twice."""
     waiting: deque[tuple[str, bytes]] = deque()  # a few, which are being decoded
 
     def contents() -> Iterator[bytes]:

@@ -78,14 +78,6 @@ def choose_files(
     an address. A file that is fetched for one network counts as lying there for the others, so that
     each network has one file whoever loads it.
 
-    Args:
-        names: networks, such as ``inception_v3/fid2015/Mixed_6e+Mixed_7a``.
-        manifest: the alternatives.
-        archives: where weight files lie.
-
-    Returns:
-        The file of each name.
-
     Raises:
         UserError: if a network is unknown.
     """
@@ -130,12 +122,7 @@ def for_corpus(
 def collect_weights(
     names: Sequence[str], manifest: Path, archives: Archives
 ) -> tuple[dict[str, WeightFile], dict[str, Path]]:
-    """Find, else fetch, and verify the weight files of ``names``.
-
-    Args:
-        names: networks, as :func:`choose_files` takes them; shipped ones need no file.
-        manifest: ``data/weights.yaml``.
-        archives: where weight files lie and go to.
+    """Find, else fetch, and verify the weight files of networks; shipped ones need none.
 
     Returns:
         The file of each network, and the path of each file by its file name.

@@ -10,11 +10,7 @@ SPARE_BYTES = 64 * 2**20
 
 
 def require_space(folder: Path, needed: int) -> None:
-    """Refuse to begin where the disk cannot hold the result.
-
-    Args:
-        folder: where to write; it need not exist yet.
-        needed: bytes to be written.
+    """Refuse to begin where the disk of ``folder``, which need not exist yet, is too full.
 
     Raises:
         UserError: if fewer bytes are free.
