@@ -105,13 +105,7 @@ class _Worker:
 
 
 def take_turns(variants: Sequence[Variant], *, rounds: int, steps: int) -> None:
-    """Measure variants in turns; what fails is noted in :attr:`Variant.problem`.
-
-    Args:
-        variants: are filled with what was measured.
-        rounds: turns of each.
-        steps: of one turn.
-    """
+    """Fill variants with what is measured in turns; what fails is their :attr:`Variant.problem`."""
     workers: list[tuple[Variant, _Worker]] = []
     for variant in variants:
         # One after the other: libraries try their algorithms out while a variant sets up.

@@ -16,17 +16,7 @@ MIB = 2**20
 
 
 def split(source: Path, folder: Path, name: str, limit: int) -> list[Path]:
-    """Write ``NAME.json`` and ``NAME.000``, ``NAME.001``, … into ``folder``.
-
-    Args:
-        source: the file.
-        folder: an existing folder.
-        name: of the parts.
-        limit: most bytes of one.
-
-    Returns:
-        The parts, without the JSON that lists them.
-    """
+    """Write ``NAME.json`` and the parts ``NAME.000``, ``NAME.001``, … and return the latter."""
     parts: list[dict[str, Any]] = []
     with source.open("rb") as file:
         while block := file.read(limit):

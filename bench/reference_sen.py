@@ -21,11 +21,7 @@ _CONFIG = "cfg/Pretrain/bird_train.yml"
 
 
 class SenReference:
-    """Their trainer, networks and losses, with Inception-v3 in the loop.
-
-    Args:
-        folder: a copy of their repository.
-        batch: pairs per step.
+    """Their trainer, networks and losses, with Inception-v3 in the loop, ``batch`` pairs a step.
 
     Raises:
         RuntimeError: saying in one line what is missing.

@@ -39,11 +39,6 @@ class PlainLogMel(LogMel):
 class Speech:
     """Sentences of a corpus, some per step.
 
-    Args:
-        params: whose voice and front end count.
-        folder: of artifacts.
-        plain: see the module.
-
     Raises:
         RuntimeError: if another voice than espeak-ng's is asked for.
     """

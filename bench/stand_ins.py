@@ -18,12 +18,7 @@ from torch.utils import model_zoo
 
 
 def import_reference(folder: str, sign: str, names: list[str]) -> list[Any]:
-    """Import modules of the authors' code.
-
-    Args:
-        folder: a copy of their repository.
-        sign: a file that has to lie in it.
-        names: of the modules.
+    """Import modules of the authors' code from a folder in which the file ``sign`` has to lie.
 
     Raises:
         RuntimeError: saying in one line what is missing.
