@@ -27,12 +27,7 @@ class Example(NamedTuple):
 
 
 def find_examples(model: Path, card: Mapping[str, Any], *, can_speak: bool) -> list[Example]:
-    """Find the examples of a model.
-
-    Args:
-        model: its folder.
-        card: what it was trained on.
-        can_speak: whether sentences can be spoken here.
+    """Find the examples of a model; ``can_speak`` is whether sentences can be spoken here.
 
     Returns:
         Clips that came with the model, else sentences that can be spoken, else nothing.
@@ -49,13 +44,8 @@ def find_examples(model: Path, card: Mapping[str, Any], *, can_speak: bool) -> l
 def write_examples(folder: Path, model: Path, card: Mapping[str, Any], *, can_speak: bool) -> None:
     """Write the examples of a model beside its export, as clips of some 100 kB each.
 
-    The same voice gives the same bytes.
-
-    Args:
-        folder: the exported model; receives ``examples.json`` and the clips, if there are any.
-        model: what is exported; its own clips are copied.
-        card: what it was trained on; its voice speaks.
-        can_speak: whether sentences can be spoken here.
+    Clips of the ``model`` itself are copied; others are spoken by its voice, which gives the same
+    bytes for the same words.
 
     Raises:
         UserError: as :func:`find_examples`, or if nothing is to be heard of a clip.

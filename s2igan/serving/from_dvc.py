@@ -18,10 +18,6 @@ _COUNTS = "artifacts/corpus/corpus.json"
 def fetch_revision(revision: str, repository: Path) -> Path:
     """Fetch ``artifacts/rdg`` of a commit, branch, tag or experiment into the state folder.
 
-    Args:
-        revision: any name that Git or DVC knows.
-        repository: the root of the repository.
-
     Returns:
         The folder of the model. It is kept by the commit's hash: the same commit is fetched once.
 

@@ -63,12 +63,7 @@ class Gallery:
 
 
 class PackedSquares:
-    """The centre squares of packed pictures, as large as they hold, cut when they are asked for.
-
-    Args:
-        features: ``artifacts/features``.
-        rows: ``(n,)`` which pictures.
-    """
+    """The centre squares of some packed pictures, as large as they hold, cut when asked for."""
 
     def __init__(self, features: Path, rows: npt.NDArray[np.integer]) -> None:
         self._pixels = PackedPixels(features)
@@ -134,14 +129,8 @@ def find_gallery(folder: Path, dimension: int) -> Gallery | str:
 def write_gallery(folder: Path, model: Path, *, dimension: int, side: int, count: int) -> None:
     """Write a few real pictures beside an exported model, if it has any, from all over the corpus.
 
-    The same pictures give the same bytes.
-
-    Args:
-        folder: the exported model; receives ``gallery.safetensors``.
-        model: what is exported; see :func:`find_gallery`.
-        dimension: see there.
-        side: of the pictures, px.
-        count: most pictures to write.
+    The same pictures give the same bytes: at most ``count``, of ``side`` px. The rest is as for
+    :func:`find_gallery`.
     """
     gallery = find_gallery(model, dimension)
     if isinstance(gallery, str):

@@ -35,9 +35,6 @@ def pipeline_card(root: Path) -> dict[str, Any]:
     edited after the training; figures are left out where they belong to another training, or to an
     encoder that the model does not have.
 
-    Args:
-        root: the folder of the pipeline.
-
     Returns:
         A card, see :mod:`s2igan.serving.card`.
 
@@ -128,12 +125,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def read_object(path: Path, what: str, fix: str) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Args:
-        path: the file.
-        what: it holds, as an error names it.
-        fix: what to do where it is broken.
+    """Read a JSON object; an error names ``what`` it holds and a ``fix``.
 
     Raises:
         UserError: if it cannot be read or holds anything else.

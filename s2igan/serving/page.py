@@ -31,14 +31,7 @@ def build_page(
     gallery: Gallery | None,
     examples: list[Example],
 ) -> gr.Blocks:
-    """Build the page.
-
-    Args:
-        model: hears and draws.
-        words: what the page says about it.
-        gallery: real pictures, if there are any.
-        examples: what can be tried.
-    """
+    """Build the page over a model, with real pictures if there are any."""
     page = gr.Blocks(title="Speak, and see", analytics_enabled=False)
     with page:
         controls = lay_out(words, examples)

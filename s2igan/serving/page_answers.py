@@ -52,15 +52,7 @@ def _told(method: "Callable[Concatenate[Answers, P], Answer]") -> Callable[..., 
 
 
 class Answers:
-    """One method per thing that a visitor does; each returns only what changes.
-
-    Args:
-        model: hears and draws.
-        words: what the page says about it.
-        gallery: real pictures, if there are any.
-        examples: what can be tried.
-        controls: whose values the answers are.
-    """
+    """One method per thing that a visitor does; each returns only what changes of ``controls``."""
 
     def __init__(
         self,

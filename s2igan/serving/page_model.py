@@ -35,12 +35,7 @@ _STRANGE_VOICE = (
 
 
 def make_page(model: SpeechToImage, folder: Path, device: str) -> gr.Blocks:
-    """Build the page over a model with what lies in its folder.
-
-    Args:
-        model: hears and draws.
-        folder: where it was loaded from, perhaps with real pictures and examples.
-        device: where it computes, as the page says it.
+    """Build the page over a model with the pictures and examples of the folder it was loaded from.
 
     Raises:
         UserError: if the real pictures or the examples are broken.

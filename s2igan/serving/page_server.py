@@ -179,11 +179,7 @@ def launch(page: "gr.Blocks", where: Where) -> str:
 
 
 def choose_port(host: str, port: int | None) -> int:
-    """Return a port that can be listened on.
-
-    Args:
-        host: address to listen on.
-        port: the wanted port; ``None`` takes the first free one of :data:`PORTS`.
+    """Return the wanted port, or the first of :data:`PORTS`, that can be listened on.
 
     Raises:
         UserError: if it is taken, none is free, or the host is not one of this machine's.

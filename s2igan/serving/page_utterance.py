@@ -37,12 +37,7 @@ class Utterance:
 
 
 def hear_clip(model: SpeechToImage, path: Path, text: str | None = None) -> Utterance:
-    """Hear a recording.
-
-    Args:
-        model: what hears it.
-        path: a WAV, FLAC, OGG or MP3 file; an error names it without its folder.
-        text: what is said in it, if that is known.
+    """Hear a recording; ``text`` is what is said in it, if that is known.
 
     Raises:
         UserError: if it does not decode, is silent, too short or too long.

@@ -60,14 +60,7 @@ def register(spec: str | None, *, metric: str = METRIC, anyway: bool = False) ->
 
 
 def challenge(client: Any, standing: Standing, number: str, *, anyway: bool) -> str:
-    """Make a version the champion if it is better; return what was decided.
-
-    Args:
-        client: of MLflow.
-        standing: of the version.
-        number: of the version.
-        anyway: make it the champion whatever the figures say.
-    """
+    """Make version ``number`` the champion if it is better, or ``anyway``; say what was decided."""
     from filelock import FileLock
 
     # Of two that beat the champion at once, the worse could otherwise take its place last.

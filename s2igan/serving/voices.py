@@ -22,11 +22,7 @@ def voice_is_installed() -> bool:
 
 
 def speak_text(text: str, card: Mapping[str, Any]) -> Recording:
-    """Speak a text as the corpus of a model would.
-
-    Args:
-        text: one sentence.
-        card: of the model; its first voice speaks, at its mid rate and pitch.
+    """Speak a sentence as the corpus of a model would: its first voice, at mid rate and pitch.
 
     Raises:
         UserError: if there is nothing to say or too much, or no package espeakng-loader.
@@ -44,10 +40,6 @@ def speak_text(text: str, card: Mapping[str, Any]) -> Recording:
 
 def listen(seconds: float, rate_hz: int) -> Recording:
     """Record from the microphone that the machine calls its own, and say so on stderr.
-
-    Args:
-        seconds: how long.
-        rate_hz: wanted rate, Hz.
 
     Raises:
         UserError: if there is no package sounddevice, no PortAudio, no microphone, or nothing was
