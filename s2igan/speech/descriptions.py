@@ -23,11 +23,9 @@ class Description(NamedTuple):
 
 
 class Descriptions:
-    """Every description of a corpus, each with what an engine needs.
+    """Every description of a corpus, each with what an engine of the section ``tts`` needs.
 
-    Args:
-        corpus: the corpus folder.
-        engine: of the section ``tts``; ``recorded`` needs recordings, the others need text.
+    ``recorded`` needs recordings, the others need text.
 
     Raises:
         UserError: if descriptions lack what the engine needs; the first is named.

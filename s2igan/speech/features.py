@@ -28,12 +28,8 @@ def write_mel(config: MelConfig, *, corpus: Path, speech: Path, out: Path, worke
     :class:`~s2igan.speech.mel.LogMel`; ``characters`` is Ragged uint8, the lower-cased UTF-8 text,
     empty where a description has none.
 
-    Args:
-        config: the section ``features.mel``.
-        corpus: the corpus folder.
-        speech: the speech folder.
-        out: folder to write into; the first of several processes does.
-        workers: shards that are worked on at the same time; never changes a byte.
+    The first of several processes writes. ``workers``, shards that are worked on at the same time,
+    change no byte.
 
     Raises:
         UserError: if corpus and speech do not belong together, or an utterance is too short.

@@ -53,13 +53,7 @@ def narrate_corpus(
     Within its shard a sentence shares a batch with those of its length, and every batch draws from
     a seed of its own: two runs on one CPU give the same bytes, and a shard depends on no other.
 
-    Args:
-        config: the section ``tts``.
-        descriptions: what to say.
-        weights: the folder of verified weights.
-        out: folder of shards to (re)place.
-        device: where to compute.
-        kept: folder under which finished shards outlive a kill.
+    Finished shards outlive a kill under ``kept``.
 
     Raises:
         UserError: if weights are missing or damaged, a text holds nothing that can be said, or

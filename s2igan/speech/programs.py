@@ -54,11 +54,6 @@ def check_voices(config: TtsConfig, text: str, name: str) -> None:
     each is asked for one that does not exist, too. A single voice that sounds like that may be the
     usual one, and is told on standard error.
 
-    Args:
-        config: the section ``tts``.
-        text: a sentence in the language of the voices.
-        name: how an error names it.
-
     Raises:
         UserError: if a voice does not say it, or several voices of a program sound like one that
             does not exist.
@@ -101,11 +96,6 @@ def speak_line(config: TtsConfig, line: Line, name: str) -> Pcm:
 
     What it says is prepared as a model of synthetic voices prepares any recording, so that all of
     its voices are alike.
-
-    Args:
-        config: the section ``tts``, which has the program.
-        line: what is said, and how.
-        name: how an error names the utterance.
 
     Returns:
         ``(n,)`` int16 at ``config.sample_rate_hz``.

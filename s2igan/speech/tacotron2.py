@@ -43,11 +43,6 @@ State = Mapping[str, Tensor]
 def load_narrator(config: Tacotron2Config, weights: Path, device: torch.device) -> Narrator:
     """Load the networks that ``config`` names onto ``device``.
 
-    Args:
-        config: the section ``tts.tacotron2``.
-        weights: the folder of verified weights.
-        device: where to compute.
-
     Raises:
         UserError: if a file is missing or does not hold its network.
     """
