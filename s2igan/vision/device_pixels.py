@@ -22,12 +22,7 @@ _CHUNK = 256 * 2**20  # bytes on their way at once
 
 
 class DevicePixels:
-    """Packed pictures in the memory of a device.
-
-    Args:
-        packed: the pictures on disk.
-        device: where they go.
-    """
+    """Packed pictures in the memory of a device."""
 
     def __init__(self, packed: PackedPixels, device: torch.device) -> None:
         self.packed, self.device = packed, device
@@ -81,10 +76,6 @@ class Crops:
 
 def open_pixels(features: Path, device: torch.device) -> PackedPixels | DevicePixels:
     """Open packed pictures, in the memory of a GPU where they fit.
-
-    Args:
-        features: ``artifacts/features``.
-        device: where the pictures will be looked at.
 
     Raises:
         UserError: if a file is missing.

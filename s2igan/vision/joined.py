@@ -44,11 +44,7 @@ class JoinedBackbone(nn.Module):
 
 
 def load_joined(features: Path, weights: Path) -> JoinedBackbone:
-    """Load the backbones that made ``backbone.npy``, standardised as it is.
-
-    Args:
-        features: the features folder, with ``backbone.json`` and ``backbone.safetensors``.
-        weights: folder of downloaded weight files.
+    """Load the backbones that made ``backbone.npy`` of a features folder, standardised as it is.
 
     Raises:
         UserError: if a file is missing or broken.

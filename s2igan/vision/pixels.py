@@ -17,11 +17,7 @@ from s2igan.errors import UserError, unreadable_output
 
 
 class PixelWriter:
-    """Append pictures to a features folder one by one.
-
-    Args:
-        folder: an existing folder.
-    """
+    """Append pictures to an existing features folder one by one."""
 
     def __init__(self, folder: Path) -> None:
         self._shapes_path = folder / "shapes.npy"
@@ -51,10 +47,7 @@ class Windows(NamedTuple):
 
 
 class PackedPixels:
-    """Read packed pictures through a memory map.
-
-    Args:
-        features: the features folder.
+    """Read the packed pictures of a features folder through a memory map.
 
     Attributes:
         values: every picture flattened from HWC, one after the other.

@@ -24,11 +24,7 @@ WEIGHT_FILES: dict[str, tuple[str, ...]] = {
 
 
 def find_weights(network: str, folder: Path) -> Path:
-    """Return the preferred one of a network's files that lies in ``folder``.
-
-    Args:
-        network: a key of :data:`WEIGHT_FILES`.
-        folder: of downloaded weight files.
+    """Return the preferred one of a network's :data:`WEIGHT_FILES` that lies in ``folder``.
 
     Raises:
         UserError: if there is none.
