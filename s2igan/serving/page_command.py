@@ -2,7 +2,6 @@
 
 import argparse
 
-from s2igan.errors import UserError
 from s2igan.serving.commands import Subparsers, add_model, name_given, new_command, whole_in
 
 _SERVE = """\
@@ -32,18 +31,19 @@ def add_serve(add: Subparsers) -> None:
     parser = new_command(add, "serve", "open a page to speak to a model", _SERVE, _EPILOG)
     add_model(parser)
     parser.add_argument(
-        "--host",
-        type=name_given,
-        metavar="ADDRESS",
-        help="address to listen on, over plain HTTP; by default 127.0.0.1, this machine alone",
-    )
-    parser.add_argument(
         "--port",
         type=whole_in(1, 65535),
         metavar="PORT",
         help="port to listen on; by default the first free one from 7860 on",
     )
-    parser.add_argument(
+    reach = parser.add_mutually_exclusive_group()
+    reach.add_argument(
+        "--host",
+        type=name_given,
+        metavar="ADDRESS",
+        help="address to listen on, over plain HTTP; by default 127.0.0.1, this machine alone",
+    )
+    reach.add_argument(
         "--lan", action="store_true", help="serve the whole local network, over HTTPS"
     )
     parser.set_defaults(run=_run)
@@ -53,12 +53,5 @@ def _run(arguments: argparse.Namespace) -> str:
     from s2igan.serving.locate import find_model
     from s2igan.serving.page_server import LOOPBACK, Where, serve
 
-    if arguments.lan and arguments.host is not None:
-        raise UserError(
-            "arguments of serve",
-            got=f"--lan and --host {arguments.host}",
-            expected="one of them: --lan listens to the whole network",
-            fix="leave one out",
-        )
     where = Where(arguments.host or LOOPBACK, arguments.port, arguments.lan)
     return serve(find_model(arguments.model), where)
