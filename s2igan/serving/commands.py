@@ -6,6 +6,7 @@ Light on purpose: asking for help loads no network.
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from s2igan.serving.limits import (
     LARGEST_SEED,
@@ -77,6 +78,7 @@ Figures of an older training are left out: `dvc repro` brings them up to date.
 """
 
 Subparsers = Callable[..., argparse.ArgumentParser]
+N = TypeVar("N", int, float)
 
 
 def add_commands(add: Subparsers) -> None:
@@ -197,27 +199,22 @@ def path_given(text: str) -> Path:
 
 def number_in(low: float, high: float) -> Callable[[str], float]:
     """Return a type of argument: a number from ``low`` to ``high``."""
-
-    def parse(text: str) -> float:
-        value = float(text)
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text} is not from {low:g} to {high:g}")
-        return value
-
-    parse.__name__ = "number"
-    return parse
+    return _within("number", float, low, high)
 
 
 def whole_in(low: int, high: int) -> Callable[[str], int]:
     """Return a type of argument: a whole number from ``low`` to ``high``."""
+    return _within("whole number", int, low, high)
 
-    def parse(text: str) -> int:
-        value = int(text)
+
+def _within(name: str, read: Callable[[str], N], low: N, high: N) -> Callable[[str], N]:
+    def parse(text: str) -> N:
+        value = read(text)
         if not low <= value <= high:
             raise argparse.ArgumentTypeError(f"{text} is not from {low} to {high}")
         return value
 
-    parse.__name__ = "whole number"
+    parse.__name__ = name
     return parse
 
 
