@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeAlias
@@ -51,44 +52,37 @@ def _told(method: "Callable[Concatenate[Answers, P], Answer]") -> Callable[..., 
     return told
 
 
+@dataclass(frozen=True, eq=False)
 class Answers:
     """One method per thing that a visitor does; each returns only what changes of ``controls``."""
 
-    def __init__(
-        self,
-        model: SpeechToImage,
-        words: Words,
-        gallery: Gallery | None,
-        examples: list[Example],
-        controls: Controls,
-    ) -> None:
-        self._model = model
-        self._page_words = words
-        self._gallery = gallery
-        self._examples = examples
-        self.controls = controls
+    model: SpeechToImage
+    words: Words
+    gallery: Gallery | None
+    examples: list[Example]
+    controls: Controls
 
     @_told
     def hear(self, path: str | None, count: int, variety: float, seed: float | None) -> Answer:
         """Answer a recording; a cleared one only takes the last problem away."""
         if path is None:
             return {self.controls.problem: ""}
-        utterance = hear_clip(self._model, Path(path))
+        utterance = hear_clip(self.model, Path(path))
         return self._show(utterance, count, variety, seed)
 
     @_told
     def speak(self, text: str, count: int, variety: float, seed: float | None) -> Answer:
         """Answer a typed sentence."""
-        return self._show(hear_sentence(self._model, text), count, variety, seed)
+        return self._show(hear_sentence(self.model, text), count, variety, seed)
 
     @_told
     def try_example(self, index: int, count: int, variety: float, seed: float | None) -> Answer:
         """Answer one of the examples."""
-        text, clip = self._examples[index]
+        text, clip = self.examples[index]
         if clip is None:
-            utterance = hear_sentence(self._model, text)
+            utterance = hear_sentence(self.model, text)
         else:
-            utterance = hear_clip(self._model, clip, text)
+            utterance = hear_clip(self.model, clip, text)
         return {**self._show(utterance, count, variety, seed), self.controls.sentence: text}
 
     @_told
@@ -127,9 +121,9 @@ class Answers:
         if utterance is None or utterance.text is None or word is None or colour is None:
             return self._nothing()
         # A clip may be in another voice, which would change the pictures as well.
-        said = hear_sentence(self._model, utterance.text).embedding
-        changed = hear_sentence(self._model, with_colour(utterance.text, word, colour)).embedding
-        pairs = self._model.draw(
+        said = hear_sentence(self.model, utterance.text).embedding
+        changed = hear_sentence(self.model, with_colour(utterance.text, word, colour)).embedding
+        pairs = self.model.draw(
             np.stack([said, changed]), count=_SWAPPED, seed=_whole(seed), truncation=variety
         )
         anew = "" if np.array_equal(said, utterance.embedding) else notice(_SPOKEN_ANEW, "hint")
@@ -149,7 +143,7 @@ class Answers:
                 utterance.log_mel,
                 utterance.flac,
                 seconds=utterance.seconds,
-                rate_hz=self._model.sample_rate_hz,
+                rate_hz=self.model.sample_rate_hz,
             ),
             **self._nearest(utterance),
             **self._offer_swap(utterance),
@@ -159,7 +153,7 @@ class Answers:
         self, utterance: Utterance, count: int, variety: float, asked: float | None
     ) -> Answer:
         at, seed = self.controls, _whole(asked)
-        (pictures,) = self._model.draw(
+        (pictures,) = self.model.draw(
             utterance.embedding[None], count=count, seed=seed, truncation=variety
         )
         shown = pictures_panel(pictures, said=utterance.said, seed=seed)
@@ -168,14 +162,14 @@ class Answers:
         return {at.pictures: shown, at.drawn: seed, **corrected}
 
     def _nearest(self, utterance: Utterance) -> Answer:
-        if self._gallery is None:
+        if self.gallery is None:
             return {}
-        found = self._gallery.nearest(utterance.embedding, _NEAREST)
-        return {self.controls.nearest: nearest_panel(*found, len(self._gallery.embeddings))}
+        found = self.gallery.nearest(utterance.embedding, _NEAREST)
+        return {self.controls.nearest: nearest_panel(*found, len(self.gallery.embeddings))}
 
     def _offer_swap(self, utterance: Utterance) -> Answer:
         labels = [word.label for word in self._words(utterance)]
-        words = self._page_words
+        words = self.words
         named = utterance.text and words.can_speak
         hint = _PICK if labels else _NO_COLOUR if named else words.of_swapping
         return {
@@ -187,7 +181,7 @@ class Answers:
         }
 
     def _words(self, utterance: Utterance | None) -> list[ColourWord]:
-        words = self._page_words
+        words = self.words
         text = utterance.text if utterance and words.can_speak else None
         return colour_words(text or "", words.language)
 
