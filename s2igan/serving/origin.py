@@ -1,6 +1,8 @@
 """Where a folder ``artifacts/rdg`` comes from: the pipeline around it tells what a card holds."""
 
+import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,8 @@ def pipeline_card(root: Path) -> dict[str, Any]:
 
     Parameters are those of ``dvc.lock`` where there is one, since ``params.yaml`` may have been
     edited after the training; figures are left out where they belong to another training, or to an
-    encoder that the model does not have.
+    encoder that the model does not have. Where ``dvc.lock`` is about another model, as after ``git
+    pull``, that is said on stderr, and neither is taken from it.
 
     Returns:
         A card, see :mod:`s2igan.serving.card`.
@@ -42,7 +45,13 @@ def pipeline_card(root: Path) -> dict[str, Any]:
         UserError: if a file is broken, or PyYAML is missing.
     """
     lock = _yaml(root / "dvc.lock").get("stages", {})
-    parameters = _parameters(_yaml(root / "params.yaml"), lock)
+    is_recorded = _is_recorded(root / "artifacts" / "rdg", lock)
+    if not is_recorded:
+        sys.stderr.write(
+            f"model {str(root / 'artifacts' / 'rdg')!r} is not that of dvc.lock: parameters are "
+            "those of params.yaml, and figures are left out, until `dvc repro` has run\n"
+        )
+    parameters = _parameters(_yaml(root / "params.yaml"), lock if is_recorded else {})
     corpus = parameters.get("corpus", {})
     sources = _yaml(root / "data" / f"{corpus.get('kind')}.yaml").get("sources", {})
     return {
@@ -52,7 +61,9 @@ def pipeline_card(root: Path) -> dict[str, Any]:
         "figures": {
             name: _json(root / "metrics" / f"{name}.json")
             for name, stage in _FIGURES.items()
-            if (name != "retrieval" or hears_by_sen(parameters)) and _up_to_date(stage, lock)
+            if (name != "retrieval" or hears_by_sen(parameters))
+            and is_recorded
+            and _up_to_date(stage, lock)
         },
         "licence": _licence(corpus.get("kind"), sources),
         "sources": sources,
@@ -76,6 +87,26 @@ def _licence(kind: object, sources: Mapping[str, Any]) -> str:
         return OWN_LICENCE
     theirs = "; ".join(f"{name}: {source['licence']}" for name, source in sources.items())
     return f"that of the corpus ({theirs})" if theirs else "that of the corpus"
+
+
+def _is_recorded(rdg: Path, lock: Mapping[str, Any]) -> bool:
+    outs = lock.get("train_rdg", {}).get("outs", ())
+    known = [out.get("md5") for out in outs if out["path"] == "artifacts/rdg"]
+    return not known or known == [folder_checksum(rdg)]
+
+
+def folder_checksum(folder: Path) -> str:
+    """Return what ``dvc.lock`` names as ``md5`` of a folder with these files."""
+    listed = [
+        {
+            "md5": hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest(),
+            "relpath": path.relative_to(folder).as_posix(),
+        }
+        for path in folder.rglob("*")
+        if path.is_file()
+    ]
+    text = json.dumps(sorted(listed, key=lambda one: one["relpath"]))
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
 def _up_to_date(stage: str, lock: Mapping[str, Any]) -> bool:

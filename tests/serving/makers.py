@@ -59,7 +59,7 @@ def figure(value: float) -> dict[str, object]:
     return {"value": value, "chance": 0.1, "low": value / 2, "high": 1.0, "protocol": ["by ear"]}
 
 
-def write_pipeline(root: Path, lock: str | None = None) -> Path:
+def write_pipeline(root: Path) -> Path:
     """Write a folder in which a pipeline seems to have run."""
     write_model(root / "artifacts" / "rdg")
     sections = {
@@ -75,8 +75,6 @@ def write_pipeline(root: Path, lock: str | None = None) -> Path:
     found = {"mAP": figure(0.985), "R@1": figure(0.975)}
     write_json(metrics / "retrieval.json", {"speech_to_image": found})
     write_json(metrics / "generation.json", {"keywords": {"generated": {"all": figure(0.75)}}})
-    if lock is not None:
-        (root / "dvc.lock").write_text(lock, encoding="utf-8")
     return root
 
 

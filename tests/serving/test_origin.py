@@ -8,7 +8,7 @@ import pytest
 
 from s2igan.errors import UserError
 from s2igan.serving.card import own_recordings, own_voice, read_card
-from s2igan.serving.origin import pipeline_root
+from s2igan.serving.origin import folder_checksum, pipeline_root
 from tests.serving.makers import TTS, write_model, write_pipeline
 
 
@@ -35,8 +35,11 @@ def lock(**changes: str) -> dict[str, Any]:
 
 
 def card_of(folder: Path, record: dict[str, Any] | None) -> dict[str, Any]:
-    text = None if record is None else json.dumps(record)
-    return read_card(write_pipeline(folder, text) / "artifacts" / "rdg")
+    rdg = write_pipeline(folder) / "artifacts" / "rdg"
+    if record is not None:
+        text = json.dumps(record).replace('"r"', f'"{folder_checksum(rdg)}"')
+        (folder / "dvc.lock").write_text(text, encoding="utf-8")
+    return read_card(rdg)
 
 
 def test_parameters_are_those_of_the_training(tmp_path: Path) -> None:
@@ -62,6 +65,27 @@ def test_figures_of_another_training_are_left_out(
     tmp_path: Path, changed: str, left: set[str]
 ) -> None:
     assert set(card_of(tmp_path, lock(**{changed: "older"}))["figures"]) == left
+
+
+def test_a_record_of_another_model_tells_nothing_of_this_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card_of(tmp_path, lock())
+    assert capsys.readouterr().err == ""
+    rdg = tmp_path / "artifacts" / "rdg"
+    (rdg / "rdg.json").write_text((rdg / "rdg.json").read_text() + "\n")
+    card = read_card(rdg)
+    assert (card["rdg"]["steps"], card["figures"]) == (2200, {})  # the file's, not the record's 10
+    said = f"model {str(rdg)!r} is not that of dvc.lock: parameters are those of params.yaml, and "
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_the_checksum_of_a_folder_is_that_of_dvc(tmp_path: Path) -> None:
+    for name, text in {"a": "1\n", "b/c": "2\n", "b.json": "3\n"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    # As `dvc add` wrote it for these files.
+    assert folder_checksum(tmp_path) == "ef98b559aa6e15f0bb64fb4c2a751284.dir"
 
 
 @pytest.mark.parametrize("encoder", ["untrained", "end_to_end"])
