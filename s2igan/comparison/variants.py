@@ -117,6 +117,10 @@ def expand(listed: TableList, root: Path, only: Iterable[str] | None = None) -> 
     base = read_yaml(path)
     if not isinstance(base, dict):
         raise UserError(f"{str(path)!r}", got=shown(base), expected="sections of parameters")
+    try:
+        Params.model_validate(base)  # once, or every row would tell what an older file lacks
+    except ValidationError as error:
+        raise UserError(f"{str(path)!r}: {' | '.join(field_problems(error))}") from error
     problems: list[str] = []
     variants: list[Variant] = []
     for row in listed.rows:

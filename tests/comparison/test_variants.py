@@ -89,6 +89,20 @@ def test_all_wrong_rows_are_told_at_once(tmp_path: Path) -> None:
     assert "row 'c': rdg.matching_weight" in told
 
 
+def test_what_all_rows_start_from_is_told_once(tmp_path: Path) -> None:
+    listed = read_list(written(tmp_path, SMALL))
+    (tmp_path / "presets").mkdir()
+    older = (ROOT / listed.params).read_text().replace("  frame_noise:", "  noise:")
+    (tmp_path / listed.params).write_text(older)
+    with pytest.raises(UserError) as caught:
+        expand(listed, tmp_path)
+    assert str(caught.value) == (
+        f"{str(tmp_path / listed.params)!r}: sen.frame_noise: got nothing; expected a value, as "
+        "the files in presets/ have | sen.noise: unknown key; got 0.0; expected one that the "
+        "files in presets/ have"
+    )
+
+
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
