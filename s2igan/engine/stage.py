@@ -224,6 +224,23 @@ class Stage(Generic[P]):
                 checkpoint_seconds=60 * runtime.checkpoint_minutes,
                 interrupts=interrupts,
             )
+            self._check_unchanged(params, paths, sources, key)
+
+    def _check_unchanged(self, params: P, paths: Paths, sources: Sequence[Path], key: str) -> None:
+        # DVC looks when a stage has ended, and takes its outputs for those of what lies there then.
+        now = self.read_params(paths["params"])
+        if self.key(now, paths, sources) == key:
+            return
+        same = getattr(now, self.section) == getattr(params, self.section)
+        raise UserError(
+            "its inputs and source files"
+            if same
+            else f"{self.section} in {str(paths['params'])!r}",
+            got="changes since it began",
+            expected="what it began with, since DVC records what it finds at the end",
+            fix="run it again; if you take the changes back, a training goes on from its last "
+            "checkpoint",
+        )
 
     def _memory_advice(self, params: P) -> str:
         if self.name in MEMORY_KNOBS and self._computes(params):

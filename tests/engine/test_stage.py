@@ -235,6 +235,36 @@ def test_what_has_changed_starts_at_step_0(workplace: Path, change: str) -> None
     assert loaded == [None, None]
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("params.yaml", r"train_sen: sen in '.*params\.yaml'; got changes since it began; "),
+        ("corpus/index.parquet", "train_sen: its inputs and source files; got changes since it "),
+    ],
+)
+def test_what_changes_during_a_run_is_not_taken_for_what_it_began_with(
+    workplace: Path, capsys: pytest.CaptureFixture[str], path: str, told: str
+) -> None:
+    loaded: list[object] = []
+    changed = workplace / path
+    changed.write_text("5")
+
+    def run(_params: Experiment, paths: Paths, session: Session) -> None:
+        loaded.append(session.checkpoints.load())
+        session.checkpoints.save({"step": 5})
+        paths["curves"].write_text("step\n")
+        if len(loaded) == 1:
+            changed.write_text("6")
+
+    assert start(workplace, run) == 2
+    assert re.match(told, capsys.readouterr().err)
+    assert not (workplace / "c.tsv").exists()
+    assert start(workplace, run) == 0  # what is there now
+    changed.write_text("5")
+    assert start(workplace, run) == 0  # what was there first
+    assert loaded == [None, None, {"step": 5}]
+
+
 def test_a_network_of_another_stage_leaves_the_key_as_it_is(tmp_path: Path) -> None:
     lists, other = tmp_path / "weights" / "features.json", tmp_path / "weights" / "judge.pth"
     stage = Stage("train_rdg", "sen", ["weights"], [], read, lambda *_: None)
