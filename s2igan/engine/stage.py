@@ -59,6 +59,18 @@ NETWORK_LISTS: Mapping[str, Sequence[str]] = {
 }
 """By stage the lists ``<name>.json`` in its input ``weights`` of the networks that it loads."""
 
+OF_OTHER_SECTIONS: Mapping[str, Sequence[str]] = {
+    "download": [
+        "tts.engine",
+        "tts.tacotron2.vocoder",
+        "features.backbones",
+        "evaluate.backbone",
+        "evaluate.fidelity_backbone",
+        "evaluate.is_backbone",
+    ]
+}
+"""By stage the parameters that it reads of other sections than its own."""
+
 
 @dataclass(frozen=True)
 class Stage(Generic[P]):
@@ -117,16 +129,21 @@ class Stage(Generic[P]):
         """Hash what a run computes from; its checkpoints are found by it.
 
         Args:
-            params: all of them; those of the stage's section count.
+            params: all of them; those of the stage's section count, and what it also reads.
             paths: by argument, the inputs among them.
             sources: what :meth:`sources` returns.
         """
-        section = json.dumps(params.model_dump(mode="json")[self.section])
-        return checkpoint_key(section, self._read(paths), sources)
+        return checkpoint_key(self._parameters(params), self._read(paths), sources)
 
     def sources(self) -> list[Path]:
         """Return the Python files that a run may load, its own module among them."""
         return own_sources(f"stages.{self.name}")
+
+    def _parameters(self, params: P) -> str:
+        values = params.model_dump(mode="json")
+        others = OF_OTHER_SECTIONS.get(self.name, ())
+        read = {key: value for key, value in dotted(values) if key in others}
+        return json.dumps({**values[self.section], **read})
 
     def _read(self, paths: Paths) -> Iterator[Path]:
         for name in self.inputs:
@@ -231,11 +248,11 @@ class Stage(Generic[P]):
         now = self.read_params(paths["params"])
         if self.key(now, paths, sources) == key:
             return
-        same = getattr(now, self.section) == getattr(params, self.section)
+        same = self._parameters(now) == self._parameters(params)
         raise UserError(
             "its inputs and source files"
             if same
-            else f"{self.section} in {str(paths['params'])!r}",
+            else f"its parameters in {str(paths['params'])!r}",
             got="changes since it began",
             expected="what it began with, since DVC records what it finds at the end",
             fix="run it again; if you take the changes back, a training goes on from its last "

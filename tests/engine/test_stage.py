@@ -238,7 +238,10 @@ def test_what_has_changed_starts_at_step_0(workplace: Path, change: str) -> None
 @pytest.mark.parametrize(
     ("path", "told"),
     [
-        ("params.yaml", r"train_sen: sen in '.*params\.yaml'; got changes since it began; "),
+        (
+            "params.yaml",
+            r"train_sen: its parameters in '.*params\.yaml'; got changes since it began; ",
+        ),
         ("corpus/index.parquet", "train_sen: its inputs and source files; got changes since it "),
     ],
 )
@@ -274,6 +277,19 @@ def test_a_network_of_another_stage_leaves_the_key_as_it_is(tmp_path: Path) -> N
         path.write_text(content)
         keys.append(stage.key(Experiment(), {"weights": path.parent}, []))
     assert keys[0] == keys[1] == keys[2] != keys[3]
+
+
+def test_what_a_stage_reads_of_other_sections_counts_in_its_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Two(Experiment):
+        rdg: Sen = Sen()
+
+    stage: Stage[Two] = Stage("download", "sen", [], [], lambda _: Two(), lambda *_: None)
+    changes = [Two(), Two(rdg=Sen(steps=4)), Two(rdg=Sen(precision="float32"))]
+    monkeypatch.setattr("s2igan.engine.stage.OF_OTHER_SECTIONS", {"download": ["rdg.steps"]})
+    keys = [stage.key(params, {}, []) for params in changes]
+    assert keys[0] == keys[2] != keys[1]
 
 
 def test_checkpoints_are_kept_only_where_a_stage_resumes(workplace: Path) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from s2igan.engine.stage import NETWORK_LISTS, Stage
+from s2igan.engine.stage import NETWORK_LISTS, OF_OTHER_SECTIONS, Stage
 from tests.pipeline.conftest import SMALL
 from tests.pipeline.dependencies import ROOT, expected_sources, rewritten
 
@@ -20,15 +20,7 @@ PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding
 STAGES: dict[str, dict[str, Any]] = PIPELINE["stages"]
 NAMES = ["download", "tts", "features", "train_sen", "embed", "train_rdg", "sample", "evaluate"]
 SECTIONS = {
-    "download": [
-        "corpus",
-        "tts.engine",
-        "tts.tacotron2.vocoder",
-        "features.backbones",
-        "evaluate.backbone",
-        "evaluate.fidelity_backbone",
-        "evaluate.is_backbone",
-    ],
+    "download": ["corpus", *OF_OTHER_SECTIONS["download"]],
     "train_sen": ["sen"],
     "train_rdg": ["rdg"],
 }
