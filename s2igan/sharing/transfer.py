@@ -6,7 +6,8 @@ one line a file, or an "unexpected error", and some that concern the run cache a
 
 import logging
 import subprocess
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -143,15 +144,21 @@ def _reach(repo: Any) -> str:
 
 
 def _place(repo: Any, address: str) -> None:
-    """Put the outputs of ``dvc.lock`` from the cache into the workspace."""
+    """Put the outputs of ``dvc.lock`` from the cache into the workspace.
+
+    What lies in the place of one that did not arrive stays: DVC would delete it first.
+    """
     from dvc.exceptions import CheckoutError, DvcException
 
+    lacking = [out.def_path for out in repo.index.outs if not _has_arrived(out)]
+    arrived = [out.fs_path for out in repo.index.outs if out.def_path not in lacking]
     try:
-        repo.checkout()
+        # DVC finds paths by what its own library is about to take away.
+        with warnings.catch_warnings(action="ignore"):
+            if arrived:
+                repo.checkout(targets=arrived if lacking else None)
     except CheckoutError as error:
-        names = ", ".join(sorted(error.target_infos))
-        got, fix = _damaged(repo, names) or (f"nothing there of {names}", PUSH)
-        raise UserError(f"remote {address!r}", got=got, fix=fix) from error
+        raise _not_there(repo, address, error.target_infos) from error
     except DvcException as error:
         paths = str(error).splitlines()[1:]  # below "Can't remove the following unsaved files"
         raise UserError(
@@ -159,6 +166,24 @@ def _place(repo: Any, address: str) -> None:
             got=f"changes by hand in {', '.join(paths)}" if paths else one_line(error),
             fix="move what you changed elsewhere, or give it up with `dvc checkout --force`",
         ) from error
+    if lacking:
+        raise _not_there(repo, address, lacking)
+
+
+def _has_arrived(out: Any) -> bool:
+    """Tell whether the cache holds an output, every file of a folder included."""
+    if not out.use_cache or not out.hash_info:
+        return True
+    wanted = {out.hash_info.value}
+    if out.is_dir_checksum and (listed := out.get_obj()):
+        wanted |= {each.value for _, _, each in listed}
+    return wanted <= set(out.cache.oids_exist(wanted))
+
+
+def _not_there(repo: Any, address: str, paths: Iterable[str]) -> UserError:
+    names = ", ".join(sorted(paths))
+    got, fix = _damaged(repo, names) or (f"nothing there of {names}", PUSH)
+    return UserError(f"remote {address!r}", got=got, fix=fix)
 
 
 def _damaged(repo: Any, names: str) -> tuple[str, str] | None:

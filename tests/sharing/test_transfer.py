@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -217,6 +218,19 @@ def test_what_nobody_pushed_is_named(
 ) -> None:
     assert "nothing there of big, folder" in refusal("pull", two, server.endpoint, capsys)
     assert "neither here nor in s3://" in refusal("push", two, server.endpoint, capsys)
+
+
+@pytest.mark.usefixtures("bucket")
+def test_what_did_not_arrive_leaves_what_lies_in_its_place(
+    one: Path, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock, big = one / "dvc.lock", (one / "big").read_bytes()
+    # As after `git pull` of a record whose outputs nobody has pushed.
+    lock.write_text(lock.read_text().replace(hashlib.md5(big).hexdigest(), "f" * 32))
+    shutil.rmtree(one / "folder")
+    assert "nothing there of big;" in refusal("pull", one, server.endpoint, capsys)
+    assert (one / "big").read_bytes() == big
+    assert (one / "folder" / "1").read_text() == "one\n"
 
 
 def test_what_is_damaged_or_lost_in_the_bucket_is_named_and_sent_again(
