@@ -39,7 +39,8 @@ def test_a_module_imports_only_rooms_before_its_own(path: Path) -> None:
     own = room(path)
     if own == "__init__":
         return
-    names = imported_modules(ast.parse(path.read_text(encoding="utf-8")))
+    package = ".".join(path.parent.relative_to(ROOT).parts)
+    names = imported_modules(ast.parse(path.read_text(encoding="utf-8")), package)
     assert not [name for name in names if name.startswith("stages")]
     rooms = {name.split(".")[1] for name in names if name.count(".")}
     known = {name for name in rooms if name in MAY_IMPORT}

@@ -57,9 +57,10 @@ def import_closure(module: str, root: Path, *, exempt: Sequence[str] = EXEMPT) -
         if (path := _source(name, root)) is None:
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        if path.name != "__init__.py" or _does_something(tree):
+        initial = path.name == "__init__.py"
+        if not initial or _does_something(tree):
             files.append(path.relative_to(root))
-        waiting += imported_modules(tree)
+        waiting += imported_modules(tree, name if initial else name.rpartition(".")[0])
         waiting += [name.rpartition(".")[0]] if "." in name else []
     return sorted(files)
 
@@ -69,17 +70,23 @@ def own_sources(module: str) -> list[Path]:
     return [_ROOT / path for path in import_closure(module, _ROOT)]
 
 
-def imported_modules(tree: ast.Module) -> list[str]:
+def imported_modules(tree: ast.Module, package: str) -> list[str]:
     """Return the dotted names of this repository's modules that ``tree`` imports at run time.
 
     ``from package import name`` yields ``package`` and ``package.name``, which may be a module.
+
+    Args:
+        tree: of a module.
+        package: that the module lies in, from which ``from .other import name`` counts.
     """
     names: list[str] = []
     for node in _run_time_nodes(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: 1 - node.level or None] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
     return [name for name in names if name.partition(".")[0] in PACKAGES]
 
 

@@ -47,7 +47,31 @@ def test_the_closure_is_what_runs_and_can_change_a_result(root: Path) -> None:
 
 def test_names_and_their_modules_are_both_candidates() -> None:
     tree = ast.parse("from s2igan.rdg import losses\nimport torch, stages.tts\n")
-    assert imported_modules(tree) == ["s2igan.rdg", "s2igan.rdg.losses", "stages.tts"]
+    assert imported_modules(tree, "s2igan") == ["s2igan.rdg", "s2igan.rdg.losses", "stages.tts"]
+
+
+def test_a_relative_import_counts_from_its_package() -> None:
+    tree = ast.parse("from . import a\nfrom .b import c\nfrom ..rdg import d\n")
+    assert imported_modules(tree, "s2igan.sen") == [
+        "s2igan.sen",
+        "s2igan.sen.a",
+        "s2igan.sen.b",
+        "s2igan.sen.b.c",
+        "s2igan.rdg",
+        "s2igan.rdg.d",
+    ]
+
+
+def test_the_closure_goes_through_relative_imports(root: Path) -> None:
+    (root / "s2igan/speech/__init__.py").write_text("from .setup import x\n")
+    (root / "s2igan/speech/talk.py").write_text("from ..late import name\n")
+    assert [path.as_posix() for path in import_closure("stages.tts", root)] == [
+        "s2igan/late.py",
+        "s2igan/speech/__init__.py",
+        "s2igan/speech/setup.py",
+        "s2igan/speech/talk.py",
+        "stages/tts.py",
+    ]
 
 
 @pytest.mark.parametrize("module", EXEMPT)
