@@ -5,8 +5,12 @@ can change and nothing else.
 """
 
 import ast
+import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from s2igan.errors import UserError
 
 EXEMPT = (
     "s2igan.config",
@@ -68,6 +72,30 @@ def import_closure(module: str, root: Path, *, exempt: Sequence[str] = EXEMPT) -
 def own_sources(module: str) -> list[Path]:
     """Return the files of this repository that ``module`` runs, such as ``stages.tts``."""
     return [_ROOT / path for path in import_closure(module, _ROOT)]
+
+
+def check_deps(stage: str, sources: Sequence[Path]) -> None:
+    """Refuse source files of a stage that DVC, where it runs the stage, would not see change.
+
+    Args:
+        stage: its name.
+        sources: what :func:`own_sources` returns of it.
+
+    Raises:
+        UserError: if some are not among its deps in ``dvc.yaml``.
+    """
+    if "DVC_STAGE" not in os.environ:
+        return
+    text = (_ROOT / "dvc.yaml").read_text(encoding="utf-8")
+    described = re.search(rf"^  {stage}:\n((?:    .*\n|\n)*)", text, re.MULTILINE)
+    named = set(re.findall(r"^ +- (\S+\.py)$", described[1] if described else "", re.MULTILINE))
+    if unnamed := {path.relative_to(_ROOT).as_posix() for path in sources} - named:
+        raise UserError(
+            f"deps of {stage} in 'dvc.yaml'",
+            got=f"no {', '.join(sorted(unnamed))}",
+            expected="all source files of the stage, or DVC would not see one change",
+            fix="run `make deps`",
+        )
 
 
 def imported_modules(tree: ast.Module, package: str) -> list[str]:

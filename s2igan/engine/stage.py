@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from s2igan.engine.checkpoint import CheckpointStore, checkpoint_key, open_store
-from s2igan.engine.closure import own_sources
+from s2igan.engine.closure import check_deps, own_sources
 from s2igan.engine.costs import device_name, hash_sources, machine, metered
 from s2igan.engine.interrupts import Interrupts
 from s2igan.engine.launch import (
@@ -206,6 +206,7 @@ class Stage(Generic[P]):
     ) -> Iterator[Session]:
         runtime, first = read_runtime(), rank.is_first
         values, sources = params.model_dump(mode="json"), self.sources()
+        check_deps(self.name, sources)
         key = self.key(params, paths, sources)
         with ExitStack() as stack:
             if not first:  # What all of them would say is said once; errors come after this block.

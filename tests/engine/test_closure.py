@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from s2igan.engine.closure import EXEMPT, import_closure, imported_modules
+from s2igan.engine import closure
+from s2igan.engine.closure import EXEMPT, check_deps, import_closure, imported_modules, own_sources
+from s2igan.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,6 +74,24 @@ def test_the_closure_goes_through_relative_imports(root: Path) -> None:
         "s2igan/speech/talk.py",
         "stages/tts.py",
     ]
+
+
+def test_a_source_that_dvc_would_not_see_change_is_told_where_dvc_runs_the_stage(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closure, "_ROOT", root)
+    listed = [f"      - {path}\n" for path in import_closure("stages.tts", root)]
+    (root / "dvc.yaml").write_text(
+        f"stages:\n  tts:\n    cmd: x\n    deps:\n{''.join(listed)}    outs:\n      - a\n\n"
+        "  features:\n    deps:\n      - s2igan/unused.py\n"
+    )
+    monkeypatch.setenv("DVC_STAGE", "tts")
+    check_deps("tts", own_sources("stages.tts"))
+    (root / "s2igan/late.py").write_text("import s2igan.unused\n")
+    with pytest.raises(UserError, match=r"deps of tts in .*no s2igan/unused.py; .*`make deps`"):
+        check_deps("tts", own_sources("stages.tts"))
+    monkeypatch.delenv("DVC_STAGE")
+    check_deps("tts", own_sources("stages.tts"))
 
 
 @pytest.mark.parametrize("module", EXEMPT)
