@@ -24,8 +24,16 @@ def build_encoder(description: Mapping[str, Any]) -> DescriptionEncoder:
     Args:
         description: the content of ``sen.json``; ``encoder`` and ``speech_encoder``, the sizes, are
             read.
+
+    Raises:
+        TypeError: if the encoder does not keep its arguments as ``sizes``, by which it is built
+            again from ``sen.json``: told here, since a training ends with writing them.
     """
-    return ENCODERS[description["encoder"]](**description["speech_encoder"])
+    sizes = description["speech_encoder"]
+    encoder = ENCODERS[description["encoder"]](**sizes)
+    if getattr(encoder, "sizes", None) != sizes:
+        raise TypeError(f"`sizes` of {type(encoder).__name__} are not the arguments {sizes}")
+    return encoder
 
 
 def build_seeded_encoder(description: Mapping[str, Any]) -> DescriptionEncoder:

@@ -25,7 +25,7 @@ class DescriptionEncoder(nn.Module, ABC):
     Attributes:
         embedding_dim: size ``E`` of the embedding.
         reads: what its sequences are.
-        sizes: the arguments that build it.
+        sizes: the arguments that build it, all of them, as JSON knows them.
     """
 
     reads: Reads

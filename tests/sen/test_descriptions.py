@@ -1,15 +1,19 @@
 """Every encoder of descriptions: what changes an embedding, and what must not."""
 
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from s2igan.sen import build
+from s2igan.sen.build import ENCODERS
 from s2igan.sen.char_cnn_rnn import CharCnnRnn
+from s2igan.sen.config import SenConfig
 from s2igan.sen.conv_blstm import ConvBlstm
-from s2igan.sen.encoder import DescriptionEncoder
+from s2igan.sen.encoder import DescriptionEncoder, Reads
 from s2igan.sen.image_encoder import ImageEncoder, StandardisedFeatures
 from s2igan.sen.speech_encoder import SpeechEncoder
 
@@ -61,6 +65,32 @@ def sequences(name: str, lengths: Tensor = LENGTHS) -> Tensor:
 
 def pad(x: Tensor, more: int) -> Tensor:
     return F.pad(x, (0, 0, 0, more) if x.ndim == 3 else (0, more))
+
+
+def test_every_encoder_that_parameters_can_name_is_among_them() -> None:
+    assert {type(maker()) for maker in MAKERS.values()} == set(ENCODERS.values())
+    assert set(get_args(SenConfig.model_fields["encoder"].annotation)) == set(ENCODERS)
+
+
+class Forgetful(DescriptionEncoder):
+    reads: Reads = "mel"
+
+    def __init__(self, bands: int, heads: int = 2) -> None:
+        super().__init__(bands)
+        if heads > 2:
+            self.sizes = {"bands": bands}
+
+    def describe(self, sequences: Tensor, lengths: Tensor) -> Tensor:
+        return sequences.sum(dim=1) / lengths[:, None]
+
+
+@pytest.mark.parametrize("sizes", [{"bands": 3}, {"bands": 3, "heads": 4}], ids=["none", "fewer"])
+def test_an_encoder_that_could_not_be_built_again_is_told_before_it_trains(
+    sizes: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "ENCODERS", {"forgetful": Forgetful})
+    with pytest.raises(TypeError, match="`sizes` of Forgetful are not the arguments"):
+        build.build_encoder({"encoder": "forgetful", "speech_encoder": sizes})
 
 
 @every_encoder

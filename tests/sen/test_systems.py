@@ -20,17 +20,16 @@ from s2igan.sen.artifact import (
     read_description,
     seeded_speech_encoder,
 )
+from s2igan.sen.build import ENCODERS
 from s2igan.sen.config import SenConfig
 from s2igan.sen.data import SenData
 from s2igan.sen.embed import embed
 from s2igan.sen.encode import encode_speech
-from s2igan.sen.encoder import Reads
 from s2igan.sen.train import SenTraining
 
 from .synthetic import FEATURE_DIM, embed_config, sen_config, write_synthetic
 from .test_train import poison, train
 
-ENCODERS = ("sed", "char_cnn_rnn", "conv_blstm")
 OBJECTIVES = ("joint", "teacher_student")
 AS_PUBLISHED = "best_test_as_published"
 
@@ -42,7 +41,7 @@ def test_any_encoder_learns_with_any_objective(
     train(sen_config(encoder=encoder, objective=objective, steps=32), inputs, tmp_path)
     sen = tmp_path / "sen"
     description, size = read_description(sen), FEATURE_DIM if objective != "joint" else 24
-    reads = "characters" if encoder == "char_cnn_rnn" else "mel"
+    reads = ENCODERS[encoder].reads
     expected = {
         "encoder": encoder,
         "objective": objective,
@@ -81,8 +80,7 @@ def test_the_seeded_encoder_is_the_one_that_training_began_with(
     seeded_gpus: list[int] = []
     monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded_gpus.append)
     config = sen_config(encoder=encoder, steps=1)
-    reads: Reads = "characters" if encoder == "char_cnn_rnn" else "mel"
-    data = SenData(inputs / "corpus", inputs / "features", reads)
+    data = SenData(inputs / "corpus", inputs / "features", ENCODERS[encoder].reads)
     began = SenTraining(config, data, plain_session()).model.speech_encoder.state_dict()
     train(config, inputs, tmp_path)
     state = torch.random.get_rng_state()
