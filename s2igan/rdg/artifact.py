@@ -28,7 +28,16 @@ def save_generator(
         folder: where ``generator.safetensors`` and ``rdg.json`` go.
         generator: usually the averaged one.
         training: figures about the run that do not differ between identical runs.
+
+    Raises:
+        TypeError: if it would be loaded as another class, which would draw other pictures where
+            the weights fit.
     """
+    if type(generator) is not Generator:
+        raise TypeError(
+            f"a {type(generator).__name__} would be loaded as a {Generator.__name__}: import it "
+            f"under this name in {load_generator.__module__} and s2igan.serving.networks, too"
+        )
     write_weights(folder / WEIGHTS, generator.state_dict())
     write_json(
         folder / DESCRIPTION,

@@ -130,6 +130,15 @@ def test_generator_survives_the_way_to_disk(tmp_path: Path) -> None:
     assert not loaded.training
 
 
+def test_a_generator_that_would_be_loaded_as_another_class_is_not_written(tmp_path: Path) -> None:
+    class Own(Generator):
+        pass
+
+    with pytest.raises(TypeError, match="Own would be loaded as a Generator: import it under"):
+        save_generator(tmp_path, Own(**small_generator().architecture))  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_missing_or_foreign_generator_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="train_rdg"):
         load_generator(tmp_path)
