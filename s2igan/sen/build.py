@@ -27,12 +27,15 @@ def build_encoder(description: Mapping[str, Any]) -> DescriptionEncoder:
 
     Raises:
         TypeError: if the encoder does not keep its arguments as ``sizes``, by which it is built
-            again from ``sen.json``: told here, since a training ends with writing them.
+            again from ``sen.json``, or hears log-mel without an argument ``bands``, which speaking
+            to it asks for: told here, since a training ends with writing them.
     """
     sizes = description["speech_encoder"]
     encoder = ENCODERS[description["encoder"]](**sizes)
     if getattr(encoder, "sizes", None) != sizes:
-        raise TypeError(f"`sizes` of {type(encoder).__name__} are not the arguments {sizes}")
+        raise TypeError(f"`sizes` of {type(encoder).__name__} are not the arguments that built it")
+    if encoder.reads == "mel" and "bands" not in sizes:
+        raise TypeError(f"{type(encoder).__name__} reads log-mel and has no argument `bands`")
     return encoder
 
 

@@ -25,7 +25,8 @@ class DescriptionEncoder(nn.Module, ABC):
     Attributes:
         embedding_dim: size ``E`` of the embedding.
         reads: what its sequences are.
-        sizes: the arguments that build it, all of them, as JSON knows them.
+        sizes: all arguments that build it, as JSON knows them; ``bands`` is one of an encoder that
+            reads log-mel.
     """
 
     reads: Reads

@@ -75,21 +75,31 @@ def test_every_encoder_that_parameters_can_name_is_among_them() -> None:
 class Forgetful(DescriptionEncoder):
     reads: Reads = "mel"
 
-    def __init__(self, bands: int, heads: int = 2) -> None:
-        super().__init__(bands)
-        if heads > 2:
-            self.sizes = {"bands": bands}
+    def __init__(self, **sizes: object) -> None:
+        super().__init__(embedding_dim=3)
+        if "heads" in sizes:
+            self.sizes = {"bands": 3}
+        elif "mels" in sizes:
+            self.sizes = sizes
 
     def describe(self, sequences: Tensor, lengths: Tensor) -> Tensor:
         return sequences.sum(dim=1) / lengths[:, None]
 
 
-@pytest.mark.parametrize("sizes", [{"bands": 3}, {"bands": 3, "heads": 4}], ids=["none", "fewer"])
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ({"bands": 3}, "`sizes` of Forgetful are not the arguments that built it"),
+        ({"bands": 3, "heads": 4}, "`sizes` of Forgetful are not the arguments that built it"),
+        ({"mels": 3}, "Forgetful reads log-mel and has no argument `bands`"),
+    ],
+    ids=["none", "fewer", "other"],
+)
 def test_an_encoder_that_could_not_be_built_again_is_told_before_it_trains(
-    sizes: dict[str, int], monkeypatch: pytest.MonkeyPatch
+    sizes: dict[str, int], told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build, "ENCODERS", {"forgetful": Forgetful})
-    with pytest.raises(TypeError, match="`sizes` of Forgetful are not the arguments"):
+    with pytest.raises(TypeError, match=told):
         build.build_encoder({"encoder": "forgetful", "speech_encoder": sizes})
 
 
