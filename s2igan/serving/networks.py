@@ -5,11 +5,13 @@ as it stands, and an exported one is the same with less precision and more words
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from safetensors import SafetensorError
+from torch import nn
 
 from s2igan.engine.weights import read_weights
 from s2igan.errors import UserError
@@ -32,6 +34,8 @@ _UNFIT = (
     RuntimeError,
 )
 
+Network = TypeVar("Network", bound=nn.Module)
+
 
 class Networks(NamedTuple):
     """Both in evaluation mode, on the CPU and in float32, and the content of their JSON files."""
@@ -51,12 +55,8 @@ def load_networks(folder: Path) -> Networks:
     try:
         description = json.loads((folder / ENCODER).read_text("utf-8"))
         drawn_by = json.loads((folder / GENERATOR).read_text("utf-8"))
-        # Sizes far above those of the weights are then told at once, and take no memory.
-        with torch.device("meta"):
-            encoder = build_encoder(description)
-            generator = Generator(**drawn_by["generator"])
-        read_weights(folder / ENCODER_WEIGHTS, encoder)
-        read_weights(folder / GENERATOR_WEIGHTS, generator)
+        encoder = _read(lambda: build_encoder(description), folder / ENCODER_WEIGHTS)
+        generator = _read(lambda: Generator(**drawn_by["generator"]), folder / GENERATOR_WEIGHTS)
         if encoder.embedding_dim != generator.embedding_dim:
             raise ValueError(
                 f"embeddings of {encoder.embedding_dim} numbers for a generator that takes "
@@ -82,3 +82,14 @@ def load_networks(folder: Path) -> Networks:
             fix="train it with `dvc repro train_rdg`, or export it anew with `s2igan export`",
         ) from error
     return Networks(encoder.eval(), generator.eval(), description, drawn_by)
+
+
+def _read(build: Callable[[], Network], weights: Path) -> Network:
+    # Sizes far above those of the weights are then told at once, and take no memory.
+    with torch.device("meta"):
+        network = build()
+    read_weights(weights, network)
+    if any(buffer.is_meta for buffer in network.buffers()):  # built, such as positions, not learnt
+        network = build()
+        read_weights(weights, network)
+    return network

@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from torch import Tensor
 
 from s2igan.corpora.index import write_corpus
 from s2igan.engine.pictures import Picture
@@ -16,8 +18,10 @@ from s2igan.errors import UserError
 from s2igan.rdg import artifact as rdg_artifact
 from s2igan.rdg.sample import sample
 from s2igan.sen import artifact as sen_artifact
+from s2igan.sen import build
 from s2igan.sen.build import build_encoder
 from s2igan.sen.char_cnn_rnn import CharCnnRnn
+from s2igan.sen.speech_encoder import SpeechEncoder
 from s2igan.serving import model as module
 from s2igan.serving import networks
 from s2igan.serving.model import Floats, SpeechToImage
@@ -281,3 +285,27 @@ def test_an_encoder_of_text_cannot_listen(tmp_path: Path) -> None:
     (folder / networks.ENCODER).write_text(json.dumps(description))
     with pytest.raises(UserError, match="listens to speech"):
         SpeechToImage.load(folder, CPU)
+
+
+def test_an_encoder_that_computes_a_part_of_itself_as_it_is_built_is_spoken_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Weighed(SpeechEncoder):
+        weights: Tensor
+
+        def __init__(self, **sizes: Any) -> None:
+            super().__init__(**sizes)
+            weights = torch.linspace(0.5, 2, sizes["embedding_dim"])
+            self.register_buffer("weights", weights, persistent=False)
+
+        def describe(self, sequences: Tensor, lengths: Tensor) -> Tensor:
+            return self.weights * super().describe(sequences, lengths)
+
+    folder = write_model(tmp_path / "rdg")
+    plain = SpeechToImage.load(folder, CPU).embed([said(0)])
+    monkeypatch.setattr(build, "ENCODERS", {"sed": Weighed})
+    weighed = SpeechToImage.load(folder, CPU).embed([said(0)])
+    expected = plain * np.linspace(0.5, 2, plain.shape[1], dtype=np.float32)
+    np.testing.assert_allclose(
+        weighed, expected / np.linalg.norm(expected, axis=1, keepdims=True), atol=1e-6
+    )
