@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import assert_never
 
 from s2igan.corpora import cub, oxford102, recorded
 from s2igan.corpora.archives import Archives, refuse_unpublished
@@ -87,3 +88,5 @@ def _build_corpus(config: CorpusConfig, task: Task) -> None:
             oxford102.build(task, authors_speech=config.authors_speech)
         case "recorded":
             recorded.build(task)
+        case _:
+            assert_never(config.kind)

@@ -62,7 +62,12 @@ class WeightsManifest(Section):
             network, _, layers = name.rpartition("/")
         if network not in self.networks:
             known = ", ".join([*SHIPPED, *self.networks])
-            raise UserError("pretrained networks", got=name, expected=f"names out of {known}")
+            raise UserError(
+                "pretrained networks",
+                got=name,
+                expected=f"names out of {known}",
+                fix="list the files of another one in data/weights.yaml",
+            )
         needed = layers.split("+") if layers else []
         if files := [file for file in self.networks[network] if file.serves(needed)]:
             return files

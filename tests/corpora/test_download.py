@@ -92,6 +92,13 @@ def test_a_recorded_corpus_and_the_named_weights(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("manifests", "archives")
+def test_a_kind_that_parameters_can_name_and_nothing_builds_is_told(tmp_path: Path) -> None:
+    config = section("recorded", "field_notes").model_copy(update={"kind": "squares"})
+    with pytest.raises(AssertionError, match="'squares'"):
+        run(tmp_path, config)
+
+
+@pytest.mark.usefixtures("manifests", "archives")
 def test_every_stage_has_a_list_even_if_empty(tmp_path: Path) -> None:
     run(tmp_path, section("recorded", "field_notes"), features=("compact", "reader"))
     assert [*folder_bytes(tmp_path / "artifacts" / "weights")] == ["features.json", "tts.json"]

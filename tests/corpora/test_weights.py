@@ -126,7 +126,7 @@ def test_unknown_networks_are_told_beside_the_known(manifest: Path, archives: Ar
     with pytest.raises(UserError) as error:
         collect_weights(["net/elsewhere", "compact"], manifest, archives)
     assert "got net/elsewhere; " in str(error.value)
-    assert "compact, reader, deep/2015, judge, net/here, net/there" in str(error.value)
+    assert "compact, reader, deep/2015, judge, net/here, net/there; list" in str(error.value)
 
 
 def test_missing_weights_are_told(manifest: Path, archives: Archives) -> None:
