@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from s2igan.engine.device import full_precision
 from s2igan.sen.encoder import DescriptionEncoder, Reads
-from s2igan.sen.layers import mean_over_time
+from s2igan.sen.layers import check_lengths, mean_over_time
 
 KERNEL = 4  # characters that a convolution sees
 POOLED = 3  # frames that a pooling sees
@@ -60,7 +60,13 @@ class CharCnnRnn(DescriptionEncoder):
         return frames
 
     def describe(self, sequences: Tensor, lengths: Tensor) -> Tensor:
-        """See :meth:`DescriptionEncoder.describe`; sequences are (B, T) byte values."""
+        """See :meth:`DescriptionEncoder.describe`; sequences are (B, T) byte values.
+
+        Raises:
+            ValueError: if there are not B lengths or, on a CPU, one is greater than T: the mean
+                over time would be another.
+        """
+        check_lengths(lengths, sequences)
         text = F.pad(sequences, (0, max(0, self.shortest - sequences.shape[1])))  # (B, T)
         lengths = lengths.clamp(min=self.shortest)
         letters = F.one_hot(text.long(), 1 + ALPHABET)[..., 1:]  # (B, T, 255)

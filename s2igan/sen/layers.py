@@ -11,6 +11,20 @@ from s2igan.engine.distributed import world
 from s2igan.engine.sync_norm import SyncBatchNorm1d
 
 
+def check_lengths(lengths: Tensor, sequences: Tensor) -> None:
+    """Refuse lengths (B,) that cannot be those of ``sequences`` (B, T, ...).
+
+    Raises:
+        ValueError: saying which were expected.
+    """
+    batch, longest = sequences.shape[:2]
+    if lengths.shape != (batch,):
+        raise ValueError(f"lengths are {tuple(lengths.shape)}, expected ({batch},)")
+    # To read them of a GPU is to wait for it.
+    if not lengths.is_cuda and bool((lengths > longest).any()):
+        raise ValueError(f"lengths reach {int(lengths.max())}, expected at most {longest}")
+
+
 def length_mask(lengths: Tensor, frames: int) -> Tensor:
     """Mark the real frames of a padded batch.
 
