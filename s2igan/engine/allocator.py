@@ -1,6 +1,7 @@
 """How the C library keeps memory between two steps of a computation on the CPU."""
 
 import ctypes
+import sys
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _LARGEST = 2**31 - 1
@@ -16,7 +17,8 @@ def keep_freed_memory() -> bool:
     Returns:
         Whether the C library took the setting; one that is not glibc has none.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    # On Windows no library goes by the name None.
+    mallopt = None if sys.platform == "win32" else getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
     taken = [mallopt(option, _LARGEST) for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD)]

@@ -7,9 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Never, Self
+from typing import Final, Never, Self
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+ENDS: Final = tuple(
+    signal.Signals[name] for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)
+)
+"""What tells a process to end; Windows, where a model can be spoken to, has no SIGHUP."""
 _SAME_S = 1.0
 
 
@@ -32,8 +35,8 @@ class Interrupts:
     @contextmanager
     def handled(self) -> Iterator[Self]:
         """Listen inside the block, but for signals that whoever started us wants ignored."""
-        before = {number: signal.getsignal(number) for number in _SIGNALS}
-        heard = [number for number in _SIGNALS if before[number] is not signal.SIG_IGN]
+        before = {number: signal.getsignal(number) for number in ENDS}
+        heard = [number for number in ENDS if before[number] is not signal.SIG_IGN]
         for number in heard:
             signal.signal(number, self._receive)
         try:

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
 from s2igan.engine.answer import answer
+from s2igan.engine.interrupts import ENDS
 from s2igan.errors import UserError
 from s2igan.serving.certificate import (
     Certificate,
@@ -113,8 +114,7 @@ def _ends_noted() -> Iterator["SimpleQueue[int]"]:
     Raised instead, the first could come inside of a ``__del__``, where Python drops what is raised,
     and a second one, as some come in pairs, would cut short the deletion that the first began.
     """
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: signal.getsignal(number) for number in ENDS}
     heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
     ends: SimpleQueue[int] = SimpleQueue()  # the one that a signal may fill while it is read
 
