@@ -43,6 +43,21 @@ def leave(program: str, message: str, code: int = EXIT_USER_ERROR) -> int:
     return code
 
 
+def check_system() -> None:
+    """Check that the pipeline can run on this system; speaking to a model can on any.
+
+    Raises:
+        UserError: on Windows itself, which lacks locks, signals and links that stages work with.
+    """
+    if sys.platform == "win32":
+        raise UserError(
+            "the system",
+            got="Windows",
+            expected="Linux or macOS",
+            fix="clone the repository inside of WSL2 and start again there",
+        )
+
+
 def refused(error: OSError) -> str:
     """Say in one line what the system refuses, and of which file where it says that."""
     said = error.strerror or str(error)

@@ -55,3 +55,12 @@ def test_a_model_can_be_spoken_to(tmp_path: Path) -> None:
     assert code == 0, said
     picture = decode_picture((tmp_path / "bird.png").read_bytes(), "bird.png")
     assert picture.shape == (64, 64, 3)
+
+
+def test_the_pipeline_is_refused_in_one_line(tmp_path: Path) -> None:
+    told = "the system; got Windows; expected Linux or macOS; clone the repository inside of WSL2"
+    for module, arguments in [("stages.embed", ()), ("s2igan.cli", ("table", "list.yaml"))]:
+        code, said = run(module, *arguments, folder=tmp_path)
+        assert code == 2
+        assert said.removeprefix("s2igan: ").startswith(told)
+        assert said.count("\n") == 1

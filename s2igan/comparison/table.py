@@ -18,7 +18,7 @@ from s2igan.comparison.spending import open_ledger
 from s2igan.comparison.variants import TableList, expand, read_list
 from s2igan.engine.costs import ledger_path, read_costs
 from s2igan.engine.runtime import repository_root, state_folder
-from s2igan.errors import UserError
+from s2igan.errors import UserError, check_system
 
 RunnerName = Literal["dvc", "plain"]
 
@@ -46,9 +46,11 @@ def make_table(
         What was written, one path per line.
 
     Raises:
-        UserError: if the list is wrong, rows have no page of their own, the page is a folder, or no
-            experiment came to its end; or, once the page is written, if some are missing.
+        UserError: if the list is wrong, rows have no page of their own, the page is a folder, the
+            system runs no pipeline, or no experiment came to its end; or, once the page is written,
+            if some are missing.
     """
+    check_system()
     root = repository_root()
     listed = read_list(path)
     variants = expand(listed, root, rows)
