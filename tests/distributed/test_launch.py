@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -209,11 +210,10 @@ def wait_until(true: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def started(starter: int) -> list[Path]:
-    """The folders of the children that run their own program already."""
-    listed = Path(f"/proc/{starter}/task/{starter}/children").read_text().split()
-    commands = {Path("/proc") / pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in listed}
-    return [path for path, command in commands.items() if "run_locally" not in command]
+def started(starter: int) -> list[psutil.Process]:
+    """The children that run their own program already."""
+    children = psutil.Process(starter).children()
+    return [child for child in children if "run_locally" not in " ".join(child.cmdline())]
 
 
 def test_who_ends_the_starter_ends_them_all(repository: Path) -> None:
@@ -232,7 +232,7 @@ with Interrupts().handled() as interrupts:
         children = started(starter.pid)
         starter.terminate()
         assert starter.wait(PATIENCE_S) == 143
-    wait_until(lambda: not any(path.exists() for path in children))
+    wait_until(lambda: not any(child.is_running() for child in children))
 
 
 def test_a_signal_waits_until_a_child_has_been_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,7 +248,7 @@ def test_a_signal_waits_until_a_child_has_been_looked_at(monkeypatch: pytest.Mon
     with Interrupts().handled() as interrupts, pytest.raises(SystemExit, match="143"):
         run_locally(child.__name__, ["wait"], 2, interrupts)
     assert len(looked) == 2
-    assert not any(Path(f"/proc/{pid}").exists() for pid in looked)
+    assert not any(psutil.pid_exists(pid) for pid in looked)
 
 
 def test_who_is_told_to_end_with_its_children_says_nothing_of_them(
