@@ -6,6 +6,7 @@ user stands in, also when DVC runs the stage in a temporary copy of it.
 
 import hashlib
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -112,9 +113,18 @@ def read_costs(path: Path) -> list[Cost]:
 def machine() -> str:
     """Return the processor's name and the number of cores that this process may use."""
     cores = usable_cores()
-    name = " ".join(_line_of("/proc/cpuinfo", "model name").partition(":")[2].split())
-    name = name or "unnamed processor"
+    name = _processor() or "unnamed processor"  # not every system tells
     return f"{name}, {cores} {'core' if cores == 1 else 'cores'}"
+
+
+def _processor() -> str:
+    if sys.platform == "darwin":
+        asked = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        try:
+            return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+        except OSError:  # sysctl is in /usr/sbin, which need not be on the PATH
+            return ""
+    return " ".join(_line_of("/proc/cpuinfo", "model name").partition(":")[2].split())
 
 
 def device_name(device: "torch.device | None") -> str:

@@ -48,6 +48,18 @@ def test_a_mac_tells_the_peak_of_memory_in_bytes(monkeypatch: pytest.MonkeyPatch
     assert read_costs(ledger_path())[0].memory_mib == 300
 
 
+@pytest.mark.parametrize(("says", "name"), [("Apple M2", "Apple M2"), ("", "unnamed processor")])
+def test_a_mac_tells_the_name_of_its_processor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, name: str
+) -> None:
+    program = tmp_path / "sysctl"
+    program.write_text(f'#!/bin/sh\ntest "$*" = "-n machdep.cpu.brand_string" && echo "{says}"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert machine.__wrapped__().rpartition(", ")[0] == name
+
+
 def test_a_torn_line_is_passed_over() -> None:
     for _ in range(2):
         with metered("sample", "k", "s", {}, CPU):
