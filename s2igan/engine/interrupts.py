@@ -13,6 +13,10 @@ ENDS: Final = tuple(
     signal.Signals[name] for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)
 )
 """What tells a process to end; Windows, where a model can be spoken to, has no SIGHUP."""
+
+LAUNCHED: Final = "S2IGAN_LAUNCHED"
+"""The variable that tells a process that a stage started it, not torchrun or Slurm."""
+
 _SAME_S = 1.0
 
 
@@ -29,8 +33,10 @@ class Interrupts:
         self._deferring = False
         self._received: int | None = None
         self._received_at = 0.0
-        # DVC that is killed leaves its stage behind, whose outputs it would never record.
-        self._parent = os.getppid() if os.environ.get("DVC_STAGE") else None
+        # DVC that is killed leaves its stage behind, whose outputs it would never record, and so
+        # does a stage its other processes, but on Linux.
+        started = os.environ.get("DVC_STAGE") or os.environ.get(LAUNCHED)
+        self._parent = os.getppid() if started else None
 
     @contextmanager
     def handled(self) -> Iterator[Self]:

@@ -15,15 +15,12 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO, Final
 
-from s2igan.engine.interrupts import Interrupts
+from s2igan.engine.interrupts import LAUNCHED, Interrupts
 from s2igan.engine.runtime import usable_cores
 from s2igan.errors import UserError
 
 EXIT_DESERTED: Final = 75
 """Exit code of a process that ends because another one did; that other one says why."""
-
-LAUNCHED: Final = "S2IGAN_LAUNCHED"
-"""The variable that tells a process that it was started here, not by torchrun or Slurm."""
 
 _POLL_S = 0.05
 _GRACE_S = 5.0  # for the others to end by themselves once one has failed

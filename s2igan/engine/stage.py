@@ -17,10 +17,9 @@ from pydantic import BaseModel
 from s2igan.engine.checkpoint import CheckpointStore, checkpoint_key, open_store
 from s2igan.engine.closure import check_deps, own_sources
 from s2igan.engine.costs import device_name, hash_sources, machine, metered
-from s2igan.engine.interrupts import Interrupts
+from s2igan.engine.interrupts import LAUNCHED, Interrupts
 from s2igan.engine.launch import (
     EXIT_DESERTED,
-    LAUNCHED,
     Rank,
     current_rank,
     launched_rank,

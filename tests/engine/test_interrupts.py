@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from s2igan.engine.interrupts import Interrupts
+from s2igan.engine.interrupts import LAUNCHED, Interrupts
 
 ENDS: list[tuple[signal.Signals, type[BaseException], int | None]] = [
     (signal.SIGTERM, SystemExit, 143),
@@ -109,21 +109,21 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-@pytest.mark.parametrize("under_dvc", [True, False])
-def test_a_stage_whose_dvc_was_killed_ends(
-    monkeypatch: pytest.MonkeyPatch, under_dvc: bool
+@pytest.mark.parametrize("variable", ["DVC_STAGE", LAUNCHED, None])
+def test_a_stage_ends_if_who_started_it_was_killed(
+    monkeypatch: pytest.MonkeyPatch, variable: str | None
 ) -> None:
-    if under_dvc:
-        monkeypatch.setenv("DVC_STAGE", "train_sen")
+    if variable:
+        monkeypatch.setenv(variable, "1")
     done = subprocess.run(
         [sys.executable, "-c", DVC, STAGE], stdout=subprocess.PIPE, text=True, check=False
     )
     assert done.returncode == -signal.SIGKILL
     child = int(done.stdout)
     try:
-        assert ends(child, within_s=300.0 if under_dvc else 0.3) == under_dvc
+        assert ends(child, within_s=300.0 if variable else 0.3) == bool(variable)
     finally:
-        if not under_dvc:
+        if not variable:
             os.kill(child, signal.SIGKILL)
 
 
