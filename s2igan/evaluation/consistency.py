@@ -17,13 +17,15 @@ from s2igan.evaluation.material import Judged, Material
 from s2igan.evaluation.wording import noun_of
 from s2igan.metrics.retrieval import (
     RankedMeasure,
+    Rankings,
     chance_by_permutation,
+    measure_rankings,
     ranked_average_precisions,
     ranked_precisions,
     search,
 )
 
-Order = npt.NDArray[np.int32]
+Order = Rankings | npt.NDArray[np.int32]
 
 AUTHORS_CUTOFFS = (1, 2, 3, 5, 10)
 """The k of the authors' "R@k"."""
@@ -57,25 +59,26 @@ def retrieval_figures(
         noises: ``(G,)``, pictures of one number are of one real picture and one noise, so that
             they are alike whatever was said; chance keeps them together. None = each has its own.
     """
-    relevant = gallery_classes[order] == query_classes[:, None]  # (Q, G)
-    answerable = relevant.any(axis=1)
-    if not answerable.any():
+    shown, counts = np.unique(gallery_classes, return_counts=True)
+    answerable = np.flatnonzero(np.isin(query_classes, shown[counts > each_other]))
+    if not len(answerable):
         return {"mAP": absent(f"nothing to find is of the same {noun} as a query")}
-    asked = np.arange(len(order)) if each_other else np.flatnonzero(answerable)
-    classes, ranked = query_classes[answerable], relevant[answerable]
+    classes = query_classes[answerable]
     precisions = {
         f"precision@{k}": partial(ranked_precisions, k=k) for k in cutoffs if k <= order.shape[1]
     }
     measures: dict[str, RankedMeasure] = {"mAP": ranked_average_precisions, **precisions}
+    values = measure_rankings(order, query_classes, gallery_classes, measures, asked=answerable)
     chance = chance_by_permutation(
-        order[asked],
-        query_classes[asked],
+        order,
+        query_classes,
         gallery_classes,
         measures,
         permute="both" if each_other else "gallery",
         permutations=resampling.permutations,
         seed=resampling.seed,
         groups=noises,
+        asked=None if each_other else answerable,
     )
     shared = noises is not None and len(np.unique(noises)) < len(noises)
     together = ", together where these share one noise" if shared else ""
@@ -88,12 +91,12 @@ def retrieval_figures(
     share = 'share of relevant pictures among the first k; the authors print it as "R@k"'
     return {
         name: resampling.mean(
-            measure(ranked),
+            values[name],
             classes,
             [share, *common] if name in precisions else common,
             chance=chance[name],
         )
-        for name, measure in measures.items()
+        for name in measures
     }
 
 

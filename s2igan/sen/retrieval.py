@@ -15,6 +15,7 @@ from s2igan.metrics.intervals import bootstrap_over_classes
 from s2igan.metrics.retrieval import (
     RankedMeasure,
     chance_by_permutation,
+    measure_rankings,
     ranked_average_precisions,
     ranked_hits,
     search,
@@ -49,8 +50,8 @@ class Embedded:
 def mean_average_precision(queries: Embedded, gallery: Embedded) -> float:
     """Mean over the queries of their average precision, in [0, 1]."""
     order = search(queries.vectors, gallery.vectors)  # (Q, G)
-    relevant = gallery.classes[order] == queries.classes[:, None]
-    return float(ranked_average_precisions(relevant).mean())
+    values = measure_rankings(order, queries.classes, gallery.classes, MEAN_AVERAGE_PRECISION)
+    return float(values["mAP"].mean())
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,9 @@ class Judge:
             permutations=self.permutations,
             seed=self.seed,
         )
-        relevant = gallery.classes[order] == queries.classes[:, None]  # (Q, G)
+        measured = measure_rankings(order, queries.classes, gallery.classes, measures)
         figures: dict[str, Figure] = {}
-        for name, measure in measures.items():
-            values = measure(relevant)  # (Q,)
+        for name, values in measured.items():
             low, high = bootstrap_over_classes(values, queries.classes, self.seed, self.draws)
             figures[name] = {
                 "value": float(values.mean()),

@@ -1,3 +1,4 @@
+import tracemalloc
 from functools import partial
 from itertools import permutations
 from typing import Any
@@ -10,6 +11,7 @@ from s2igan.metrics.retrieval import (
     Booleans,
     Floats,
     chance_by_permutation,
+    measure_rankings,
     rank,
     ranked_average_precisions,
     ranked_hits,
@@ -120,39 +122,75 @@ def test_equal_items_find_their_class_by_chance_in_whatever_order_they_lie() -> 
 def test_search_is_by_cosine() -> None:
     queries = np.array([[1, 0]], np.float32)
     gallery = np.array([[100, 90], [0.1, 0], [0, 5], [-1, 0]], np.float32)
-    np.testing.assert_array_equal(search(queries, gallery), [[1, 0, 2, 3]])
+    np.testing.assert_array_equal(search(queries, gallery)[:], [[1, 0, 2, 3]])
     with_zeros = np.array([[0.1, 1], [0, 0], [-0.1, 1]], np.float32)
-    np.testing.assert_array_equal(search(queries, with_zeros), [[0, 1, 2]])
+    np.testing.assert_array_equal(search(queries, with_zeros)[:], [[0, 1, 2]])
 
 
 def test_equal_vectors_are_tied_in_whatever_column_they_stand() -> None:
     rng = np.random.default_rng(5)
     queries = rng.normal(size=(40, 768)).astype(np.float32)
     gallery = np.tile(rng.normal(size=768).astype(np.float32), (1155, 1))
-    np.testing.assert_array_equal(search(queries, gallery), rank(np.zeros((40, 1155))))
+    np.testing.assert_array_equal(search(queries, gallery)[:], rank(np.zeros((40, 1155))))
 
 
-def test_the_order_does_not_depend_on_how_the_queries_are_cut(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_order_does_not_depend_on_how_the_queries_are_cut() -> None:
     rng = np.random.default_rng(6)
     queries = rng.integers(0, 3, (50, 8)).astype(np.float32)
     gallery = rng.integers(0, 3, (200, 8)).astype(np.float32)  # with many ties
-    whole = search(queries, gallery)
-    for size in (1, 7):
-        monkeypatch.setattr(retrieval, "QUERIES_PER_BLOCK", size)
-        np.testing.assert_array_equal(search(queries, gallery), whole)
+    for found in (search(queries, gallery), search_others(gallery)):
+        whole = found[:]
+        for size in (1, 7):
+            parts = [found[start : start + size] for start in range(0, len(whole), size)]
+            np.testing.assert_array_equal(np.concatenate(parts), whole)
+        np.testing.assert_array_equal(found[np.array([9, 2])], whole[[9, 2]])
+
+
+@pytest.mark.parametrize("permute", ["queries", "gallery", "both"])
+def test_figures_do_not_depend_on_how_the_queries_are_cut(
+    permute: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(8)
+    items, classes = rng.normal(size=(60, 5)).astype(np.float32), rng.integers(0, 9, 60)
+    arguments = (search_others(items), classes, classes, {"R@3": partial(ranked_hits, k=3)})
+    asked = None if permute == "both" else np.arange(40)[::-1]
+    figures = []
+    for pairs in (2**22, 200):
+        monkeypatch.setattr(retrieval, "_PAIRS_PER_BLOCK", pairs)
+        chance = chance_by_permutation(
+            *arguments, permute=permute, permutations=4, seed=0, asked=asked
+        )
+        figures.append([*measure_rankings(*arguments, asked=asked)["R@3"], chance["R@3"]])
+    assert figures[0] == pytest.approx(figures[1], rel=1e-12)
+    assert len(set(figures[0])) == 3
+
+
+def test_memory_does_not_grow_with_the_product_of_queries_and_gallery(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retrieval, "_PAIRS_PER_BLOCK", 2**16)
+    items, classes = np.random.default_rng(9).normal(size=(2000, 4)), np.arange(2000) // 20
+    measures = {"mAP": ranked_average_precisions}
+    tracemalloc.start()
+    try:
+        arguments = (search(items, items), classes, classes, measures)
+        measure_rankings(*arguments)
+        chance_by_permutation(*arguments, permute="queries", permutations=2, seed=0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2000 * 2000  # bytes: less than one a pair
 
 
 @pytest.mark.parametrize("dimension", [4, 0])
 def test_an_item_does_not_find_itself(dimension: int) -> None:
     items = np.ones((6, 4), np.float32)  # all equal, or each another
     items[:, :dimension] += np.random.default_rng(0).normal(size=(6, dimension))
-    order = search_others(items)
+    order = search_others(items)[:]
     assert order.shape == (6, 5)
     for item, others in enumerate(order):
         assert sorted([item, *others.tolist()]) == list(range(6))
-    assert search_others(items[:1]).shape == (1, 0)
+    assert search_others(items[:1])[:].shape == (1, 0)
 
 
 def test_a_query_without_relevant_items_is_refused() -> None:
