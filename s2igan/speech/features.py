@@ -54,7 +54,7 @@ def write_mel(config: MelConfig, *, corpus: Path, speech: Path, out: Path, worke
         log_floor=config.log_floor,
         normalise=config.normalise,
     ).parameters
-    work = partial(_shard_frames, parameters, corpus, speech)
+    work = partial(_shard_frames, parameters, corpus, shards)
     own = range(rank(), shards.shards, world())
     framed = shared_to_first(parallel_map(work, own, workers), shards.shards)
     if not is_first():
@@ -71,10 +71,10 @@ def write_mel(config: MelConfig, *, corpus: Path, speech: Path, out: Path, worke
 
 
 def _shard_frames(
-    parameters: MelParameters, corpus: Path, speech: Path, shard: int
+    parameters: MelParameters, corpus: Path, shards: SpeechShards, shard: int
 ) -> list[npt.NDArray[np.float16]]:
     with one_thread():  # the workers share the cores already
-        return list(_frames(LogMel(**parameters), corpus, SpeechShards(speech), shard))
+        return list(_frames(LogMel(**parameters), corpus, shards, shard))
 
 
 def _frames(

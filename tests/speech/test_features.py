@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -77,6 +78,20 @@ def test_one_and_two_workers_give_the_same_bytes(
         written.append(folder_bytes(out))
     assert written[0] == written[1]
     assert Ragged(tmp_path / "1", "characters").lengths.tolist() == [0] * count
+
+
+def test_the_folder_is_listed_once_however_many_shards_are_in_it(
+    corpus: MakeCorpus,
+    mel: MelConfig,
+    tmp_path: Path,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    count = 2 * SHARD_SIZE + 1
+    speech, listed = _write_noise(tmp_path / "speech", count), Mock(wraps=Path.glob)
+    monkeypatch.setattr(Path, "glob", lambda *arguments: listed(*arguments))
+    write_mel(mel, corpus=corpus([None] * count), speech=speech, out=out, workers=1)
+    assert [call.args[0] for call in listed.mock_calls].count(speech) == 1
 
 
 def test_mel_json_tells_the_rate_of_the_audio(
