@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -212,7 +213,7 @@ class Ragged:
             raise IndexError(f"item {index} of {len(self)}")
         return self.values[self.offsets[index] : self.offsets[index + 1]]
 
-    @property
+    @cached_property  # asked for at every step of a training
     def lengths(self) -> npt.NDArray[np.int64]:
         """Length of every item, ``(items,)`` int64."""
         return np.diff(self.offsets)
