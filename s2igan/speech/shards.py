@@ -53,19 +53,15 @@ def write_shard(path: Path, spoken: Iterable[Spoken], rate_hz: int) -> None:
         (item.utterance, item.voice, item.rate_wpm, item.pitch, encode_flac(item.pcm, rate_hz))
         for item in spoken
     )
-    columns = zip(*rows, strict=True)
-    table = pa.table(
-        [pa.array(column, field.type) for column, field in zip(columns, _SCHEMA, strict=True)],
-        schema=_SCHEMA,
-    )
-    pq.write_table(
-        table,
-        path,
-        compression="none",
-        row_group_size=_ROW_GROUP,
-        use_dictionary=["voice"],
-        write_statistics=False,
-    )
+    with pq.ParquetWriter(
+        path, _SCHEMA, compression="none", use_dictionary=["voice"], write_statistics=False
+    ) as writer:
+        for start in range(0, len(rows), _ROW_GROUP):  # a table of all would hold all twice
+            columns = zip(*rows[start : start + _ROW_GROUP], strict=True)
+            arrays = [
+                pa.array(column, field.type) for column, field in zip(columns, _SCHEMA, strict=True)
+            ]
+            writer.write_table(pa.table(arrays, schema=_SCHEMA))
 
 
 @contextmanager
@@ -126,8 +122,9 @@ class SpeechShards:
         """Yield utterance number, samples and rate of one shard's utterances, in order."""
         path, expected = shard_path(self.folder, shard), count(shard * SHARD_SIZE)
         with _opened(path) as file:
-            for batch in file.iter_batches(_ROW_GROUP, columns=["utterance", "flac"]):
-                for utterance, flac in zip(*batch.columns, strict=True):
+            for group in range(file.num_row_groups):  # iter_batches keeps the whole shard
+                rows = file.read_row_group(group, columns=["utterance", "flac"])
+                for utterance, flac in zip(*rows.columns, strict=True):
                     number = utterance.as_py()
                     if number != next(expected):
                         raise unreadable_output(f"shard {str(path)!r}", "other utterances", "tts")

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -30,6 +31,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         spoken = (Spoken(row, "en-us", 170, None, _pcm(row)) for row in reversed(rows))
         write_shard(shard_path(written, shard), spoken, RATE)
     return written
+
+
+def test_a_shard_of_long_recordings_is_written_and_read_a_part_at_a_time(
+    tmp_path: Path,
+) -> None:
+    pcm = np.random.default_rng(0).integers(-9999, 9999, 22050).astype(np.int16)
+    path, before = shard_path(tmp_path, 0), pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(before)
+    pa.set_memory_pool(pool)
+    try:
+        write_shard(path, (Spoken(row, None, None, None, pcm) for row in range(160)), 22050)
+        assert sum(len(samples) for _, samples, _ in SpeechShards(tmp_path)) == 160 * len(pcm)
+    finally:
+        pa.set_memory_pool(before)
+    assert 0 < pool.max_memory() < path.stat().st_size / 2
 
 
 def test_columns_are_those_of_the_contract(folder: Path) -> None:
