@@ -12,13 +12,14 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from s2igan.corpora.attributes import ATTRIBUTES
 from s2igan.engine.arrays import Ragged, RaggedWriter
 from s2igan.engine.folders import fresh_folder
 from s2igan.engine.pictures import Picture, decode_picture
 from s2igan.engine.tables import read_json, read_table, write_json, write_table
-from s2igan.errors import unreadable_output
+from s2igan.errors import UserError, unreadable_output
 
 SPLITS = ("train", "val", "test", "reference", "floor")
 """Splits are disjoint by class, but for reference and floor: fresh pictures of test classes."""
@@ -164,16 +165,25 @@ def write_corpus(
         info: ``kind``, ``edition`` and what else the corpus wants to say of itself, such as
             ``has_classes: false`` or ``upright: true``; the number of classes, where there are any,
             and of images and utterances (captions, without swaps) per split are added.
+
+    Raises:
+        UserError: if pictures, recordings and tables do not fit together.
     """
     drawn = [name for name in ATTRIBUTES if name in images]
     image_table = _conform(
         images, pa.schema([*IMAGE_SCHEMA, *((name, pa.string()) for name in drawn)])
     )
     description_table = _conform(descriptions, DESCRIPTION_SCHEMA)
+    for column, rows in (("image", image_table), ("swap_of", description_table)):
+        _check_numbers(column, description_table[column], rows.num_rows)
     with fresh_folder(folder) as partial:
-        _write_items(partial, "images", picture_bytes)
-        if len(description_table["recording"].drop_null()):
-            _write_items(partial, "recordings", recordings)
+        written = _write_items(partial, "images", picture_bytes)
+        _expect("pictures", written, image_table.num_rows)
+        heard = description_table["recording"].drop_null()
+        if len(heard):
+            written = _write_items(partial, "recordings", recordings)
+            _expect("recordings", written, pc.max(heard).as_py() + 1)
+            _check_numbers("recording", heard, written)
         write_table(partial / "index.parquet", image_table)
         write_table(partial / "descriptions.parquet", description_table)
         write_json(
@@ -217,10 +227,32 @@ def _conform(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def _write_items(folder: Path, name: str, items: Iterable[bytes]) -> None:
+def _write_items(folder: Path, name: str, items: Iterable[bytes]) -> int:
+    count = 0
     with RaggedWriter(folder, name, "uint8") as writer:
         for item in items:
             writer.append(item)
+            count += 1
+    return count
+
+
+def _expect(what: str, got: int, expected: int) -> None:
+    if got != expected:
+        raise UserError(f"{what} of the corpus", got=got, expected=f"{expected}, as in its table")
+
+
+def _check_numbers(column: str, numbers: pa.ChunkedArray, count: int) -> None:
+    """Refuse descriptions that name a row which is not there."""
+    if column in _NULLABLE_INTEGERS:
+        numbers = numbers.drop_null()
+    there = pc.and_(pc.greater_equal(numbers, 0), pc.less(numbers, count))
+    if (wrong := pc.index(pc.fill_null(there, False), False).as_py()) >= 0:
+        number = numbers[wrong].as_py()
+        raise UserError(
+            f"column {column!r} of the descriptions",
+            got="null" if number is None else number,
+            expected=f"0 to {count - 1}",
+        )
 
 
 def _counts(images: pd.DataFrame, descriptions: pd.DataFrame) -> dict[str, object]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from s2igan.corpora.archives import Archives
@@ -219,18 +220,18 @@ def _image_table(pictures: Sequence[ListedPicture], splits: Splits) -> pd.DataFr
 def _description_table(
     pictures: Sequence[ListedPicture], recordings: Mapping[str, int]
 ) -> pd.DataFrame:
+    said = [one for picture in pictures for one in picture.descriptions]
+    counts = [len(picture.descriptions) for picture in pictures]
+    clips = [None if one.recording is None else recordings[one.recording] for one in said]
+    # Column by column: a dictionary for each row would take more than all that is known of it.
     return pd.DataFrame(
-        [
-            {
-                "image": image,
-                "position": position,
-                "text": said.text,
-                "recording": None if said.recording is None else recordings[said.recording],
-                "role": "caption",
-            }
-            for image, picture in enumerate(pictures)
-            for position, said in enumerate(picture.descriptions)
-        ]
+        {
+            "image": np.repeat(np.arange(len(counts)), counts),
+            "position": np.concatenate([np.arange(count) for count in counts]),
+            "text": pd.Series([one.text for one in said], dtype=object),
+            "recording": pd.array(clips, "Int32"),
+            "role": "caption",
+        }
     )
 
 

@@ -108,7 +108,7 @@ def _rows(path: Path, defects: Defects) -> Iterator[tuple[int, Row]]:
 
     One with more or fewer cells than columns is empty, since nobody knows which cell is which.
     """
-    lines = io.StringIO(_decode(path), newline="")
+    lines = _opened(path)
     # Spreadsheets write semicolons where the decimal mark is a comma. The header tells which, since
     # no column is named with either.
     delimiter = ";" if ";" in lines.readline() else ","
@@ -132,10 +132,10 @@ def _rows(path: Path, defects: Defects) -> Iterator[tuple[int, Row]]:
         ) from error
 
 
-def _decode(path: Path) -> str:
+def _opened(path: Path) -> io.TextIOWrapper:
     data = path.read_bytes()
     try:
-        return data.decode("utf-8-sig")
+        data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UserError(
@@ -144,6 +144,8 @@ def _decode(path: Path) -> str:
             expected="UTF-8",
             fix="save it again as `CSV UTF-8`",
         ) from error
+    # Read as bytes: a StringIO takes four of memory for each character.
+    return io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline="")
 
 
 def _columns(path: Path, cells: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import math
 import os
+from array import array
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -167,7 +168,7 @@ class RaggedWriter:
     ) -> None:
         self._values = ArrayWriter(folder / f"{name}.npy", dtype, row_shape)
         self._offsets_path = folder / f"{name}.offsets.npy"
-        self._offsets = [0]
+        self._offsets = array("q", [0])  # 8 bytes an item, where a list takes 40
 
     def append(self, item: npt.ArrayLike | bytes) -> None:
         """Append one item of shape ``(length, *row_shape)``, or ``bytes``."""

@@ -143,6 +143,49 @@ def test_the_same_corpus_has_the_same_bytes(tmp_path: Path) -> None:
     assert folder_bytes(tmp_path / "one") == folder_bytes(tmp_path / "two")
 
 
+@pytest.mark.parametrize(
+    ("pictures", "recordings", "message"),
+    [
+        (2, 2, "pictures of the corpus; got 2; expected 3"),
+        (3, 1, "recordings of the corpus; got 1; expected 2"),
+    ],
+)
+def test_a_missing_item_is_told_and_nothing_is_left(
+    tmp_path: Path, pictures: int, recordings: int, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        write_corpus(
+            tmp_path / "c",
+            images(),
+            [b"x"] * pictures,
+            descriptions(),
+            [b"y"] * recordings,
+            info=INFO,
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "number", "told"),
+    [
+        ("image", -1, "got -1; expected 0 to 2"),
+        ("image", 3, "got 3; expected 0 to 2"),
+        ("image", None, "got null; expected 0 to 2"),
+        ("recording", -1, "got -1; expected 0 to 1"),
+        ("swap_of", -1, "got -1; expected 0 to 3"),
+        ("swap_of", 4, "got 4; expected 0 to 3"),
+    ],
+)
+def test_a_row_that_is_not_there_is_told_and_nothing_is_left(
+    tmp_path: Path, column: str, number: int | None, told: str
+) -> None:
+    table = descriptions()
+    table.loc[3, column] = number
+    with pytest.raises(UserError, match=f"column '{column}' of the descriptions; {told}"):
+        write_corpus(tmp_path / "c", images(), [b"x"] * 3, table, [b"y"] * 2, info=INFO)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_interrupted_corpus_leaves_the_earlier_one(tmp_path: Path) -> None:
     def broken() -> Iterator[bytes]:
         yield b"first"

@@ -1,5 +1,6 @@
 import io
 import json
+import tracemalloc
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,9 @@ import soundfile
 from PIL import ExifTags, Image
 
 from s2igan.corpora import recorded
+from s2igan.corpora.defects import Defects
 from s2igan.corpora.index import Corpus
+from s2igan.corpora.recorded_csv import read_index
 from s2igan.engine.pictures import decode_picture
 from s2igan.errors import UserError
 from tests.sounds import with_length
@@ -53,6 +56,18 @@ def without(*columns: str) -> Callable[[Rows, Path], None]:
                 del row[column]
 
     return change
+
+
+def test_an_index_is_read_in_little_more_memory_than_its_texts_take(tmp_path: Path) -> None:
+    row = f"a.png,{'a small bird ' * 99}\n"
+    (tmp_path / "index.csv").write_text("image,text\n" + row * 2000)
+    tracemalloc.start()
+    try:
+        read_index(tmp_path / "index.csv", Defects("index", "mend it", on_broken="stop"))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * (tmp_path / "index.csv").stat().st_size
 
 
 def test_recordings_stand_in_for_text(tmp_path: Path) -> None:
