@@ -10,6 +10,8 @@ Numbers = npt.NDArray[np.floating[Any]] | npt.NDArray[np.integer[Any]]
 LEVEL = 0.95
 """Share of the resampled means inside an interval."""
 
+_COUNTS_PER_BLOCK = 2**22  # of classes, times draws
+
 
 class ClassSums(NamedTuple):
     """Values summed class by class.
@@ -102,10 +104,13 @@ def resampled_means(
     number = len(sums)
     if not number:
         raise ValueError("no values to draw from")
-    drawn = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), draws)
-    totals, found = np.asarray(drawn @ sums, np.float64), drawn @ counts  # (draws,)
-    means = np.full(draws, np.nan)
-    np.divide(totals, found, out=means, where=found > 0)
+    rng, means = np.random.default_rng(seed), np.full(draws, np.nan)
+    step = max(1, _COUNTS_PER_BLOCK // number)
+    for start in range(0, draws, step):
+        part = means[start : start + step]
+        drawn = rng.multinomial(number, np.full(number, 1 / number), len(part))  # (part, C)
+        found = drawn @ counts
+        np.divide(np.asarray(drawn @ sums, np.float64), found, out=part, where=found > 0)
     return means
 
 

@@ -1,6 +1,9 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from s2igan.metrics import intervals
 from s2igan.metrics.intervals import bootstrap_over_classes, bootstrap_sums, resampled_means
 
 
@@ -50,6 +53,20 @@ def test_an_interval_holds_95_percent_unless_told_otherwise() -> None:
     sums, counts = rng.random(9), rng.integers(1, 5, 9)
     ends = np.quantile(resampled_means(sums, counts, 0, 1000), [0.025, 0.975])
     assert bootstrap_sums(sums, counts, seed=0) == pytest.approx(tuple(ends))
+
+
+def test_memory_does_not_grow_with_classes_times_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    sums, counts = np.random.default_rng(5).random(5000), np.ones(5000, np.int64)
+    whole = resampled_means(sums, counts, 0, 500)
+    monkeypatch.setattr(intervals, "_COUNTS_PER_BLOCK", 2**16)
+    tracemalloc.start()
+    try:
+        means = resampled_means(sums, counts, 0, 500)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert means == pytest.approx(whole, rel=1e-12)
+    assert peak < 5000 * 500  # bytes: less than one for each
 
 
 def test_no_values_are_refused() -> None:
