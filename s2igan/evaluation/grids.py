@@ -130,16 +130,19 @@ def choose_sentences(material: Material, count: int, seed: int) -> list[Rows]:
         Rows of the samples of each chosen sentence, in the order of the species.
     """
     rng = np.random.default_rng(seed)
-    chosen: dict[int, Rows] = {}
+    chosen: dict[int, tuple[str, int]] = {}
     for name in ("draws", material.drawn_set):
-        rows = material.drawn_rows(name)
-        spoken = material.utterances(rows)
+        spoken = material.utterances(material.drawn_rows(name))
         for utterance in rng.permutation(np.unique(spoken)).tolist():
-            species = int(material.classes[utterance])
-            if species not in chosen:
-                chosen[species] = rows[spoken == utterance]
+            chosen.setdefault(int(material.classes[utterance]), (name, utterance))
     kept = rng.permutation(sorted(chosen))[:count]
-    return [chosen[species] for species in sorted(kept.tolist())]
+    return [_drawn_of(material, *chosen[species]) for species in sorted(kept.tolist())]
+
+
+def _drawn_of(material: Material, name: str, utterance: int) -> Rows:
+    rows = material.drawn_rows(name)
+    drawn: Rows = rows[material.utterances(rows) == utterance]
+    return drawn
 
 
 def swap_grid(material: Material, pairs: int, seed: int) -> Picture:

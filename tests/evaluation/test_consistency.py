@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,12 @@ def test_queries_are_drawn_per_species() -> None:
     np.testing.assert_array_equal(np.bincount(classes[drawn - 10]), [2, 1, 2])
     np.testing.assert_array_equal(drawn, draw_queries(pictures, classes, 2, seed=0))
     assert len({tuple(draw_queries(pictures, classes, 1, seed)) for seed in range(20)}) > 1
+
+
+def test_queries_of_many_species_are_drawn_in_no_time() -> None:
+    each, start = np.arange(60_000), time.process_time()
+    np.testing.assert_array_equal(draw_queries(each, each, 2, seed=0), each)
+    assert time.process_time() - start < 1  # seconds; 0.01, and 3 where each species is looked for
 
 
 def test_the_papers_queries_are_drawn_by_the_seed(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from s2igan.engine.pictures import Picture
@@ -91,6 +93,19 @@ def test_sentences_are_of_different_species_and_prefer_repeated_draws(tmp_path: 
     assert species == sorted(species)
     assert {len(group) for group in groups} == {8}
     assert len(choose_sentences(material, 100, seed=0)) == 4
+
+
+def test_sentences_of_many_species_are_chosen_in_no_time(tmp_path: Path) -> None:
+    world = full(tmp_path)
+    world.write()
+    material = world.material()
+    count = 30_000  # each picture a species of its own, as without classes
+    rows = np.repeat(np.arange(count), 10)
+    material.classes = np.arange(count)
+    material.samples = pd.DataFrame({"set": "test", "utterance": rows})
+    start = time.process_time()
+    assert {len(group) for group in choose_sentences(material, 8, seed=0)} == {10}
+    assert time.process_time() - start < 1.5  # seconds; 0.3, and 3 where each is looked for
 
 
 def test_pairs_go_round_the_species(tmp_path: Path) -> None:
