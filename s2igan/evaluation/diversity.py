@@ -1,5 +1,7 @@
 """Diversity: does one sentence give many pictures, and none that was merely remembered?"""
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -63,9 +65,9 @@ def _draws(judged: Judged, resampling: Resampling) -> dict[str, object]:
     groups = [group for group in groups if len(group) > 1]
     if not groups:
         return absent("no sentence was drawn more than once")
-    vectors = [
+    vectors = (
         (judged.drawn.features[group], pixel_vectors(material.drawn, group)) for group in groups
-    ]
+    )
     classes = np.array([material.classes[material.utterances(group[:1])[0]] for group in groups])
     what = f"mean distance among {len(groups[0])} draws of a sentence, {len(groups)} sentences"
     return _spread(judged, resampling, vectors, classes, what)
@@ -78,13 +80,14 @@ def _real(judged: Judged, resampling: Resampling) -> dict[str, object]:
     noun = noun_of(material.corpus)
     rows, name = material.reference()
     classes = material.image_classes[rows]
-    groups = [rows[classes == number] for number in np.unique(classes)]
-    groups = [group for group in groups if len(group) > 1]
+    order = np.argsort(classes, kind="stable")
+    _, starts = np.unique(classes[order], return_index=True)
+    groups = [group for group in np.split(rows[order], starts[1:]) if len(group) > 1]
     if not groups:
         return absent(f"no {noun} has two real pictures")
-    vectors = [
+    vectors = (
         (judged.real.take(group).features, pixel_vectors(material.real, group)) for group in groups
-    ]
+    )
     species = np.array([material.image_classes[group[0]] for group in groups])
     what = f"mean distance among {name} of one {noun}, {len(groups)} groups"
     return _spread(judged, resampling, vectors, species, what)
@@ -93,7 +96,7 @@ def _real(judged: Judged, resampling: Resampling) -> dict[str, object]:
 def _spread(
     judged: Judged,
     resampling: Resampling,
-    groups: list[tuple[Floats, Floats]],
+    groups: Iterable[tuple[Floats, Floats]],
     classes: Rows,
     what: str,
 ) -> dict[str, object]:

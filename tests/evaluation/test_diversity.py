@@ -1,10 +1,12 @@
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 from s2igan.engine.showcase import values_of
+from s2igan.evaluation import diversity
 from s2igan.evaluation.diversity import diversity_figures, pixel_vectors
 from s2igan.evaluation.figures import Resampling
 from tests.evaluation.world import World, full
@@ -26,6 +28,22 @@ def test_larger_pictures_are_averaged() -> None:
     first, second = pixel_vectors(lambda rows: pictures[rows], np.arange(2))
     expected = np.sqrt(np.square(cells[0] - cells[1]).mean())
     assert np.linalg.norm(first - second) == pytest.approx(expected, rel=1e-5)
+
+
+def test_pictures_of_one_sentence_or_species_are_held_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = full(tmp_path)
+    world.write()
+    calls = Mock()
+    for name in ("pixel_vectors", "mean_pairwise_distance"):
+        calls.attach_mock(Mock(side_effect=getattr(diversity, name)), name)
+        monkeypatch.setattr(diversity, name, getattr(calls, name))
+    diversity_figures(world.judged(), RESAMPLING)
+    groups = calls.mean_pairwise_distance.call_count // 2  # by features and by pixels
+    assert groups > 1
+    first = [call[0] for call in calls.mock_calls[: 3 * groups : 3]]
+    assert first == ["pixel_vectors"] * groups
 
 
 def test_draws_spread_as_the_pictures_do(tmp_path: Path) -> None:
