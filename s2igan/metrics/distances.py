@@ -23,9 +23,12 @@ def mean_pairwise_distance(vectors: Vectors) -> float:
     count = len(vectors)
     if count < 2:
         raise ValueError(f"{count} vectors make no pair")
-    squares = _squared_distances(vectors, vectors)
-    above = np.triu_indices(count, k=1)
-    return float(np.sqrt(squares[above]).mean())
+    total = 0.0
+    for start in range(0, count, ROWS_PER_BLOCK):
+        others = vectors[start:]
+        squares = _squared_distances(others[:ROWS_PER_BLOCK], others)  # (block, others)
+        total += float(np.sqrt(squares[np.triu_indices(len(squares), 1, len(others))]).sum())
+    return total / (count * (count - 1) // 2)
 
 
 def nearest_distances(queries: Vectors, gallery: Vectors) -> npt.NDArray[np.float64]:

@@ -1,7 +1,10 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist, pdist
 
+from s2igan.metrics import distances
 from s2igan.metrics.distances import mean_pairwise_distance, nearest_distances
 
 
@@ -10,6 +13,19 @@ def test_mean_pairwise_distance() -> None:
     assert mean_pairwise_distance(corners) == pytest.approx((3 + 4 + 5) / 3)
     vectors = np.random.default_rng(0).normal(size=(40, 9))
     assert mean_pairwise_distance(vectors) == pytest.approx(pdist(vectors).mean())
+
+
+def test_memory_does_not_grow_with_the_number_of_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distances, "ROWS_PER_BLOCK", 16)
+    vectors = np.random.default_rng(2).normal(size=(1500, 4))
+    tracemalloc.start()
+    try:
+        mean = mean_pairwise_distance(vectors)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert mean == pytest.approx(pdist(vectors).mean())
+    assert peak < 1500 * 1500  # bytes: less than two a pair
 
 
 def test_equal_vectors_have_no_distance_despite_rounding() -> None:
