@@ -25,11 +25,11 @@ from s2igan.comparison.outcome import Failure, Outcome
 from s2igan.comparison.pipeline import PipelineStage, read_pipeline
 from s2igan.comparison.variants import Variant
 from s2igan.engine.folders import fresh_folder
-from s2igan.engine.launch import end_all
 from s2igan.engine.runtime import usable_cores
 
 _RECORD = "outputs.json"
 _CHUNK_BYTES = 2**20
+_PATIENCE_S = 60
 _POLL_S = 0.5
 _STOPPED = "stopped"
 
@@ -78,7 +78,14 @@ class PlainRunner:
     def _stop(self) -> None:
         # A stage that is told to end closes its run and keeps its checkpoint first.
         self._stopping.set()
-        end_all(list(self._running))
+        processes = list(self._running)
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            try:
+                process.wait(_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
     def find(self, variants: Sequence[Variant]) -> list[Outcome | Failure]:
         """Return what is there of the variants without running anything."""

@@ -1,8 +1,8 @@
 """Whether the files of a recorded corpus are there and hold what they should."""
 
+import errno
 import unicodedata
 from collections.abc import Mapping, Sequence
-from os.path import exists
 from pathlib import Path, PurePosixPath
 
 from s2igan.corpora.defects import Defects
@@ -27,8 +27,7 @@ def find_file(folder: Path, name: str) -> Path | None:
 
 def _child(folder: Path, name: str) -> Path | None:
     forms = (name, unicodedata.normalize("NFD", name))
-    # Unlike a path's own method, this one says no of a whole sentence in place of a name.
-    if usual := next((path for form in forms if exists(path := folder / form)), None):
+    if usual := next((path for form in forms if _exists(path := folder / form)), None):
         return usual
     if name.isascii() or not folder.is_dir():
         return None
@@ -36,6 +35,15 @@ def _child(folder: Path, name: str) -> Path | None:
         path for path in folder.iterdir() if unicodedata.normalize("NFC", path.name) == name
     )
     return next(composed, None)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # a whole sentence in place of a name
+            return False
+        raise
 
 
 def check_pictures(

@@ -173,12 +173,12 @@ def run_locally(
     fail. When one fails the others are ended; when this process is, or is to end, so are they.
     """
     command = [sys.executable, "-m", module, *arguments]
-    # A signal that raised within poll() could leave a child's lock taken, and end_all wait for it.
+    # A signal that raised within poll() could leave a child's lock taken, and _end wait for it.
     with interrupts.deferred(), ExitStack() as stack:
         told = [stack.enter_context(TemporaryFile()) for _ in range(1, count)]
         port = stack.enter_context(free_port())
         children: list[subprocess.Popen[bytes]] = []
-        stack.callback(end_all, children)
+        stack.callback(_end, children)
         for rank in range(count):
             children.append(
                 subprocess.Popen(
@@ -259,8 +259,7 @@ def _outcome(
     return code if code > 0 else 128 - code
 
 
-def end_all(children: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Tell processes to end, and kill those that have not within a minute."""
+def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
     for child in children:
         if child.poll() is None:
             child.terminate()

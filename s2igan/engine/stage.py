@@ -192,6 +192,7 @@ class Stage(Generic[P]):
     def _run(self, params: P, paths: Paths, rank: Rank, interrupts: Interrupts) -> None:
         with ExitStack() as locks:
             with (
+                _no_half_files([paths[name] for name in self.outputs]),
                 memory_told(self._memory_advice(params)),
                 self._session(params, paths, rank, interrupts, locks) as session,
             ):
@@ -304,3 +305,20 @@ def _local_processes(runtime: Runtime) -> int:
     from s2igan.engine.device import gpu_is_present, usable_gpus
 
     return max(1, usable_gpus()) if runtime.device in ("auto", "cuda") and gpu_is_present() else 1
+
+
+@contextmanager
+def _no_half_files(outputs: Sequence[Path]) -> Iterator[None]:
+    # Folders are whole or absent by themselves; a file that a failing stage touched is removed.
+    before = {path: _stamp(path) for path in outputs}
+    try:
+        yield
+    except BaseException:
+        for path, stamp in before.items():
+            if path.is_file() and _stamp(path) != stamp:
+                path.unlink()
+        raise
+
+
+def _stamp(path: Path) -> int | None:
+    return path.stat().st_mtime_ns if path.is_file() else None

@@ -4,8 +4,8 @@ Li et al. 2020, arXiv 2004.03413, as ``smallflyingpig/speech-to-image-translatio
 publishes it in ``Audio_to_Image/speech_encoder.py``.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -49,8 +49,6 @@ class Convolution(nn.Module):
     (uxlfoundation/oneDNN issue 5717).
     """
 
-    __call__: Callable[..., tuple[Tensor, Tensor]]
-
     def __init__(self, inputs: int, outputs: int, layer: Layer) -> None:
         super().__init__()
         self.stride, self.pooled = layer.stride, layer.pooled
@@ -70,6 +68,10 @@ class Convolution(nn.Module):
             x = F.max_pool1d(x, 3, 2, padding=1)
             x = x.masked_fill(~length_mask(lengths, x.shape[2])[:, None], 0.0)
         return x, lengths
+
+    def __call__(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """See :meth:`forward`."""
+        return cast(tuple[Tensor, Tensor], super().__call__(x, lengths))
 
 
 class ConvBlstm(DescriptionEncoder):

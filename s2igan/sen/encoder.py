@@ -1,8 +1,7 @@
 """What every encoder of descriptions is, whatever it reads."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Literal
+from typing import Literal, cast
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -31,7 +30,6 @@ class DescriptionEncoder(nn.Module, ABC):
 
     reads: Reads
     sizes: dict[str, object]
-    __call__: Callable[..., Tensor]
 
     def __init__(self, embedding_dim: int) -> None:
         super().__init__()
@@ -63,3 +61,7 @@ class DescriptionEncoder(nn.Module, ABC):
             (B, E) float32 of unit length.
         """
         return F.normalize(full_precision(self.describe(sequences, lengths)), dim=-1)
+
+    def __call__(self, sequences: Tensor, lengths: Tensor) -> Tensor:
+        """See :meth:`forward`."""
+        return cast(Tensor, super().__call__(sequences, lengths))

@@ -1,6 +1,6 @@
 """The image encoder IED behind its frozen backbone (paper §2.2)."""
 
-from collections.abc import Callable
+from typing import cast
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,8 +19,6 @@ class ImageEncoder(nn.Module):
         embedding_dim: size ``E`` of the shared space; paper 1024.
     """
 
-    __call__: Callable[..., Tensor]
-
     def __init__(self, feature_dim: int, embedding_dim: int) -> None:
         super().__init__()
         self.sizes = {"feature_dim": feature_dim, "embedding_dim": embedding_dim}
@@ -38,6 +36,10 @@ class ImageEncoder(nn.Module):
         """
         return F.normalize(full_precision(self.project(features)), dim=-1)
 
+    def __call__(self, features: Tensor) -> Tensor:
+        """See :meth:`forward`."""
+        return cast(Tensor, super().__call__(features))
+
 
 class StandardisedFeatures(nn.Module):
     """Pictures as their own standardised backbone features, at unit length; no weights.
@@ -49,8 +51,6 @@ class StandardisedFeatures(nn.Module):
         feature_dim: size ``D`` of the joined backbone features, and of the embedding.
     """
 
-    __call__: Callable[..., Tensor]
-
     def __init__(self, feature_dim: int) -> None:
         super().__init__()
         self.sizes = {"feature_dim": feature_dim}
@@ -59,6 +59,10 @@ class StandardisedFeatures(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Scale (..., D) float features to (..., D) float32 of unit length."""
         return F.normalize(features, dim=-1)
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """See :meth:`forward`."""
+        return cast(Tensor, super().__call__(features))
 
 
 PictureEncoder = ImageEncoder | StandardisedFeatures

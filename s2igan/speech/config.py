@@ -15,6 +15,7 @@ from s2igan.engine.section import Section, matching
 STEADY_VARIANTS = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f4")
 _STEADY_VOICE = re.compile(rf"[a-z]{{2,3}}(-[a-z0-9]+)*(\+({'|'.join(STEADY_VARIANTS)}))?")
 _NEEDED = {"text", "file"}
+_OFFERED = {"voice", "rate", "stretch"}
 
 
 class Stretch(float):
@@ -25,7 +26,7 @@ class Stretch(float):
         return super().__format__(spec or ".3f")
 
 
-_FILLED = {"voice": "a", "text": "a", "file": "a", "rate": 170, "stretch": Stretch(1)}
+_NUMBERS = {"rate": 170, "stretch": Stretch(1)}
 
 
 def split_voice(voice: str) -> tuple[str | None, str]:
@@ -49,22 +50,32 @@ def _voice(voice: str) -> str:
 def _command(command: str) -> str:
     try:
         words = shlex.split(command)
-        fields = {name for word in words for _, name, *_ in string.Formatter().parse(word)}
+        parts = [part for word in words for part in string.Formatter().parse(word)]
     except ValueError as error:
         raise ValueError(f"a command line that can be read ({error})") from error
-    if not _NEEDED <= fields <= {*_FILLED, None}:
+    fields = {name for _, name, _, _ in parts} - {None}
+    if not words or not fields >= _NEEDED or not fields <= _NEEDED | _OFFERED:
         raise ValueError(
             "a command line with {text} and {file}, and with none but {voice}, {rate} and "
             "{stretch} besides"
         )
-    try:
-        for word in words:
-            word.format_map(_FILLED)
-    except ValueError as error:
+    if not all(_has_format(*part[1:]) for part in parts):
         raise ValueError(
             "a command line with no format but those of numbers, such as {stretch:.2f} and {rate:d}"
-        ) from error
+        )
     return command
+
+
+def _has_format(name: str | None, spec: str | None, conversion: str | None) -> bool:
+    """Tell whether what a field is filled with can be written as it asks."""
+    if conversion or not spec:
+        return not conversion
+    if name not in _NUMBERS or "{" in spec:
+        return False
+    try:
+        return bool(format(_NUMBERS[name], spec))
+    except ValueError:
+        return False
 
 
 Voice = Annotated[str, AfterValidator(_voice)]

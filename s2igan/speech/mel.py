@@ -167,7 +167,9 @@ def _mel_filters(window_length: int, bands: int, sample_rate_hz: int) -> Tensor:
 
 
 def _hz_to_mel(frequency: float) -> float:
-    """Slaney's scale from 1 kHz = 15 mel on: 27 mel for every factor of 6.4; linear below."""
+    """Slaney's scale: linear up to 1 kHz = 15 mel, then 27 mel for every factor of 6.4."""
+    if frequency < 1000:
+        return 3 * frequency / 200
     return 15 + 27 * math.log(frequency / 1000) / math.log(6.4)
 
 

@@ -114,6 +114,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(
     workplace: Path, capsys: pytest.CaptureFixture[str], number: int
 ) -> None:
     def run(_params: Experiment, paths: Paths, _session: Session) -> None:
+        paths["curves"].write_text("step\tlo")
         with fresh_folder(paths["sen"]) as out:
             (out / "half").write_text("x")
             raise RuntimeError("writing failed") from OSError(number, os.strerror(number))

@@ -21,7 +21,8 @@ TIMEOUT_S = (15, 60)
 """Longest wait for a connection, and between two pieces of a file."""
 
 _CHUNK_BYTES = 2**18
-_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", re.ASCII)
+_NUMBER = r"\d{1,18}"  # longer ones say nothing of a file
+_RANGE = re.compile(rf"bytes (?:({_NUMBER})-\d+|\*)/({_NUMBER}|\*)")
 _OK, _PARTIAL, _BEYOND_END = 200, 206, 416
 _ASK_AGAIN = frozenset({408, 425, 429})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -39,23 +40,31 @@ class HttpSource:
 
         Raises:
             RefusedError: if the server does not have the file, does not give it, sends a web page
-                in its place, or cannot be trusted.
+                in its place, leads to what is no address, or cannot be trusted.
             ChangedError: if the file is another one than that of ``tag``.
             UnreachableError: if there is no such host, or no network.
             BrokenOffError: if the server is busy, or the connection breaks.
         """
         try:
-            with requests.get(
+            with self._ask(start, tag) as response:
+                self._check(response, start)
+                yield _answer(response, start, tag)
+        except (requests.RequestException, HTTPError) as error:
+            raise outcome_of(error) from error
+
+    def _ask(self, start: int, tag: str | None) -> requests.Response:
+        try:
+            return requests.get(
                 self.address,
                 headers=_headers(start, tag),
                 proxies=_proxies(self.address),
                 timeout=TIMEOUT_S,
                 stream=True,
-            ) as response:
-                self._check(response, start)
-                yield _answer(response, start, tag)
-        except (requests.RequestException, HTTPError) as error:
-            raise outcome_of(error) from error
+            )
+        except (requests.RequestException, HTTPError):
+            raise
+        except ValueError as error:  # of a redirection, which requests takes apart as it comes
+            raise RefusedError(f"leads to what is no address ({error})") from error
 
     def _check(self, response: requests.Response, start: int) -> None:
         status = response.status_code
@@ -128,13 +137,13 @@ def _content_range(response: requests.Response) -> tuple[int, int | None]:
     text = response.headers.get("Content-Range", "")
     found = _RANGE.fullmatch(text)
     if found is None or (found[1] is None and response.status_code == _PARTIAL):
-        raise ChangedError(f"answers {response.status_code} with Content-Range {text!r}")
+        raise ChangedError(f"answers {response.status_code} with Content-Range {text[:60]!r}")
     return int(found[1] or 0), None if found[2] == "*" else int(found[2])
 
 
 def _length(response: requests.Response) -> int | None:
     text = response.headers.get("Content-Length", "")
-    return int(text) if text.isdecimal() else None
+    return int(text) if re.fullmatch(_NUMBER, text) else None
 
 
 def _tag(response: requests.Response) -> str | None:

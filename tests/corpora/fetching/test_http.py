@@ -214,15 +214,44 @@ def test_a_file_that_is_not_there_is_told_at_once(
     assert len(served.asked) == 1
 
 
-def test_no_byte_of_a_file_that_has_none_is_told_at_once(target: Path, server: FileServer) -> None:
-    served = Served(CONTENT, bare=(416, {"Content-Range": "bytes */0"}))
-    assert "answers 416 " in told(target, server.serve(served))
+@pytest.mark.parametrize(
+    ("status", "header", "value", "words"),
+    [
+        (302, "Location", "http://[::1", "leads to what is no address (Invalid IPv6 URL)"),
+        (
+            302,
+            "Location",
+            "http://\xff/",
+            "leads to what is no address ('utf-8' codec can't decode",
+        ),
+        (416, "Content-Range", "bytes */0", "answers 416 "),
+    ],
+)
+def test_an_answer_that_leads_nowhere_is_told_at_once(
+    target: Path, server: FileServer, status: int, header: str, value: str, words: str
+) -> None:
+    served = Served(CONTENT, bare=(status, {header: value}))
+    file = entry(server.serve(served)).model_copy(update={"checksum": None})
+    with pytest.raises(RefusedError) as error:
+        fetch(file, target)
+    assert words in str(error.value)
     assert len(served.asked) == 1
     assert names(target.parent) == []
 
 
-def test_a_length_that_is_none_counts_as_untold(target: Path, server: FileServer) -> None:
-    served = Served(CONTENT, headers={"Content-Length": "unknown"}, tells_length=False)
+def test_a_range_in_numbers_without_end_is_told_in_short(target: Path, server: FileServer) -> None:
+    headers = {"Content-Range": f"bytes 0-5/{'9' * 5000}"}
+    words = told(target, server.serve(Served(CONTENT, bare=(206, headers))))
+    assert "answers 206 with Content-Range 'bytes 0-5/999" in words
+    assert len(words) < 300
+
+
+@pytest.mark.parametrize("length", ["\xb2", "9" * 5000])
+def test_a_length_that_is_none_counts_as_untold(
+    target: Path, server: FileServer, length: str
+) -> None:
+    headers = {"Content-Length": length}
+    served = Served(CONTENT, headers=headers, tells_length=False)
     fetch(entry(server.serve(served)), target)
     assert target.read_bytes() == CONTENT
 
