@@ -5,21 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from s2igan.corpora.archives import read_members
+from s2igan.corpora.cub_lists import LISTS, read_lists
+from s2igan.corpora.defects import Defects
 from s2igan.corpora.listing import ListedPicture
 from s2igan.corpora.manifest import PublishedFile, read_manifest
 from s2igan.corpora.published import Found, build_published
 from s2igan.corpora.published_manifest import CorpusManifest, Edition
 from s2igan.corpora.task import Task
 
-# Each has a number from 1 and a value per line. They lie in the archive of the photographs, whose
-# checksum says that they are as published: nothing in them is doubted.
-_LISTS = ("images", "image_class_labels", "bounding_boxes")
-
 # Parts, attributes and segmentations lie in the archive too. Names that begin with `._` hold what a
 # Mac knows of the file beside them.
 _WANTED = re.compile(
     r"(?:^|/)CUB_200_2011/"
-    rf"(?:(?P<list>{'|'.join(_LISTS)})\.txt|images/(?P<picture>[^/]+/(?!\._)[^/]+\.jpg))$"
+    rf"(?:(?P<list>{'|'.join(LISTS)})\.txt|images/(?P<picture>[^/]+/(?!\._)[^/]+\.jpg))$"
 )
 _CAPTIONS = re.compile(r"(?:^|/)text_c10/(?P<folder>[^/]+)/(?P<picture>(?!\._)[^/]+)\.txt$")
 
@@ -44,13 +42,9 @@ class _Layout:
                 else:
                     yield match["picture"], data
 
-    def listed(self, found: Found) -> list[ListedPicture]:
+    def listed(self, found: Found, defects: Defects) -> list[ListedPicture]:
         del found  # the lists lie among the pictures and have passed with them
-        names, labels, boxes = (_values(self._lists[name]) for name in _LISTS)
-        return [
-            ListedPicture(name, int(labels[number]), name.partition("/")[0], _box(boxes[number]))
-            for number, name in names.items()
-        ]
+        return read_lists(self._lists, defects)
 
 
 def files_of(edition: str, manifest: Path) -> list[PublishedFile]:
@@ -69,12 +63,3 @@ def build(task: Task) -> None:
         UserError: as :func:`published.build_published` does.
     """
     build_published(task, read_manifest(task.manifest, CubManifest), _Layout)
-
-
-def _values(content: bytes) -> dict[str, str]:
-    return dict(line.strip().split(" ", 1) for line in content.decode().splitlines())
-
-
-def _box(value: str) -> tuple[float, float, float, float]:
-    x, y, width, height = map(float, value.split())
-    return x, y, width, height

@@ -57,6 +57,13 @@ def check_pictures(
             defects.add(f"{name}: in the archives, but not listed")
 
 
+def check_labels(pictures: Iterable[ListedPicture], classes: int, defects: Defects) -> None:
+    """Note pictures of classes that do not exist."""
+    for picture in pictures:
+        if not 1 <= picture.class_number <= classes:
+            defects.add(f"{picture.name}: label {picture.class_number} outside 1 to {classes}")
+
+
 def check_class_sizes(listed: Iterable[str], left: Iterable[str], defects: Defects) -> None:
     """Note classes of which fewer than two pictures are left, by the class of every picture."""
     sizes = Counter(left)

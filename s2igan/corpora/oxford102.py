@@ -3,15 +3,20 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from scipy.io import loadmat
 
 from s2igan.corpora.archives import read_members
+from s2igan.corpora.defects import Defects
 from s2igan.corpora.listing import ListedPicture
 from s2igan.corpora.manifest import PublishedFile, read_manifest
 from s2igan.corpora.published import Found, build_published
 from s2igan.corpora.published_manifest import CorpusManifest, Edition
 from s2igan.corpora.task import Task
+from s2igan.errors import UserError
 
 # The published archives hold other material too, in places above these.
 _PICTURE = re.compile(r"(?:^|/)jpg/(?P<name>image_\d{5}\.jpg)$")
@@ -47,12 +52,12 @@ class _Layout:
             for match, data in read_members(found[file.name], _PICTURE):
                 yield match["name"], data
 
-    def listed(self, found: Found) -> list[ListedPicture]:
-        # Verified by its checksum, the file is as published: a class number per picture.
-        labels = loadmat(str(found[self._edition.labels.name]))["labels"].ravel().tolist()
+    def listed(self, found: Found, defects: Defects) -> list[ListedPicture]:
+        del defects  # a label out of range is told with those of any corpus
+        labels = _read_labels(found[self._edition.labels.name])
         return [
             ListedPicture(f"image_{number:05d}.jpg", label, f"class_{label:05d}")
-            for number, label in enumerate(labels, start=1)
+            for number, label in enumerate(labels.tolist(), start=1)
         ]
 
 
@@ -75,7 +80,28 @@ def build(task: Task, *, authors_speech: bool) -> None:
         authors_speech: whether the recordings that the paper's authors published join the captions.
 
     Raises:
-        UserError: as :func:`published.build_published` does.
+        UserError: as :func:`published.build_published` does; or if the labels cannot be read.
     """
     facts = read_manifest(task.manifest, Oxford102Manifest)
     build_published(task, facts, _Layout, facts.authors_speech if authors_speech else None)
+
+
+def _read_labels(path: Path) -> npt.NDArray[np.int64]:
+    """Read the class number of every picture, ``(images,)``, both counted from 1."""
+    try:
+        content: dict[str, Any] = loadmat(str(path))
+        labels = np.asarray(content["labels"])
+    except (KeyError, ValueError, TypeError, OSError, NotImplementedError) as error:
+        raise UserError(
+            f"labels {str(path)!r}",
+            got=" ".join(str(error).split()),
+            expected="a MATLAB file with a variable `labels`",
+            fix="fetch it again",
+        ) from error
+    if labels.size == 0 or not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(
+            f"labels {str(path)!r}",
+            got=f"{labels.size} values of type {labels.dtype}",
+            expected="one whole number per picture",
+        )
+    return labels.ravel().astype(np.int64)

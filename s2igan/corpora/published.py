@@ -21,6 +21,7 @@ from s2igan.corpora.listing import (
     ListedPicture,
     check_class_sizes,
     check_counts,
+    check_labels,
     check_pictures,
 )
 from s2igan.corpora.manifest import PublishedFile, digest
@@ -49,8 +50,12 @@ class Layout(Protocol):
         """Yield name and content of every picture file, in the order of the archives."""
         ...
 
-    def listed(self, found: Found) -> list[ListedPicture]:
-        """Return what the lists name, in their order; called once all pictures have passed."""
+    def listed(self, found: Found, defects: Defects) -> list[ListedPicture]:
+        """Return what the lists name, in their order; called once all pictures have passed.
+
+        Raises:
+            UserError: if a list cannot be used.
+        """
         ...
 
 
@@ -70,9 +75,9 @@ def build_published(
 
     Raises:
         UserError: if archives are missing or wrong; or naming all defects at once. Those of one
-            picture (missing, undecodable; captions missing, too few or many, not UTF-8, without
-            words; recordings missing, surplus, broken) stop unless ``task.on_broken`` is ``skip``;
-            those of the corpus as a whole and its counts always do.
+            picture (missing, undecodable, without box; captions missing, too few or many, not
+            UTF-8, without words; recordings missing, surplus, broken) stop unless
+            ``task.on_broken`` is ``skip``; those of the lists and the counts always do.
     """
     edition = facts.editions[task.edition]
     layout = layout_of(edition)
@@ -89,7 +94,7 @@ def build_published(
     with open_spool(task.out.parent) as spool:
         passing = bar(layout.pictures(found), f"{layout.kind} pictures", total=facts.counts.images)
         spool_pictures(passing, spool, defects, task.workers)
-        pictures = layout.listed(found)
+        pictures = layout.listed(found, defects)
         check_pictures(pictures, spool, " and ".join(path.name for path in photographs), defects)
         written = read_captions(found[edition.captions.name], layout.captions, defects)
         captions = check_captions(pictures, written, facts, defects)
@@ -129,6 +134,7 @@ def _sound(
     }
     skipped = defects.skipped
     left = [picture for picture in pictures if picture.name not in skipped]
+    check_labels(pictures, facts.counts.classes, defects)
     check_counts(pictures, numbers, facts.test_classes, facts.counts, defects)
     check_class_sizes((p.class_name for p in pictures), (p.class_name for p in left), defects)
     defects.raise_any()

@@ -63,6 +63,9 @@ class Birds:
     labels: list[str] = field(
         default_factory=lambda: [f"{n} {int(x[:3])}" for n, x in enumerate(names(), start=1)]
     )
+    classes: list[str] = field(
+        default_factory=lambda: [f"{n} {name}" for n, name in enumerate(CLASSES, start=1)]
+    )
     boxes: list[str] = field(
         default_factory=lambda: [f"{n} {n}.0 2.0 20.0 15.0" for n in range(1, 13)]
     )
@@ -90,6 +93,7 @@ class Birds:
         lists = {
             "images": self.images,
             "image_class_labels": self.labels,
+            "classes": self.classes,
             "bounding_boxes": self.boxes,
         }
         members = [
@@ -100,8 +104,9 @@ class Birds:
             *(
                 (f"CUB_200_2011/{name}.txt", "".join(f"{line}\n" for line in lines).encode())
                 for name, lines in lists.items()
+                if lines
             ),
-            ("CUB_200_2011/attributes/images.txt", b"no list of pictures"),
+            ("CUB_200_2011/attributes/classes.txt", b"no list of classes"),
             *self.members,
         ]
         texts = [

@@ -151,6 +151,22 @@ def wordless_caption(birds: Birds) -> None:
     birds.captions[place(FIRST)] = captions_of(FIRST, 9) + b"{}\n"
 
 
+def no_box(birds: Birds) -> None:
+    del birds.boxes[0]
+
+
+def flat_box(birds: Birds) -> None:
+    birds.boxes[0] = "1 60.0 27.0 325.0 0.0"
+
+
+def endless_box(birds: Birds) -> None:
+    birds.boxes[0] = "1 60.0 27.0 inf 3.0"
+
+
+def half_box(birds: Birds) -> None:
+    birds.boxes[0] = "1 60.0 27.0"
+
+
 OF_ONE_PICTURE = [
     (empty_file, "an empty file"),
     (cut_file, "that do not decode (image file is truncated"),
@@ -163,6 +179,10 @@ OF_ONE_PICTURE = [
     (no_captions, "without captions"),
     (latin_captions, "captions that are not UTF-8 (byte 0xe9)"),
     (wordless_caption, "caption 9 without words ('{}')"),
+    (no_box, "without box in bounding_boxes.txt"),
+    (flat_box, "box '60.0 27.0 325.0 0.0' without area"),
+    (endless_box, "box '60.0 27.0 inf 3.0' without area"),
+    (half_box, "box '60.0 27.0' instead of four numbers"),
 ]
 
 
@@ -194,6 +214,46 @@ def test_a_broken_picture_is_left_out_and_listed(
     assert corpus.info["images"] == {"train": 5, "test": 6}
 
 
+def shuffled_classes(birds: Birds) -> None:
+    birds.classes[1], birds.classes[2] = birds.classes[2], birds.classes[1]
+
+
+def renamed_classes(birds: Birds) -> None:
+    birds.classes[1:3] = [f"2 {CLASSES[2]}", f"3 {CLASSES[1]}"]
+
+
+def missing_class(birds: Birds) -> None:
+    del birds.classes[3]
+
+
+def wrong_label(birds: Birds) -> None:
+    birds.labels[0] = "1 3"
+
+
+def no_label(birds: Birds) -> None:
+    del birds.labels[0]
+
+
+def no_image(birds: Birds) -> None:
+    birds.labels.append("13 1")
+
+
+def same_number(birds: Birds) -> None:
+    birds.images[1] = f"1 {NAMES[1]}"
+
+
+def same_name(birds: Birds) -> None:
+    birds.images[1] = f"2 {FIRST}"
+
+
+def bare_line(birds: Birds) -> None:
+    birds.boxes.append("thirteen")
+
+
+def no_list(birds: Birds) -> None:
+    birds.boxes.clear()
+
+
 def unlisted_picture(birds: Birds) -> None:
     birds.pictures[f"{CLASSES[0]}/Another.jpg"] = jpeg(20)
 
@@ -223,6 +283,25 @@ def absent_quirk(birds: Birds) -> None:
 
 
 OF_THE_CORPUS = [
+    (shuffled_classes, ["classes.txt: out of order from line 2 on, which is class 3"]),
+    (
+        renamed_classes,
+        [
+            "classes.txt: class 2 is called '003.Sooty_Albatross', and 1 more contradict their "
+            "numbers"
+        ],
+    ),
+    (
+        missing_class,
+        ["images.txt: folder '004.Groove_billed_Ani', which is no class of classes.txt"],
+    ),
+    (wrong_label, [f"{FIRST}: label 3, which contradicts its folder"]),
+    (no_label, [f"{FIRST}: without label in image_class_labels.txt"]),
+    (no_image, ["image_class_labels.txt: picture 13, which images.txt does not list"]),
+    (same_number, ["images.txt: number 1 twice, again in line 2"]),
+    (same_name, [f"images.txt: {FIRST} twice", f"{NAMES[1]}: in the archives, but not listed"]),
+    (bare_line, ["bounding_boxes.txt: line 13 is 'thirteen' instead of a number and a value"]),
+    (no_list, ["bounding_boxes.txt: missing in the archives"]),
     (unlisted_picture, [f"{CLASSES[0]}/Another.jpg: in the archives, but not listed"]),
     (unlisted_captions, [f"captions {CLASSES[0]}/Another: of no picture that is listed there"]),
     (captions_twice, [f"captions {place(FIRST)}: twice in cvpr2016_cub.tar.gz"]),

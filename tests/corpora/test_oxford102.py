@@ -120,6 +120,10 @@ def no_picture(flowers: Flowers) -> None:
     flowers.pictures[2] = b"<html>not found</html>"
 
 
+def large_label(flowers: Flowers) -> None:
+    flowers.labels[1] = 6
+
+
 def healed_quirk(flowers: Flowers) -> None:
     flowers.captions[LABELS[DROPPED - 1], DROPPED] = b"flower 8 is red\nflower 8 is big\n"
 
@@ -145,6 +149,7 @@ def healed_quirk(flowers: Flowers) -> None:
         (unlabelled_picture, "image_00011.jpg: in the archives, but not listed"),
         (cut_picture, "image_00002.jpg: "),
         (no_picture, "image_00002.jpg: 22 bytes that do not decode (not a picture)"),
+        (large_label, "image_00002.jpg: label 6 outside 1 to 5"),
         (healed_quirk, "image_00008: caption 1 is not the '{}' that the manifest drops"),
     ],
 )
@@ -217,6 +222,13 @@ def test_a_truncated_archive_is_told(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match=f"{name}.*expected a whole tar archive"):
         build_flowers_from(manifest, tmp_path)
     assert not (tmp_path / "corpus").exists()
+
+
+def test_labels_that_are_no_matlab_file_are_told(tmp_path: Path) -> None:
+    manifest = Flowers().write(tmp_path)
+    (tmp_path / "labels.mat").write_bytes(b"no labels" * 100)
+    with pytest.raises(UserError, match=r"labels\.mat"):
+        build_flowers_from(manifest, tmp_path)
 
 
 @pytest.mark.real_data
