@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from s2igan.config import read_params
 from s2igan.corpora.index import Corpus, write_corpus
@@ -84,7 +83,7 @@ def write(folder: Path, pictures: int) -> None:
         folder / "corpus",
         pd.DataFrame(images),
         (b"x" for _ in numbers),
-        pa.table(descriptions),
+        pd.DataFrame(descriptions),
         info={"kind": "recorded", "edition": "synthetic"},
     )
     for name, lengths in (("mel", FRAMES), ("pixels", 3 * SIDE**2)):

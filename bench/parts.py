@@ -16,7 +16,10 @@ MIB = 2**20
 
 
 def split(source: Path, folder: Path, name: str, limit: int) -> list[Path]:
-    """Write ``NAME.json`` and the parts ``NAME.000``, ``NAME.001``, … and return the latter."""
+    """Write ``NAME.json`` and the parts ``NAME.000``, ``NAME.001``, … and return the latter.
+
+    A part has at most ``limit`` bytes.
+    """
     parts: list[dict[str, Any]] = []
     with source.open("rb") as file:
         while block := file.read(limit):

@@ -13,6 +13,8 @@ _TEST_STREAM = 2
 def draw_test(classes: Collection[int], share: float, seed: int) -> frozenset[int]:
     """Draw test classes where nobody has named any: at least one, and never all.
 
+    ``share`` of them is rounded to whole classes.
+
     What is drawn depends on the seed and the classes alone, so validation classes, which come out
     of the rest, change nothing. With the same seed a larger ``share`` keeps the classes of a
     smaller one.

@@ -79,6 +79,8 @@ def choose_files(
 ) -> dict[str, WeightFile]:
     """Choose the weight file of every network that is not shipped.
 
+    Names are those such as ``inception_v3/fid2015/Mixed_6e+Mixed_7a``.
+
     Of the alternatives, the first that lies in the archives is taken; if none does, the first with
     an address. A file that is fetched for one network counts as lying there for the others, so that
     each network has one file whoever loads it.

@@ -18,7 +18,7 @@ from s2igan.errors import UserError
 from s2igan.rdg.generator import Generator
 from s2igan.sen.build import build_encoder
 from s2igan.sen.encoder import DescriptionEncoder
-from s2igan.speech.mel import LogMel
+from s2igan.speech.mel import LogMel, MelParameters
 
 GENERATOR, GENERATOR_WEIGHTS = "rdg.json", "generator.safetensors"
 ENCODER, ENCODER_WEIGHTS = "sen.json", "speech_encoder.safetensors"
@@ -68,6 +68,8 @@ def load_networks(folder: Path) -> Networks:
                 got=f"an encoder that reads {encoder.reads}",
                 expected="one that listens to speech",
             )
+        if description["mel"].keys() != MelParameters.__annotations__.keys():
+            raise ValueError(f"mel that is no front end of train_sen in {ENCODER}")
         bands = LogMel(**description["mel"]).parameters["bands"]
         if bands != encoder.sizes["bands"]:
             raise ValueError(

@@ -37,7 +37,9 @@ class Utterance:
 
 
 def hear_clip(model: SpeechToImage, path: Path, text: str | None = None) -> Utterance:
-    """Hear a recording; ``text`` is what is said in it, if that is known.
+    """Hear a WAV, FLAC, OGG or MP3 file; ``text`` is what is said in it, if that is known.
+
+    Errors name the file without its folder.
 
     Raises:
         UserError: if it does not decode, is silent, too short or too long.

@@ -41,6 +41,8 @@ def speak_text(text: str, card: Mapping[str, Any]) -> Recording:
 def listen(seconds: float, rate_hz: int) -> Recording:
     """Record from the microphone that the machine calls its own, and say so on stderr.
 
+    ``rate_hz`` is the wanted rate, Hz.
+
     Raises:
         UserError: if there is no package sounddevice, no PortAudio, no microphone, or nothing was
             heard.

@@ -5,6 +5,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from s2igan.corpora.config import EDITIONS
+from s2igan.corpora.cub import CubManifest
 from s2igan.corpora.manifest import Checksum, read_manifest
 from s2igan.corpora.oxford102 import Oxford102Manifest
 from s2igan.corpora.weights import SPEAKERS, WeightsManifest
@@ -25,7 +27,9 @@ def weights_manifest(folder: Path, **facts: object) -> Path:
 
 def test_the_shipped_manifests_are_sound(repository: Path) -> None:
     flowers = read_manifest(repository / "data" / "oxford102.yaml", Oxford102Manifest)
-    assert set(flowers.editions) == {"published", "304px"}
+    assert {*flowers.editions} == {*EDITIONS["oxford102"]} == {"published", "304px"}
+    birds = read_manifest(repository / "data" / "cub.yaml", CubManifest)
+    assert {*birds.editions} == {*EDITIONS["cub"]} == {"published"}
     assert len(flowers.dropped_captions) == 13
     assert {quirk.text for quirk in flowers.dropped_captions} == {"{}"}
     assert flowers.test_classes == list(range(1, 21))

@@ -203,6 +203,16 @@ def test_a_front_end_that_is_missing_or_no_front_end_is_told(tmp_path: Path, mel
         SpeechToImage.load(folder, CPU)
 
 
+@pytest.mark.parametrize("lost", ["window", "hop_ms", "log_floor", "normalise"])
+def test_no_value_of_the_front_end_is_guessed(tmp_path: Path, lost: str) -> None:
+    folder = write_model(tmp_path / "rdg")
+    description = json.loads((folder / networks.ENCODER).read_text())
+    del description["mel"][lost]
+    (folder / networks.ENCODER).write_text(json.dumps(description))
+    with pytest.raises(UserError, match=r"got mel that is no front end of train_sen in sen\.json"):
+        SpeechToImage.load(folder, CPU)
+
+
 def test_a_front_end_that_the_encoder_did_not_learn_with_is_told(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "rdg")
     description = json.loads((folder / networks.ENCODER).read_text())
