@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,3 +133,18 @@ def _spoken(folder: Path) -> Clone:
     clone = clone_into(folder / "clone")
     clone.run("dvc", "repro")
     return clone
+
+
+@pytest.fixture
+def inside(fresh: Clone, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clone]:
+    """That clone, with this process in its folder and environment."""
+    import torch  # which other tests that need this module do without
+
+    monkeypatch.chdir(fresh.folder)
+    monkeypatch.delenv("DVC_ROOT")
+    for name in ("OMP_NUM_THREADS", "S2IGAN_WORKERS"):
+        monkeypatch.setenv(name, fresh.environment[name])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield fresh
+    torch.set_num_threads(threads)

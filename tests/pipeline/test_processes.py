@@ -1,7 +1,9 @@
 """The stages that compute, as two processes: the outputs are those of one."""
 
+import importlib
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,13 @@ import yaml
 from safetensors.numpy import load_file
 
 from s2igan.config import Params, read_params
+from s2igan.engine.interrupts import Interrupts
+from s2igan.engine.launch import free_port, run_locally
 from s2igan.engine.session import plain_session
 from s2igan.rdg.step import RdgStep
 from s2igan.sen.data import SenData
 from s2igan.sen.train import SenTraining
+from tests.pipeline import in_turn
 from tests.pipeline.conftest import Clone
 
 pytestmark = pytest.mark.long
@@ -122,35 +127,74 @@ def close(began: Mapping[str, Weights], before: Path, after: Path) -> None:
         assert after.stat().st_size > 0
 
 
-@pytest.mark.parametrize("stage", ["features", "embed", "sample", "evaluate"])
-def test_two_processes_write_the_bytes_of_one(fresh: Clone, stage: str, tmp_path: Path) -> None:
-    words, moved = elsewhere(fresh, stage, tmp_path)
-    fresh.run("python", "-m", f"stages.{stage}", *words, S2IGAN_PROCESSES="2")
-    compare(moved, same_bytes)
+def test_two_processes_write_the_bytes_of_one(inside: Clone, tmp_path: Path) -> None:
+    turns: list[tuple[str, int, list[str]]] = []
+    written: dict[Path, Path] = {}
+    with ExitStack() as stack:
+        for stage in ("features", "embed", "sample", "evaluate"):
+            words, moved = elsewhere(inside, stage, tmp_path)
+            turns.append((stage, stack.enter_context(free_port()), words))
+            written |= moved
+        assert run_locally(in_turn.__name__, [json.dumps(turns)], 2, Interrupts()) == 0
+    compare(written, same_bytes)
 
 
-@pytest.mark.parametrize("stage", ["train_sen", "train_rdg"])
-def test_torchrun_trains_what_one_process_trains(fresh: Clone, stage: str, tmp_path: Path) -> None:
-    # By bfloat16 a few updates differ as much as by other pictures.
+@pytest.fixture
+def exact(inside: Clone, tmp_path: Path) -> Path:
+    """Parameters without bfloat16, by which a few updates differ as much as by other pictures."""
     exact = tmp_path / "params.yaml"
-    values = yaml.safe_load((fresh.folder / "params.yaml").read_text(encoding="utf-8"))
+    values = yaml.safe_load((inside.folder / "params.yaml").read_text(encoding="utf-8"))
     for section in ("sen", "rdg"):
         values[section]["precision"] = "float32"
     exact.write_text(yaml.safe_dump(values), encoding="utf-8")
+    return exact
+
+
+def run(stage: str, words: list[str], params: Path) -> int:
+    code: int = importlib.import_module(f"stages.{stage}").STAGE.main(
+        [*words, "--params", str(params)]
+    )
+    return code
+
+
+def test_two_processes_train_what_one_process_trains(
+    inside: Clone, exact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written: list[Iterable[Path]] = []
-    for folder, start in (("alone", ("python", "-m")), ("together", TORCHRUN)):
-        words, moved = elsewhere(fresh, stage, tmp_path / folder)
-        fresh.run(*start, f"stages.{stage}", *words, "--params", str(exact))
+    for count in ("1", "2"):
+        monkeypatch.setenv("S2IGAN_PROCESSES", count)
+        words, moved = elsewhere(inside, "train_rdg", tmp_path / count)
+        assert run("train_rdg", words, exact) == 0
         written.append(moved.values())
-    began = beginnings(fresh, read_params(exact), stage)
+    began = beginnings(inside, read_params(exact), "train_rdg")
     compare(dict(zip(*written, strict=True)), partial(close, began))
 
 
-def test_a_batch_that_cannot_be_shared_is_one_line(fresh: Clone, tmp_path: Path) -> None:
-    words, _ = elsewhere(fresh, "train_sen", tmp_path)
-    command = ("python", "-m", "stages.train_sen", *words)
-    told = fresh.run(*command, check=False, S2IGAN_PROCESSES="3").splitlines()
-    errors = [line for line in told if "sen.batch" in line]
+def test_torchrun_trains_what_one_process_trains(
+    inside: Clone, exact: Path, tmp_path: Path
+) -> None:
+    words, alone = elsewhere(inside, "train_sen", tmp_path / "alone")
+    assert run("train_sen", words, exact) == 0
+    words, together = elsewhere(inside, "train_sen", tmp_path / "together")
+    inside.run(*TORCHRUN, "stages.train_sen", *words, "--params", str(exact))
+    began = beginnings(inside, read_params(exact), "train_sen")
+    compare(dict(zip(alone.values(), together.values(), strict=True)), partial(close, began))
+
+
+def test_a_batch_that_cannot_be_shared_is_one_line(
+    inside: Clone,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    params = tmp_path / "params.yaml"
+    values = yaml.safe_load((inside.folder / "params.yaml").read_text(encoding="utf-8"))
+    values["sen"]["batch"] += 1
+    params.write_text(yaml.safe_dump(values), encoding="utf-8")
+    words, _ = elsewhere(inside, "train_sen", tmp_path)
+    monkeypatch.setenv("S2IGAN_PROCESSES", "2")
+    assert run("train_sen", words, params) == 2
+    errors = [line for line in capfd.readouterr().err.splitlines() if "sen.batch" in line]
     assert len(errors) == 1
     assert errors[0].startswith("train_sen: sen.batch; got")
     assert not list(tmp_path.rglob("*.safetensors"))
