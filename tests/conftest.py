@@ -1,5 +1,6 @@
 """What all tests share: no tracking, no machine settings of the person who runs them."""
 
+import gc
 import os
 import re
 import signal
@@ -27,8 +28,14 @@ for name in os.environ.keys() - KEPT:
         del os.environ[name]
 
 
+# Nothing that the collection of tests imports is garbage; to look for some takes a fifth of it.
+gc.disable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest tests: at the end one of them would leave other cores idle."""
+    gc.freeze()
+    gc.enable()
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
