@@ -6,8 +6,11 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
+from unittest.mock import patch
 
 import boto3  # type: ignore[import-untyped]
+from botocore.loaders import JSONFileLoader  # type: ignore[import-untyped]
 from moto.server import ThreadedMotoServer
 
 HOST = "127.0.0.1"
@@ -86,8 +89,11 @@ def running_server() -> Iterator[Server]:
         "AWS_MAX_ATTEMPTS": "1",
         "NO_PROXY": HOST,
     }
+    # Whoever connects reads a megabyte of JSON anew, which takes longer than to push and pull.
+    read = cache(JSONFileLoader().load_file)
     try:
-        yield Server(f"http://{host}:{port}", keys)
+        with patch.object(JSONFileLoader, "load_file", lambda _, path: read(path)):
+            yield Server(f"http://{host}:{port}", keys)
     finally:
         running.stop()
 
