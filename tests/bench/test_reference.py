@@ -1,9 +1,31 @@
-"""The authors' trainer of the GAN, of which a stand-in lies here, is set up as by their script."""
+"""The authors' loop and trainer, of which stand-ins lie here, step as by their scripts."""
 
 import subprocess
 import sys
 from pathlib import Path
 
+LOOP = """
+from pathlib import Path
+import yaml
+
+def train(networks, batches, validation, settings):
+    assert len(networks) == 4 and Path(settings.save_root).is_dir()
+    for number, (pictures, frames, classes, _, lengths, labels) in enumerate(batches, 1):
+        assert pictures.shape[:2] == (4, 1) and frames.shape[0] == 4
+        assert (lengths.diff() <= 0).all() and lengths[0] == frames.shape[1]
+        if number == 3:
+            raise ValueError("three is too much")
+        print("step", number, flush=True)
+"""
+SEN_CONFIG = """
+import yaml
+from easydict import EasyDict as edict
+cfg = edict({"TRAIN": {"BATCH_SIZE": 1}})
+
+def cfg_from_file(name):
+    with open(name) as file:
+        assert edict(yaml.load(file)).TRAIN.MAX_EPOCH == 150
+"""
 TRAINER = """
 import torch
 import torch.backends.cudnn as cudnn
@@ -62,12 +84,34 @@ from easydict import EasyDict as edict
 cfg = edict({name: {} for name in ("TREE", "GAN", "SPEECH")})
 cfg.TRAIN = edict({"COEFF": {}, "FLAG": True})
 """
-# On a machine without a GPU, whose memory then stands for the GPU's.
+FILES = {
+    "steps/pre_traintest.py": LOOP,
+    "models/AudioModels.py": "class CNN_RNN_ENCODER: pass",
+    "models/classification.py": "class CLASSIFIER: pass",
+    "cfg/Pretrain/config.py": SEN_CONFIG,
+    "cfg/Pretrain/bird_train.yml": "TRAIN: {MAX_EPOCH: 150}",
+    "steps/trainer.py": TRAINER,
+    "models/model.py": NETWORKS,
+    "models/ImageModels.py": IMAGES,
+    "utils/config.py": CONFIG,
+}
+# Both in one process, since they import as much. The trainer has a machine without a GPU, whose
+# memory then stands for the GPU's.
 ASK = """
 import sys, torch
 from bench.reference import open_reference
+from bench.reference_sen import SenReference
 from bench.subjects import Setting
 
+reference = SenReference(sys.argv[1], 4)
+print("ready", reference.images, flush=True)
+reference.step()
+print("asked once", flush=True)
+reference.step()
+try:
+    reference.step()
+except RuntimeError as error:
+    print(error)
 torch.nn.Module.cuda = torch.Tensor.cuda = lambda it: it
 torch.cuda.set_device = lambda _: None
 full, randn = torch.full, torch.randn
@@ -80,17 +124,11 @@ reference.step()
 """
 
 
-def test_their_constructor_is_called_and_the_image_network_frozen(
+def test_their_loop_steps_when_asked_and_their_image_network_is_frozen(
     tmp_path: Path, repository: Path
 ) -> None:
-    files = {
-        "steps/trainer.py": TRAINER,
-        "models/model.py": NETWORKS,
-        "models/ImageModels.py": IMAGES,
-        "utils/config.py": CONFIG,
-    }
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-c", ASK, str(tmp_path)],
@@ -101,6 +139,11 @@ def test_their_constructor_is_called_and_the_image_network_frozen(
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
+        "ready 4",
+        "step 1",
+        "asked once",
+        "step 2",
+        "the authors' loop ended: three is too much",
         "tries algorithms out True",
         "scale 0 [4, 3, 64, 64] 4",
         "scale 1 [4, 3, 128, 128] 4",
