@@ -68,8 +68,10 @@ def test_only_tracking_and_serving_import_mlflow(path: Path) -> None:
         ("s2igan.engine.workers", {"torch", "numpy"}),
         ("s2igan.serving.commands", {"torch", "numpy", "soundfile", "pydantic"}),
         ("s2igan.serving.recording", {"torch", "mlflow", "pandas"}),
-        ("s2igan.serving.model", {"mlflow", "dvc", "pandas", "pyarrow", "yaml", "scipy"}),
-        ("s2igan.serving.export", {"mlflow", "dvc", "pandas", "pyarrow", "yaml", "gradio"}),
+        (
+            "s2igan.serving.model, s2igan.serving.export",
+            {"mlflow", "dvc", "pandas", "pyarrow", "yaml", "scipy", "gradio"},
+        ),
         ("s2igan.serving.page_command", {"torch", "numpy", "gradio"}),
     ],
 )
