@@ -63,7 +63,7 @@ class Gallery:
 
 
 class PackedSquares:
-    """The centre squares of packed pictures ``rows`` ``(n,)``, as large as all hold, cut on demand."""
+    """The centre squares of packed pictures ``rows`` ``(n,)``, as large as all of them hold."""
 
     def __init__(self, features: Path, rows: npt.NDArray[np.integer]) -> None:
         self._pixels = PackedPixels(features)
