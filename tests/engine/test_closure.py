@@ -10,6 +10,15 @@ from s2igan.errors import UserError
 ROOT = Path(__file__).parents[2]
 
 
+CLOSURE = [
+    "s2igan/late.py",
+    "s2igan/speech/__init__.py",
+    "s2igan/speech/setup.py",
+    "s2igan/speech/talk.py",
+    "stages/tts.py",
+]
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     files = {
@@ -38,13 +47,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_the_closure_is_what_runs_and_can_change_a_result(root: Path) -> None:
-    assert [path.as_posix() for path in import_closure("stages.tts", root)] == [
-        "s2igan/late.py",
-        "s2igan/speech/__init__.py",
-        "s2igan/speech/setup.py",
-        "s2igan/speech/talk.py",
-        "stages/tts.py",
-    ]
+    assert [path.as_posix() for path in import_closure("stages.tts", root)] == CLOSURE
 
 
 def test_names_and_their_modules_are_both_candidates() -> None:
@@ -67,13 +70,7 @@ def test_a_relative_import_counts_from_its_package() -> None:
 def test_the_closure_goes_through_relative_imports(root: Path) -> None:
     (root / "s2igan/speech/__init__.py").write_text("from .setup import x\n")
     (root / "s2igan/speech/talk.py").write_text("from ..late import name\n")
-    assert [path.as_posix() for path in import_closure("stages.tts", root)] == [
-        "s2igan/late.py",
-        "s2igan/speech/__init__.py",
-        "s2igan/speech/setup.py",
-        "s2igan/speech/talk.py",
-        "stages/tts.py",
-    ]
+    assert [path.as_posix() for path in import_closure("stages.tts", root)] == CLOSURE
 
 
 def test_a_source_that_dvc_would_not_see_change_is_told_where_dvc_runs_the_stage(
