@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from s2igan.engine.arrays import open_array
 from s2igan.engine.distributed import is_first
 from s2igan.engine.pictures import save_png
 from s2igan.engine.session import Session
 from s2igan.engine.showcase import values_of
 from s2igan.engine.tables import write_json
-from s2igan.errors import UserError
+from s2igan.errors import UserError, unreadable_output
 from s2igan.evaluation.class_table import class_names, write_class_table
 from s2igan.evaluation.config import EvaluateConfig
 from s2igan.evaluation.consistency import consistency_figures
@@ -78,6 +80,10 @@ def evaluate(
         pictures={"image.npy": len(seen)}, utterances={"speech.npy": len(speech)}
     )
     check_origin(embeddings, sen, ["speech.npy", "image.npy"])
+    for name, values in (("speech.npy", speech), ("image.npy", seen)):
+        # The sum takes no memory, and is finite where every value is.
+        if not np.isfinite(values.sum(dtype=np.float64)):
+            raise unreadable_output(f"embeddings {str(embeddings / name)!r}", "some not finite")
     if not len(material.drawn_captions):
         sets = ", ".join(map(repr, material.samples["set"].astype(str).unique()))
         raise UserError(

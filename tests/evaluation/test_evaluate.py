@@ -447,6 +447,21 @@ def test_embeddings_by_another_sen_are_refused(
     assert not (tmp_path / "second").exists()
 
 
+@pytest.mark.parametrize("name", ["speech.npy", "image.npy"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_embeddings_that_are_no_numbers_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: float
+) -> None:
+    world = full(tmp_path)
+    world.write()
+    path = world.folder / "embeddings" / name
+    values = np.load(path)
+    values.flat[-1] = value
+    write_array(path, values)
+    with pytest.raises(UserError, match=rf"embeddings '{path}'; got some not finite; "):
+        evaluate(world, monkeypatch, tmp_path / "figures")
+
+
 def test_a_later_process_of_a_launch_looks_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
