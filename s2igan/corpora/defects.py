@@ -1,8 +1,15 @@
 """Everything wrong with a corpus, gathered so that it can be told at once."""
 
+import re
+from collections import Counter
+from collections.abc import Sequence
 from typing import Literal
 
+from s2igan.engine.folders import write_whole
+from s2igan.engine.runtime import state_folder
 from s2igan.errors import UserError
+
+_SHOWN, _OF_A_KIND = 20, 3
 
 
 class Defects:
@@ -45,7 +52,9 @@ class Defects:
         return {picture: "; ".join(self.broken[picture]) for picture in sorted(self.broken)}
 
     def raise_any(self) -> None:
-        """Tell in one line all defects that stop, and what is left out besides, which may be why.
+        """Tell all defects that stop in one line, and what is left out besides, which may be why.
+
+        Of more than a terminal holds it tells some; all stand in ``.s2igan/defects.txt``.
 
         Raises:
             UserError: if there is any.
@@ -53,5 +62,27 @@ class Defects:
         if self.found:
             number = f"{len(self.found)} defect{'s' if len(self.found) > 1 else ''}"
             left_out = [f"left out: {name}: {problem}" for name, problem in self.skipped.items()]
-            told = "; ".join([*self.found, *left_out])
-            raise UserError(f"{self.corpus}: {number}", got=told, fix=self.fix)
+            told = [*self.found, *left_out]
+            if len(told) > _SHOWN:
+                path = state_folder() / "defects.txt"
+                lines = "".join(f"{line}\n" for line in told)
+                write_whole(path, lines.encode(errors="backslashreplace"))
+                number += f", listed in {str(path)!r}"
+            raise UserError(f"{self.corpus}: {number}", got=first_of(told, "; "), fix=self.fix)
+
+
+def first_of(told: Sequence[str], between: str) -> str:
+    """Join what is told, of a long list the first of each kind, and say how many more there are.
+
+    What differs in numbers alone is of one kind.
+    """
+    if len(told) <= _SHOWN:
+        return between.join(told)
+    kinds: Counter[str] = Counter()
+    first: list[str] = []
+    for line in told:
+        kind = re.sub(r"\d+", "", line)
+        kinds[kind] += 1
+        if kinds[kind] <= _OF_A_KIND and len(first) < _SHOWN:
+            first.append(line)
+    return between.join([*first, f"and {len(told) - len(first)} more"])

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from s2igan.corpora.archives import Archives
-from s2igan.corpora.defects import Defects
+from s2igan.corpora.defects import Defects, first_of
 from s2igan.corpora.fetching.space import require_space
 from s2igan.corpora.index import write_corpus
 from s2igan.corpora.listing import check_class_sizes
@@ -108,8 +108,11 @@ def _write(
     clips = [found[name] for name in recordings]
     require_space(out, sum(path.stat().st_size for path in (*images, *clips)))
     if skipped:
-        sys.stderr.write(f"corpus {info['edition']}: {len(skipped)} files skipped:\n")
-        sys.stderr.writelines(f"  {name}: {problem}\n" for name, problem in skipped.items())
+        sys.stderr.write(
+            f"corpus {info['edition']}: {len(skipped)} files skipped, listed in corpus.json:\n"
+        )
+        lines = [f"  {name}: {problem}" for name, problem in skipped.items()]
+        sys.stderr.write(first_of(lines, "\n") + "\n")
     write_corpus(
         out,
         _image_table(pictures, splits),

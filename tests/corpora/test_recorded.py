@@ -598,7 +598,7 @@ def test_what_is_broken_may_be_left_out_and_is_listed(
     broken = name.removesuffix(": ")
     assert list(corpus.info["skipped"]) == [broken]
     assert problem in corpus.info["skipped"][broken]
-    assert f"1 files skipped:\n  {name}" in capsys.readouterr().err
+    assert f"1 files skipped, listed in corpus.json:\n  {name}" in capsys.readouterr().err
     utterances = {"picture_2.jpg": 10, "speech_2_1.wav": 11}[broken]
     assert corpus.info["utterances"] == {"train": utterances, "test": 8}
     left = corpus.images["name"].tolist()
@@ -620,6 +620,23 @@ def test_a_picture_whose_recordings_are_all_broken_goes_too(tmp_path: Path) -> N
     assert list(corpus.info["skipped"]) == ["picture_4.jpg", "speech_4_0.wav", "speech_4_1.wav"]
     assert "picture_4.jpg" not in set(corpus.images["name"])
     assert corpus.images["class_id"].nunique() == 4  # its class has other pictures
+
+
+def test_of_many_files_that_are_left_out_the_first_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def add_empty(rows: Rows, folder: Path) -> None:
+        for number in range(100, 130):
+            (folder / f"speech_{number}.wav").write_bytes(b"")
+            rows.append({**rows[0], "recording": f"speech_{number}.wav"})
+
+    prepare(tmp_path, add_empty)
+    assert len(build(tmp_path, on_broken="skip").info["skipped"]) == 30
+    said = capsys.readouterr().err
+    assert "30 files skipped, listed in corpus.json:\n  speech_100.wav: " in said
+    assert "\n  speech_102.wav: " in said
+    assert said.endswith("\nand 27 more\n")
+    assert "speech_103" not in said
 
 
 def test_what_is_left_of_a_class_is_at_least_two_pictures(tmp_path: Path) -> None:
