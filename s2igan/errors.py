@@ -8,6 +8,8 @@ import sys
 
 EXIT_USER_ERROR = 2
 
+_LONGEST_LINE = 4000  # letters; a terminal holds about as many
+
 
 class UserError(Exception):
     """Bad input, told as *what – got – expected – what to do*.
@@ -38,8 +40,15 @@ class UserError(Exception):
 
 
 def leave(program: str, message: str, code: int = EXIT_USER_ERROR) -> int:
-    """Say on stderr in one line why a program ends, and return its exit code."""
-    sys.stderr.write(f"{program}: {' '.join(message.split())}\n")
+    """Say on stderr in one line why a program ends, and return its exit code.
+
+    A line that fills more than a terminal loses its middle; at its end stands what to do.
+    """
+    line = " ".join(message.split())
+    if len(line) > _LONGEST_LINE:
+        begin, end = line[: 3 * _LONGEST_LINE // 4], line[-_LONGEST_LINE // 4 :]
+        line = f"{begin} … ({len(line) - _LONGEST_LINE} letters) … {end}"
+    sys.stderr.write(f"{program}: {line}\n")
     return code
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from s2igan.errors import UserError, gist
+from s2igan.errors import UserError, gist, leave
 
 
 def test_a_message_tells_what_got_expected_and_what_to_do() -> None:
@@ -22,3 +22,12 @@ def test_parts_that_are_unknown_are_left_out() -> None:
 )
 def test_of_an_error_its_name_and_first_sentence_are_told(said: str, told: str) -> None:
     assert gist(ValueError(said)) == told
+
+
+def test_a_line_stays_readable_however_much_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = " | ".join(f"sen.key_{number}: unknown key" for number in range(1000))
+    assert leave("s2igan", f"'params.yaml': {wrong}\n; mend it") == 2
+    said = capsys.readouterr().err
+    assert said.startswith("s2igan: 'params.yaml': sen.key_0: unknown key | sen.key_1: unknown key")
+    assert said.endswith(" | sen.key_999: unknown key ; mend it\n")
+    assert len(said) < 4100
