@@ -177,10 +177,10 @@ def _of_unit_length(embeddings: Floats, dimension: int) -> Floats:
 
 
 def _check_draw(count: int, seed: int, truncation: float | None) -> None:
-    for name, value, low, high in (
-        ("count", count, 1, MOST_PICTURES),
-        ("seed", seed, 0, LARGEST_SEED),
-        ("truncation", truncation, LEAST_TRUNCATION, math.inf),
+    for name, value, low, high, expected in (
+        ("count", count, 1, MOST_PICTURES, f"1 to {MOST_PICTURES}"),
+        ("seed", seed, 0, LARGEST_SEED, f"0 to {LARGEST_SEED}"),
+        ("truncation", truncation, LEAST_TRUNCATION, math.inf, f"at least {LEAST_TRUNCATION}"),
     ):
         if value is not None and not low <= value <= high:
-            raise UserError(name, got=value, expected=f"{low} to {high}")
+            raise UserError(name, got=value, expected=expected)

@@ -117,12 +117,18 @@ def test_seed_and_truncation_choose_the_noise(model: SpeechToImage) -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"count": 0}, {"count": 10**6}, {"seed": -1}, {"truncation": 0.0}]
+    ("settings", "expected"),
+    [
+        ({"count": 0}, "1 to 64"),
+        ({"count": 10**6}, "1 to 64"),
+        ({"seed": -1}, "0 to 9223372036854775807"),
+        ({"truncation": 0.0}, r"at least 0\.05"),
+    ],
 )
 def test_settings_that_make_no_sense_are_told(
-    model: SpeechToImage, settings: dict[str, float]
+    model: SpeechToImage, settings: dict[str, float], expected: str
 ) -> None:
-    with pytest.raises(UserError, match=" to "):
+    with pytest.raises(UserError, match=f"; expected {expected}$"):
         model.draw(model.embed([said(0)]), **settings)  # type: ignore[arg-type]
 
 
