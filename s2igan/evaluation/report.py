@@ -60,7 +60,7 @@ def format_report(metrics: Path, width: int = WIDTH) -> str:
             raise UserError(
                 f"figures in {str(path)!r}",
                 got=f"no figures that can be read ({type(error).__name__}: {error})",
-                expected="what the stages embed and evaluate write",
+                expected="what the stages embed and evaluate write, each figure with a protocol",
                 fix="end the merge that left marks in it, or run `dvc repro`",
             ) from error
     return "\n".join(lines) + "\n"
@@ -139,7 +139,9 @@ def _protocols(group: Group) -> Iterator[list[str]]:
     if "value" in group:
         yield group["protocol"]
     elif "absent" not in group:
-        for item in group.values():
+        for name, item in group.items():
+            if not isinstance(item, Mapping):
+                raise TypeError(f"{name} is {item!r:.60}, which says nothing of its protocol")
             yield from _protocols(item)
 
 

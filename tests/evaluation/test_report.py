@@ -85,6 +85,12 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
     assert str(caught.value).startswith(f"figures in {str(path)!r}; got no figures")
 
 
+def test_a_number_without_a_protocol_is_named(tmp_path: Path) -> None:
+    write_json(tmp_path / "generation.json", {**GENERATION, "agreement": {"cosine": 0.5}})
+    with pytest.raises(UserError, match=r"cosine is 0\.5, which says nothing of its protocol"):
+        format_report(tmp_path)
+
+
 def test_values_stand_under_their_paths() -> None:
     assert dict(values_of(GENERATION)) == {
         "consistency/mAP": 0.5,
