@@ -1,5 +1,6 @@
 """What Windows runs and refuses, on a Python that is made to lack what its Python lacks."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,12 +37,15 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
 
 
-def run(module: str, *arguments: str, folder: Path) -> tuple[int, str]:
+def run(
+    module: str, *arguments: str, folder: Path, stdout: int = subprocess.DEVNULL
+) -> tuple[int, str]:
     """Run a module on that Python; return its exit code and what it said on stderr."""
     done = subprocess.run(
         [sys.executable, "-c", PRETENCE, module, *arguments],
         cwd=folder,
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         check=False,
     )
@@ -55,6 +59,16 @@ def test_a_model_can_be_spoken_to(tmp_path: Path) -> None:
     assert code == 0, said
     picture = decode_picture((tmp_path / "bird.png").read_bytes(), "bird.png")
     assert picture.shape == (64, 64, 3)
+
+
+def test_a_reader_that_has_gone_leaves_no_traceback(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        code = run("s2igan.cli", "report", str(ROOT / "metrics"), folder=tmp_path, stdout=writer)
+    finally:
+        os.close(writer)
+    assert code == (141, "")
 
 
 def test_the_pipeline_is_refused_in_one_line(tmp_path: Path) -> None:
