@@ -249,13 +249,14 @@ class SenTraining:
         return logs or watches
 
     def _log(self, watches: bool) -> None:
-        self.curves.check(self.step)
         rate = float(self.optimizer.param_groups[0]["lr"])
         figures = self._watch() if watches else {}
         self.session.tracker.log(self.step, self.curves.close_row(self.step, lr=rate, **figures))
 
     def _watch(self) -> dict[str, float]:
-        # Losses tell of the weights before a step; those after it are measured.
+        # A loss that is not finite is told before what follows from it. Losses tell of the weights
+        # before a step; those after it are measured.
+        self.curves.check(self.step)
         require_finite_state({"model": self.model.state_dict()}, self.step, _FIX)
         self.model.eval()
         figures = self.choice.measure(
