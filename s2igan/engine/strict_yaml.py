@@ -77,7 +77,7 @@ def read_yaml(path: Path) -> object:
         raise UserError(
             f"{str(path)!r}{place}", got=error.problem, expected="one YAML document, each key once"
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(
             f"{str(path)!r}", got=" ".join(str(error).split()), expected="YAML text in UTF-8"
         ) from error

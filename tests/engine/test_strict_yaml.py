@@ -54,6 +54,7 @@ def test_a_key_given_twice_is_refused_with_its_line(tmp_path: Path) -> None:
         b"!!python/tuple [1]",
         b"{{ x }}: 1",
         b"[a]: 1",
+        b"[" * 5000,
     ],
     ids=lambda content: content[:24].decode(errors="replace"),
 )
