@@ -35,7 +35,8 @@ def pictures_panel(pictures: Picture, *, said: str, seed: int) -> str:
         for number, picture in enumerate(pictures, 1)
     )
     return (
-        f'<p class="said" role="status">Drawn from {escape(said)}</p>'
+        f'<p class="said" role="status">Drawn from {escape(said)}'
+        f'<span class="unseen"> with seed {seed}</span></p>'
         f'<div class="pictures">{figures}</div>'
     )
 
@@ -102,7 +103,10 @@ def swap_panel(sentence: str, word: ColourWord, colour: str, pairs: Sequence[Pic
     changed = with_colour(sentence, word, colour)
     ends = (word.end, word.start + len(colour))
     rows = []
-    for text, end, pictures in zip((sentence, changed), ends, pairs, strict=True):
+    # Read out is what was changed, and not the words of eight pictures after it.
+    for role, text, end, pictures in zip(
+        ("", ' role="status"'), (sentence, changed), ends, pairs, strict=True
+    ):
         marked = (
             f"{escape(text[: word.start])}<mark>{escape(text[word.start : end])}</mark>"
             f"{escape(text[end:])}"
@@ -112,8 +116,8 @@ def swap_panel(sentence: str, word: ColourWord, colour: str, pairs: Sequence[Pic
             f'“{escape(text)}”">'
             for number, picture in enumerate(pictures, 1)
         )
-        rows.append(f'<p class="said">{marked}</p><div class="columns">{shown}</div>')
-    return f'<div class="swap" role="status">{"".join(rows)}</div>'
+        rows.append(f'<p class="said"{role}>{marked}</p><div class="columns">{shown}</div>')
+    return f'<div class="swap">{"".join(rows)}</div>'
 
 
 def notice(text: str, kind: str = "problem") -> str:

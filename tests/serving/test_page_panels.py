@@ -88,6 +88,21 @@ def test_a_swap_marks_the_word_and_keeps_the_order_of_the_noise() -> None:
     assert "A red bird with a yellow tail." in str(images[-1]["alt"])
 
 
+def test_a_screen_reader_hears_of_other_pictures_but_not_each_of_them() -> None:
+    drawn = [read_out(pictures_panel(PICTURES, said="“a bird”", seed=seed)) for seed in (7, 8)]
+    assert drawn == [f"Drawn from “a bird” with seed {seed}" for seed in (7, 8)]
+    word = colour_words("A red bird.", ENGLISH)[0]
+    assert read_out(swap_panel("A red bird.", word, "blue", [PICTURES] * 2)) == "A blue bird."
+
+
+def read_out(panel: str) -> str:
+    """Return the one status of a panel, which holds words alone."""
+    (said,) = re.findall(r'<p[^>]*role="status">(.*?)</p>', panel)
+    assert panel.count('role="status"') == 1
+    assert "<img" not in said
+    return re.sub("<.*?>", "", said)
+
+
 def test_every_picture_has_words_and_what_is_said_stays_words() -> None:
     cosines = np.array([0.9, 0.5, 0.1], np.float32)
     word = colour_words(f"red {SPITEFUL}", ENGLISH)[0]
