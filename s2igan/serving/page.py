@@ -24,6 +24,16 @@ _SHOW_PICTURES = """() => {
     see.scrollIntoView({behavior: still ? "auto" : "smooth"});
 }"""
 
+# What went wrong is told at the top, which may be out of sight.
+_SHOW_PROBLEM = """() => {
+    const notice = document.querySelector("#problem .notice");
+    if (!notice) return;
+    const {top, bottom} = notice.getBoundingClientRect();
+    if (top >= 0 && bottom <= innerHeight) return;
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    notice.scrollIntoView({block: "center", behavior: still ? "auto" : "smooth"});
+}"""
+
 
 def build_page(
     model: SpeechToImage,
@@ -37,6 +47,7 @@ def build_page(
         controls = lay_out(words, examples)
         _connect(controls, Answers(model, words, gallery, examples, controls))
         controls.pictures.change(None, js=_SHOW_PICTURES)
+        controls.problem.change(None, js=_SHOW_PROBLEM)
         page.load(None, js=_WITHOUT_MICROPHONE)
     return page
 

@@ -38,7 +38,7 @@ ELSEWHERE = "elsewhere.test"
 FINGERPRINT = re.compile("([0-9A-F]{2}:){31}[0-9A-F]{2}")
 PATIENCE_S = 180
 DESKTOP: "ViewportSize" = {"width": 1280, "height": 900}
-PHONE: "ViewportSize" = {"width": 390, "height": 844}
+PHONE: "ViewportSize" = {"width": 360, "height": 740}
 
 
 DOCUMENTATION = ROOT / "docs" / "page.md"
@@ -309,6 +309,16 @@ def test_a_recording_that_is_none_gets_a_clear_word(
     assert word in visit.problem()
     assert clip in visit.problem()
     assert visit.page.locator(".pictures.waiting").is_visible()
+
+
+@pytest.mark.parametrize("visit", [("plain", PHONE)], indirect=True)
+def test_a_word_on_what_went_wrong_comes_into_view(visit: Visit, folder: Path) -> None:
+    visit.page.get_by_role("tab", name="Upload").click()
+    visit.page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    visit.page.set_input_files("#upload input[type=file]", folder / "silent.wav")
+    visit.page.wait_for_function(
+        "document.querySelector('#problem .notice')?.getBoundingClientRect().top >= 0"
+    )
 
 
 def test_over_plain_http_from_elsewhere_the_page_says_why_it_hears_nobody(
