@@ -15,6 +15,12 @@ _WITHOUT_MICROPHONE = """() => {
     document.querySelector("#by-file-button")?.click();
 }"""
 
+# The button that was pressed goes, and the keyboard's focus with it: the next one takes it.
+_FOCUS_ON_STOP = """() => requestAnimationFrame(() => {
+    if (!document.activeElement.matches("body, .record-button")) return;
+    document.querySelector("#microphone .stop-button")?.focus();
+})"""
+
 # On a phone the pictures lie below the fold: they come up when there are new ones.
 _SHOW_PICTURES = """() => {
     const see = document.querySelector("#see");
@@ -48,6 +54,7 @@ def build_page(
         _connect(controls, Answers(model, words, gallery, examples, controls))
         controls.pictures.change(None, js=_SHOW_PICTURES)
         controls.problem.change(None, js=_SHOW_PROBLEM)
+        controls.microphone.start_recording(None, js=_FOCUS_ON_STOP)
         page.load(None, js=_WITHOUT_MICROPHONE)
     return page
 

@@ -121,7 +121,6 @@ def _lay_out_saying(
                 label="A sentence, which a voice will speak",
                 placeholder=examples[0].text if examples else "",
                 info=words.of_typing,
-                lines=2,
                 max_length=LONGEST_TEXT,
                 interactive=words.can_speak,
                 submit_btn=False,

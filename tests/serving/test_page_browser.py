@@ -266,6 +266,9 @@ def test_a_colour_of_a_typed_sentence_is_changed_with_the_same_noise(visit: Visi
     np.testing.assert_array_equal(pairs[:4], drawn[:4])
     assert (pairs[4:] != pairs[:4]).any()
     assert visit.page.locator(".swap mark").all_inner_texts() == ["blue", "yellow"]
+    visit.page.fill("#sentence textarea", "A small bird with a long bill.")
+    visit.page.press("#sentence textarea", "Enter")
+    visit.other_pictures(drawn)
 
 
 def test_what_was_chosen_last_counts_however_soon_it_came(visit: Visit) -> None:
@@ -319,6 +322,14 @@ def test_a_word_on_what_went_wrong_comes_into_view(visit: Visit, folder: Path) -
     visit.page.wait_for_function(
         "document.querySelector('#problem .notice')?.getBoundingClientRect().top >= 0"
     )
+
+
+def test_a_recording_is_made_with_the_keyboard_alone(visit: Visit) -> None:
+    visit.page.press("#microphone .record-button", "Enter")
+    visit.page.wait_for_selector("#microphone .stop-button:focus")
+    visit.page.wait_for_timeout(1500)
+    visit.page.keyboard.press("Enter")
+    assert len(visit.pictures()) == 6
 
 
 def test_over_plain_http_from_elsewhere_the_page_says_why_it_hears_nobody(
