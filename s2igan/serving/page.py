@@ -8,11 +8,23 @@ from s2igan.serving.model import SpeechToImage
 from s2igan.serving.page_answers import Answers
 from s2igan.serving.page_layout import Controls, Words, lay_out
 
-# The microphone's tab goes where the browser gives no microphone, and the next one opens.
+# The microphone's tab goes where the browser gives no microphone, and the next one opens. Of one
+# that is refused, Gradio tells the browser's console alone.
 _WITHOUT_MICROPHONE = """() => {
-    if (navigator.mediaDevices) return;
-    document.documentElement.classList.add("no-microphone");
-    document.querySelector("#by-file-button")?.click();
+    const told = document.documentElement.classList;
+    const devices = navigator.mediaDevices;
+    if (!devices) {
+        told.add("no-microphone");
+        document.querySelector("#by-file-button")?.click();
+        return;
+    }
+    const ask = devices.getUserMedia.bind(devices);
+    devices.getUserMedia = wanted => {
+        told.remove("refused");
+        const stream = ask(wanted);
+        stream.catch(() => told.add("refused"));
+        return stream;
+    };
 }"""
 
 # The button that was pressed goes, and the keyboard's focus with it: the next one takes it.

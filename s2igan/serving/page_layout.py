@@ -22,6 +22,10 @@ _NO_MICROPHONE = (
     "No microphone here: browsers allow it only on pages that come over HTTPS or from the same "
     "machine, and this one came over plain HTTP. Upload a recording, or start the page with --lan."
 )
+_REFUSED = (
+    "The browser gives this page no microphone. Allow it beside the page's address, or connect "
+    "one, and press Record again; or upload a recording."
+)
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,7 @@ def _lay_out_saying(
     with gr.Tabs():
         with gr.Tab("Speak", elem_id="by-voice"):
             microphone = _audio("microphone", "Your voice")
+            gr.HTML(notice(_REFUSED), elem_id="refused")
         with gr.Tab("Upload", elem_id="by-file"):
             upload = _audio("upload", "A WAV, FLAC, OGG or MP3 file")
         with gr.Tab("Type", elem_id="by-text"):

@@ -40,6 +40,14 @@ PATIENCE_S = 180
 DESKTOP: "ViewportSize" = {"width": 1280, "height": 900}
 PHONE: "ViewportSize" = {"width": 360, "height": 740}
 
+# A browser before its visitor was asked, who will refuse: it names no device.
+REFUSING = """
+    navigator.mediaDevices.enumerateDevices =
+        async () => [{kind: "audioinput", deviceId: "", label: ""}];
+    navigator.mediaDevices.getUserMedia =
+        async () => { throw new DOMException("Permission denied", "NotAllowedError"); };
+"""
+
 
 DOCUMENTATION = ROOT / "docs" / "page.md"
 
@@ -157,11 +165,15 @@ class Visit:
         browser: what opens it.
         address: of a server.
         size: of the window.
+        script: that the browser runs before those of the page.
     """
 
-    def __init__(self, browser: "Browser", address: str, size: "ViewportSize") -> None:
+    def __init__(
+        self, browser: "Browser", address: str, size: "ViewportSize", script: str = ""
+    ) -> None:
         context = browser.new_context(ignore_https_errors=True, viewport=size)
         context.set_default_timeout(1000 * PATIENCE_S)
+        context.add_init_script(script)
         self.page = context.new_page()
         self.hosts: set[str] = set()
         self.problems: list[str] = []
@@ -330,6 +342,17 @@ def test_a_recording_is_made_with_the_keyboard_alone(visit: Visit) -> None:
     visit.page.wait_for_timeout(1500)
     visit.page.keyboard.press("Enter")
     assert len(visit.pictures()) == 6
+
+
+def test_of_a_refused_microphone_the_page_tells(browser: "Browser", servers: Servers) -> None:
+    opened = Visit(browser, servers.plain, PHONE, REFUSING)
+    opened.page.wait_for_selector("#microphone select", state="attached")
+    assert "No microphone" not in opened.page.inner_text("#microphone")
+    assert opened.page.locator("#refused").is_hidden()
+    opened.page.click("#microphone .record-button")
+    assert "Allow it" in opened.page.inner_text("#refused [role=alert]")
+    assert [problem for problem in opened.problems if "Permission denied" not in problem] == []
+    opened.page.context.close()
 
 
 def test_over_plain_http_from_elsewhere_the_page_says_why_it_hears_nobody(
