@@ -203,11 +203,13 @@ def choose_port(host: str, port: int | None) -> int:
 def _theme() -> "gr.themes.Base":
     from gradio import themes
 
-    # Named fonts of this machine; the accent is dark enough for white words upon it.
+    # Named fonts of this machine, in sizes that follow the one that a visitor chose for all pages;
+    # the accent is dark enough for white words upon it.
     theme = themes.Base(
         primary_hue="teal",
         neutral_hue="stone",
         radius_size="md",
+        text_size=themes.Size(*(f"{size / 16}rem" for size in (9, 10, 12, 14, 16, 22, 26))),
         font=("system-ui", "sans-serif"),
         font_mono=("ui-monospace", "monospace"),
     )

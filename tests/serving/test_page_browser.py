@@ -47,6 +47,11 @@ REFUSING = """
     navigator.mediaDevices.getUserMedia =
         async () => { throw new DOMException("Permission denied", "NotAllowedError"); };
 """
+LARGE_LETTERS = """
+    const style = document.createElement("style");
+    style.textContent = "html { font-size: 28px !important }";
+    addEventListener("DOMContentLoaded", () => document.head.append(style));
+"""
 
 
 DOCUMENTATION = ROOT / "docs" / "page.md"
@@ -207,6 +212,16 @@ class Visit:
             self.page.wait_for_timeout(50)
         raise AssertionError("the same pictures are shown")
 
+    def outgrown(self, buttons: str) -> list[str]:
+        """Return the words that stick out of their buttons."""
+        wide = (
+            "button.scrollWidth > button.clientWidth || button.scrollHeight > button.clientHeight"
+        )
+        outgrown: list[str] = self.page.locator(buttons).evaluate_all(
+            f"buttons => buttons.filter(button => {wide}).map(button => button.innerText)"
+        )
+        return outgrown
+
     def problem(self) -> str:
         return self.page.locator("#problem .notice").inner_text()
 
@@ -234,6 +249,7 @@ def test_from_a_recording_to_pictures_on_a_phone(visit: Visit) -> None:
     visit.page.click("#microphone .record-button")
     visit.page.wait_for_selector("#microphone .stop-button")  # until then nothing is recorded
     visit.page.wait_for_timeout(1500)
+    assert visit.outgrown("#microphone button") == []
     visit.page.click("#microphone .stop-button")
     assert visit.pictures().shape == (6, 32, 32, 3)
     assert str(visit.page.get_attribute("img.mel", "src")).startswith("data:image/png")
@@ -342,6 +358,10 @@ def test_a_recording_is_made_with_the_keyboard_alone(visit: Visit) -> None:
     visit.page.wait_for_timeout(1500)
     visit.page.keyboard.press("Enter")
     assert len(visit.pictures()) == 6
+    # Big enough to be hit with a finger.
+    sides = visit.page.locator("#microphone .component-wrapper button, [aria-label=Clear]")
+    smallest = "buttons => Math.min(...buttons.flatMap(b => [b.offsetWidth, b.offsetHeight]))"
+    assert sides.evaluate_all(smallest) >= 24
 
 
 def test_of_a_refused_microphone_the_page_tells(browser: "Browser", servers: Servers) -> None:
@@ -352,6 +372,18 @@ def test_of_a_refused_microphone_the_page_tells(browser: "Browser", servers: Ser
     opened.page.click("#microphone .record-button")
     assert "Allow it" in opened.page.inner_text("#refused [role=alert]")
     assert [problem for problem in opened.problems if "Permission denied" not in problem] == []
+    opened.page.context.close()
+
+
+def test_letters_of_a_visitors_size_fit(browser: "Browser", servers: Servers) -> None:
+    opened = Visit(browser, servers.plain, PHONE, LARGE_LETTERS)
+    assert opened.outgrown("#say button:visible, #see button:visible") == []
+    assert (
+        opened.page.locator("#again").evaluate("it => parseFloat(getComputedStyle(it).fontSize)")
+        > 24
+    )
+    assert opened.page.get_by_role("tab", name="Type").is_visible()
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     opened.page.context.close()
 
 
