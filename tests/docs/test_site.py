@@ -33,6 +33,7 @@ def test_the_site_builds_with_every_page_in_its_menu(tmp_path: Path) -> None:
     assert "not included in the" not in done.stderr
     front = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert 'href="method/"' in front
+    assert 'href="site.css"' in front
     assert (tmp_path / "plots" / "samples_grid.png").is_file()
     assert not list(tmp_path.rglob("*.py*"))
     shown = {page: page.read_text(encoding="utf-8") for page in tmp_path.rglob("*.html")}
@@ -41,3 +42,11 @@ def test_the_site_builds_with_every_page_in_its_menu(tmp_path: Path) -> None:
         if page.name != "404.html":  # its addresses start at the site's root
             pictures = re.findall(r'<img [^>]*src="([^":]+)"', html)
             assert [name for name in pictures if not (page.parent / name).is_file()] == []
+
+
+def test_words_of_the_sites_accent_can_be_read_on_white_and_white_ones_on_it() -> None:
+    style = (ROOT / "docs" / "site.css").read_text(encoding="utf-8")
+    (accent,) = re.findall("--md-primary-fg-color: #([0-9a-f]{6})", style)
+    values = [int(accent[start : start + 2], 16) / 255 for start in (0, 2, 4)]
+    red, green, blue = (((value + 0.055) / 1.055) ** 2.4 for value in values)
+    assert 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05) >= 4.5
