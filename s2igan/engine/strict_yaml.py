@@ -77,7 +77,11 @@ def read_yaml(path: Path) -> object:
         raise UserError(
             f"{str(path)!r}{place}", got=error.problem, expected="one YAML document, each key once"
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except RecursionError as error:
+        raise UserError(
+            f"{str(path)!r}", got="a value nested too deeply", expected="one YAML document"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(
             f"{str(path)!r}", got=" ".join(str(error).split()), expected="YAML text in UTF-8"
         ) from error

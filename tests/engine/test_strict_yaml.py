@@ -45,6 +45,13 @@ def test_a_key_given_twice_is_refused_with_its_line(tmp_path: Path) -> None:
         read_yaml(path)
 
 
+def test_a_value_that_is_nested_too_deeply_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("[" * 5000)
+    with pytest.raises(UserError, match=r"^'.*a\.yaml'; got a value nested too deeply; "):
+        read_yaml(path)
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -54,7 +61,6 @@ def test_a_key_given_twice_is_refused_with_its_line(tmp_path: Path) -> None:
         b"!!python/tuple [1]",
         b"{{ x }}: 1",
         b"[a]: 1",
-        b"[" * 5000,
     ],
     ids=lambda content: content[:24].decode(errors="replace"),
 )
