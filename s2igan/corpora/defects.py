@@ -9,7 +9,7 @@ from s2igan.engine.folders import write_whole
 from s2igan.engine.runtime import state_folder
 from s2igan.errors import UserError
 
-_SHOWN, _OF_A_KIND = 20, 3
+_SHOWN, _OF_A_KIND, _LETTERS = 20, 3, 3000
 
 
 class Defects:
@@ -63,26 +63,41 @@ class Defects:
             number = f"{len(self.found)} defect{'s' if len(self.found) > 1 else ''}"
             left_out = [f"left out: {name}: {problem}" for name, problem in self.skipped.items()]
             told = [*self.found, *left_out]
-            if len(told) > _SHOWN:
-                path = state_folder() / "defects.txt"
-                lines = "".join(f"{line}\n" for line in told)
-                write_whole(path, lines.encode(errors="backslashreplace"))
-                number += f", listed in {str(path)!r}"
+            if not _fits(told):
+                number += f", {_list(told)}"
             raise UserError(f"{self.corpus}: {number}", got=first_of(told, "; "), fix=self.fix)
 
 
-def first_of(told: Sequence[str], between: str) -> str:
-    """Join what is told, of a long list the first of each kind, and say how many more there are.
+def _list(told: Sequence[str]) -> str:
+    """List all in a file, and say where; a file that cannot be written hides no defect."""
+    path = state_folder() / "defects.txt"
+    try:
+        write_whole(path, "".join(f"{line}\n" for line in told).encode(errors="backslashreplace"))
+    except OSError as error:
+        return f"not listed in {str(path)!r} ({error.strerror or error})"
+    return f"listed in {str(path)!r}"
 
-    What differs in numbers alone is of one kind.
-    """
-    if len(told) <= _SHOWN:
+
+def first_of(told: Sequence[str], between: str) -> str:
+    """Join what is told, of a long list the first of each kind, and say how many more there are."""
+    if _fits(told):
         return between.join(told)
     kinds: Counter[str] = Counter()
     first: list[str] = []
     for line in told:
-        kind = re.sub(r"\d+", "", line)
+        kind = _kind(line)
         kinds[kind] += 1
-        if kinds[kind] <= _OF_A_KIND and len(first) < _SHOWN:
+        if kinds[kind] <= _OF_A_KIND and (not first or _fits([*first, line])):
             first.append(line)
-    return between.join([*first, f"and {len(told) - len(first)} more"])
+    more = len(told) - len(first)
+    return between.join([*first, f"and {more} more"] if more else first)
+
+
+def _fits(told: Sequence[str]) -> bool:
+    return len(told) <= _SHOWN and sum(map(len, told)) <= _LETTERS
+
+
+def _kind(line: str) -> str:
+    # A problem begins with its kind, which names and numbers precede or follow.
+    words = re.sub(r"\S*[\d./]\S*", "", line.rpartition(": ")[2]).split()
+    return " ".join(words[:3])
