@@ -34,7 +34,7 @@ _VOICES = {
 _VARIANTS = ("", "+m1", "+m3", "+m5", "+m7", "+f1", "+f2", "+f4")
 _RENDITIONS = 4
 _SIDE = 128
-_NOT_BY_HAND = re.compile(r"[\W_]+")
+_NO_LETTERS = re.compile(r"[\W_]+")
 
 
 class Stamp(NamedTuple):
@@ -53,7 +53,7 @@ class Stamp(NamedTuple):
     @property
     def word(self) -> str:
         """Its English name without article, spelt as GCompris spells file names."""
-        words = _NOT_BY_HAND.sub(" ", self.names["en"].lower()).split()
+        words = _NO_LETTERS.sub(" ", self.names["en"].lower()).split()
         return "_".join(words[1:] if words[0] in ("a", "an", "the", "some") else words)
 
 
@@ -62,7 +62,7 @@ def read_stamps(folder: Path) -> Iterator[Stamp]:
     for table in sorted(folder.rglob("*.txt")):
         first, *others = table.read_text(errors="replace").splitlines() or [""]
         picture = table.with_suffix(".png")
-        if not picture.exists() or not _NOT_BY_HAND.sub("", first):
+        if not picture.exists() or not _NO_LETTERS.sub("", first):
             continue
         lines = (re.fullmatch(r"(\w+)\.utf8=(.+)", line) for line in others)
         names = {line[1]: line[2].strip() for line in lines if line} | {"en": first}

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from s2igan.engine.arrays import open_array
 from s2igan.engine.distributed import is_first
@@ -74,16 +75,7 @@ def evaluate(
         training_pictures=config.training_pictures,
         seed=config.seed,
     )
-    speech = open_array(embeddings / "speech.npy", ndim=2, dtype="float32")
-    seen = open_array(embeddings / "image.npy", ndim=3, dtype="float32")
-    material.corpus.check_rows(
-        pictures={"image.npy": len(seen)}, utterances={"speech.npy": len(speech)}
-    )
-    check_origin(embeddings, sen, ["speech.npy", "image.npy"])
-    for name, values in (("speech.npy", speech), ("image.npy", seen)):
-        # The sum takes no memory, and is finite where every value is.
-        if not np.isfinite(values.sum(dtype=np.float64)):
-            raise unreadable_output(f"embeddings {str(embeddings / name)!r}", "some not finite")
+    speech = _embedded_speech(embeddings, material, sen)
     if not len(material.drawn_captions):
         sets = ", ".join(map(repr, material.samples["set"].astype(str).unique()))
         raise UserError(
@@ -118,6 +110,21 @@ def evaluate(
     for name, picture in grids.items():
         save_png(plots / f"{name}.png", picture)
         session.tracker.picture(name, picture)
+
+
+def _embedded_speech(embeddings: Path, material: Material, sen: Path) -> npt.NDArray[np.float32]:
+    """Return the embeddings of the corpus's utterances, once those of its pictures fit, too."""
+    speech = open_array(embeddings / "speech.npy", ndim=2, dtype="float32")
+    seen = open_array(embeddings / "image.npy", ndim=3, dtype="float32")
+    material.corpus.check_rows(
+        pictures={"image.npy": len(seen)}, utterances={"speech.npy": len(speech)}
+    )
+    check_origin(embeddings, sen, ["speech.npy", "image.npy"])
+    for name, values in (("speech.npy", speech), ("image.npy", seen)):
+        # The sum takes no memory, and is finite where every value is.
+        if not np.isfinite(values.sum(dtype=np.float64)):
+            raise unreadable_output(f"embeddings {str(embeddings / name)!r}", "some not finite")
+    return speech
 
 
 def _classifier(

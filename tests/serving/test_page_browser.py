@@ -350,6 +350,7 @@ def test_a_word_on_what_went_wrong_comes_into_view(visit: Visit, folder: Path) -
     visit.page.wait_for_function(
         "document.querySelector('#problem .notice')?.getBoundingClientRect().top >= 0"
     )
+    assert "silence" in visit.problem()
 
 
 def test_a_recording_is_made_with_the_keyboard_alone(visit: Visit) -> None:
