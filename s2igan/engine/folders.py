@@ -1,6 +1,8 @@
 """Output folders and files that are either whole or absent."""
 
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +15,10 @@ def fresh_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside ``path`` and rename it to ``path`` once the block succeeds.
 
     If the block raises, what it wrote is removed and an earlier ``path`` is left as it was. A link
-    stays, and what it leads to is replaced.
+    stays, and what it leads to is replaced. What a killed process left is removed.
 
     Raises:
-        UserError: if ``path`` is something else than a folder.
+        UserError: if ``path`` is something else than a folder, or another process is writing it.
     """
     path = path.resolve()
     if path.exists() and not path.is_dir():
@@ -27,16 +29,49 @@ def fresh_folder(path: Path) -> Iterator[Path]:
             fix="move it away",
         )
     partial = path.with_name(f".{path.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    if partial.is_dir():
+        with _held(partial, path):
+            shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
+    with _held(partial, path):
+        try:
+            yield partial
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        if path.exists():
+            shutil.rmtree(path)
+        partial.rename(path)
+
+
+@contextmanager
+def _held(partial: Path, path: Path) -> Iterator[None]:
+    """Lock ``partial`` against other processes that are to write ``path``, until the block ends.
+
+    Nothing is locked on Windows, nor on a file system that has no locks.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    folder = os.open(partial, os.O_RDONLY)
     try:
-        yield partial
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    if path.exists():
-        shutil.rmtree(path)
-    partial.rename(path)
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(folder)
+        raise UserError(
+            f"folder {str(path)!r}",
+            got="written by another run right now",
+            expected="one run at a time",
+            fix="wait for the other run, or end it",
+        ) from None
+    except OSError:
+        pass
+    try:
+        yield
+    finally:
+        os.close(folder)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
+from multiprocessing.connection import Connection
 from typing import TypeVar
 
 from s2igan.errors import UserError
@@ -18,6 +19,9 @@ R = TypeVar("R")
 
 def parallel_map(fn: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
     """Yield ``fn(item)`` for every item, in order, holding only a few results at a time.
+
+    Whatever ends it before its last item, an error or a signal, ends the processes at once, and so
+    does the death of this one.
 
     Args:
         fn: a picklable function whose result depends on its item alone.
@@ -32,13 +36,20 @@ def parallel_map(fn: Callable[[T], R], items: Iterable[T], workers: int) -> Iter
     if workers == 1:
         yield from map(fn, items)
         return
-    with _pool(fn, workers) as pool:
-        yield from _in_order(pool, fn, items, workers)
+    heard, held = multiprocessing.Pipe(duplex=False)
+    with heard, held, _pool(fn, workers, heard) as pool:
+        try:
+            yield from _in_order(pool, fn, items, workers)
+        except BaseException:
+            held.close()  # else the pool would wait for the items that they have begun
+            raise
 
 
-def _pool(fn: Callable[..., object], workers: int) -> ProcessPoolExecutor:
+def _pool(fn: Callable[..., object], workers: int, heard: Connection) -> ProcessPoolExecutor:
     try:
-        return ProcessPoolExecutor(workers, mp_context=_context(fn), initializer=_start_worker)
+        return ProcessPoolExecutor(
+            workers, mp_context=_context(fn), initializer=_start_worker, initargs=(heard,)
+        )
     except OSError as error:  # Linux keeps semaphores in /dev/shm, which a container may lack.
         raise UserError(
             f"{workers} worker processes",
@@ -58,19 +69,18 @@ def _context(fn: Callable[..., object]) -> multiprocessing.context.ForkServerCon
     return context
 
 
-def _start_worker() -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def _start_worker(heard: Connection) -> None:
+    threading.Thread(target=_end_with_pipe, args=(heard,), daemon=True).start()
     # One thread a worker: the processes already fill the cores.
     os.environ["OMP_NUM_THREADS"] = "1"
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
 
 
-def _end_with_parent() -> None:
-    # Who is killed cannot end its workers, and they would wait for work for ever.
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
+def _end_with_pipe(heard: Connection) -> None:
+    # Nothing is ever sent. The other end closes with the work, or with a parent that was killed,
+    # whose workers would otherwise wait for work for ever.
+    heard.poll(None)
     os._exit(1)
 
 
@@ -78,14 +88,9 @@ def _in_order(
     pool: ProcessPoolExecutor, fn: Callable[[T], R], items: Iterable[T], workers: int
 ) -> Iterator[R]:
     waiting: deque[Future[R]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(fn, item))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
+    for item in items:
+        waiting.append(pool.submit(fn, item))
+        if len(waiting) > 2 * workers:
             yield waiting.popleft().result()
-    except BaseException:
-        for future in waiting:
-            future.cancel()
-        raise
+    while waiting:
+        yield waiting.popleft().result()

@@ -1,3 +1,5 @@
+import errno
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -37,6 +39,47 @@ def test_a_failure_leaves_the_earlier_folder(tmp_path: Path, error: type[BaseExc
     with pytest.raises(error):
         fail()
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "old"]
+
+
+def test_a_folder_that_another_run_writes_is_left_to_it(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    program = (
+        "import sys; from pathlib import Path; from s2igan.engine.folders import fresh_folder\n"
+        "with fresh_folder(Path(sys.argv[1])) as partial:\n"
+        "    print(flush=True)\n"
+        "    sys.stdin.read()\n"
+        "    (partial / 'theirs').touch()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, out], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout
+        assert other.stdin
+        other.stdout.readline()
+        with pytest.raises(UserError, match="another run right now"), fresh_folder(out):
+            pytest.fail("it began")
+        other.stdin.close()
+        assert other.wait() == 0
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "theirs"]
+
+
+def test_what_a_killed_run_has_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".out.partial" / "half").mkdir(parents=True)
+    with fresh_folder(tmp_path / "out") as partial:
+        assert not list(partial.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_file_system_without_locks_is_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with fresh_folder(tmp_path / "out") as partial:
+        (partial / "new").touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "new"]
 
 
 def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 import errno
+import importlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +14,15 @@ from filelock import FileLock
 
 from s2igan.engine.workers import parallel_map
 from s2igan.errors import UserError
+
+
+def refuse_once_held(path: str) -> None:
+    """Hold the second of two locks, and fail at the first as soon as the second is held."""
+    if path.endswith("busy"):
+        hold(path)
+    while not Path(path).with_name("busy.held").exists():
+        time.sleep(0.05)
+    raise UserError("item", got="what another has begun")
 
 
 def process_of(item: int) -> tuple[int, int]:
@@ -72,6 +83,7 @@ def test_a_system_without_semaphores_names_the_number_of_workers(
     def refuse_semaphore(*_: object) -> None:
         raise OSError(code, os.strerror(code))
 
+    importlib.import_module("multiprocessing.synchronize")  # reads what is replaced
     monkeypatch.setattr("_multiprocessing.SemLock", refuse_semaphore)
     with pytest.raises(UserError) as caught:
         list(parallel_map(process_of, range(2), 2))
@@ -97,17 +109,47 @@ def test_items_are_read_only_a_little_ahead() -> None:
     results.close()  # type: ignore[attr-defined]
 
 
-def test_no_worker_outlives_a_process_that_was_killed(tmp_path: Path) -> None:
-    idle, busy = str(tmp_path / "idle"), str(tmp_path / "busy")
+def hold_two(folder: Path) -> tuple[subprocess.Popen[bytes], list[Path]]:
+    """Start a process with one idle worker and one at work for minutes, each holding a lock."""
+    paths = [folder / "idle", folder / "busy"]
     program = (
+        "from s2igan.engine.interrupts import Interrupts\n"
         "from s2igan.engine.workers import parallel_map\n"
         "from tests.engine.test_workers import hold\n"
-        f"list(parallel_map(hold, {[idle, busy]}, 2))\n"
+        "with Interrupts().handled():\n"
+        f"    list(parallel_map(hold, {[str(path) for path in paths]}, 2))\n"
     )
-    with subprocess.Popen([sys.executable, "-c", program]) as process:
-        while not all(Path(path).with_suffix(".held").exists() for path in (idle, busy)):
-            assert process.poll() is None
-            time.sleep(0.05)
-        process.kill()
-    for path in (idle, busy):
+    process = subprocess.Popen([sys.executable, "-c", program])
+    while not all(path.with_suffix(".held").exists() for path in paths):
+        assert process.poll() is None
+        time.sleep(0.05)
+    return process, paths
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_process_whose_workers_are_at_work(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    process, paths = hold_two(tmp_path)
+    process.send_signal(number)
+    # A program of Python that SIGINT ends dies of that signal, once all is closed.
+    assert process.wait(timeout=60) == {signal.SIGTERM: 143, signal.SIGINT: -2}[number]
+    for path in paths:
+        FileLock(path).acquire(timeout=60)
+
+
+def test_an_error_does_not_wait_for_what_another_worker_has_begun(tmp_path: Path) -> None:
+    busy = tmp_path / "busy"
+    begun = time.monotonic()
+    with pytest.raises(UserError, match="what another has begun"):
+        list(parallel_map(refuse_once_held, [str(tmp_path / "first"), str(busy)], 2))
+    assert time.monotonic() - begun < 60
+    FileLock(busy).acquire(timeout=60)
+
+
+def test_no_worker_outlives_a_process_that_was_killed(tmp_path: Path) -> None:
+    process, paths = hold_two(tmp_path)
+    process.kill()
+    process.wait()
+    for path in paths:
         FileLock(path).acquire(timeout=60)
