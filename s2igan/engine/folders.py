@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from s2igan.errors import UserError
@@ -29,11 +29,7 @@ def fresh_folder(path: Path) -> Iterator[Path]:
             fix="move it away",
         )
     partial = path.with_name(f".{path.name}.partial")
-    if partial.is_dir():
-        with _held(partial, path):
-            shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    with _held(partial, path):
+    with _claimed(partial, path):
         try:
             yield partial
         except BaseException:
@@ -45,32 +41,53 @@ def fresh_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _held(partial: Path, path: Path) -> Iterator[None]:
-    """Lock ``partial`` against other processes that are to write ``path``, until the block ends.
+def _claimed(partial: Path, path: Path) -> Iterator[None]:
+    """Make ``partial`` an empty folder, locked against others that are to write ``path``.
 
     Nothing is locked on Windows, nor on a file system that has no locks.
     """
     if sys.platform == "win32":
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
         yield
         return
-    import fcntl
-
-    folder = os.open(partial, os.O_RDONLY)
+    folder = _locked(partial, path)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(folder)
-        raise UserError(
-            f"folder {str(path)!r}",
-            got="written by another run right now",
-            expected="one run at a time",
-            fix="wait for the other run, or end it",
-        ) from None
-    except OSError:
-        pass
-    try:
+        for left in partial.iterdir():  # by a killed run
+            shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
         yield
     finally:
+        os.close(folder)
+
+
+def _locked(partial: Path, path: Path) -> int:
+    """Return the open descriptor of ``partial``, made where it is missing, that holds its lock."""
+    import fcntl
+
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with suppress(FileExistsError):
+            partial.mkdir()
+        try:
+            folder = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(folder)
+            raise UserError(
+                f"folder {str(path)!r}",
+                got="written by another run right now",
+                expected="one run at a time",
+                fix="wait for the other run, or end it",
+            ) from None
+        except OSError:
+            pass
+        # Another run may have put it in place, or removed it, since it was opened.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(folder), os.stat(partial)):
+                return folder
         os.close(folder)
 
 

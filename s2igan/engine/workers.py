@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections import deque
@@ -9,8 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from multiprocessing.connection import Connection
+from types import FrameType
 from typing import TypeVar
 
+from s2igan.engine.interrupts import ENDS
 from s2igan.errors import UserError
 
 T = TypeVar("T")
@@ -20,8 +23,8 @@ R = TypeVar("R")
 def parallel_map(fn: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
     """Yield ``fn(item)`` for every item, in order, holding only a few results at a time.
 
-    Whatever ends it before its last item, an error or a signal, ends the processes at once, and so
-    does the death of this one.
+    Whatever ends it before its last item, an error or a signal, makes the processes drop what they
+    have begun, and so does the death of this one.
 
     Args:
         fn: a picklable function whose result depends on its item alone.
@@ -42,6 +45,7 @@ def parallel_map(fn: Callable[[T], R], items: Iterable[T], workers: int) -> Iter
             yield from _in_order(pool, fn, items, workers)
         except BaseException:
             held.close()  # else the pool would wait for the items that they have begun
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
@@ -69,18 +73,54 @@ def _context(fn: Callable[..., object]) -> multiprocessing.context.ForkServerCon
     return context
 
 
+class _Turn:
+    """Where a worker's main thread stands: it may be stopped within an item, and only there.
+
+    One that dies while it sends a result leaves its parent waiting for the rest of it.
+    """
+
+    at_work = False
+    over = False
+
+
+def _work(fn: Callable[[T], R], item: T) -> R:
+    if _Turn.over:
+        raise KeyboardInterrupt
+    _Turn.at_work = True
+    try:
+        return fn(item)
+    finally:
+        _Turn.at_work = False
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    if _Turn.at_work:
+        _Turn.at_work = False
+        raise KeyboardInterrupt
+
+
 def _start_worker(heard: Connection) -> None:
-    threading.Thread(target=_end_with_pipe, args=(heard,), daemon=True).start()
+    for number in ENDS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
+    threading.Thread(target=_end_with_work, args=(heard,), daemon=True).start()
     # One thread a worker: the processes already fill the cores.
     os.environ["OMP_NUM_THREADS"] = "1"
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
 
 
-def _end_with_pipe(heard: Connection) -> None:
-    # Nothing is ever sent. The other end closes with the work, or with a parent that was killed,
-    # whose workers would otherwise wait for work for ever.
+def _end_with_work(heard: Connection) -> None:
+    # Nothing is ever sent: the other end closes with the work, or with a parent that was killed,
+    # which cannot end its workers, and they would wait for work for ever.
     heard.poll(None)
+    _Turn.over = True
+    main = threading.main_thread().ident
+    assert main is not None
+    signal.pthread_kill(main, signal.SIGTERM)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
     os._exit(1)
 
 
@@ -89,7 +129,7 @@ def _in_order(
 ) -> Iterator[R]:
     waiting: deque[Future[R]] = deque()
     for item in items:
-        waiting.append(pool.submit(fn, item))
+        waiting.append(pool.submit(_work, fn, item))
         if len(waiting) > 2 * workers:
             yield waiting.popleft().result()
     while waiting:

@@ -3,6 +3,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +65,29 @@ def test_a_folder_that_another_run_writes_is_left_to_it(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "theirs"]
 
 
+def test_of_runs_that_begin_together_one_writes_and_the_others_are_refused(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def write_often(name: str) -> int:
+        written = 0
+        for _ in range(300):
+            with suppress(UserError), fresh_folder(out) as partial:
+                assert not list(partial.iterdir())
+                (partial / name).touch()
+                assert [path.name for path in partial.iterdir()] == [name]
+                written += 1
+        return written
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sum(pool.map(write_often, "abc")) > 0
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_what_a_killed_run_has_left_is_removed(tmp_path: Path) -> None:
-    (tmp_path / ".out.partial" / "half").mkdir(parents=True)
+    left = tmp_path / ".out.partial"
+    (left / "half").mkdir(parents=True)
+    (left / "file").touch()
+    (left / "link").symlink_to(tmp_path)
     with fresh_folder(tmp_path / "out") as partial:
         assert not list(partial.iterdir())
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from filelock import FileLock
@@ -49,7 +50,8 @@ def hold(path: str) -> None:
     HELD[-1].acquire()
     Path(path).with_suffix(".held").touch()
     if path.endswith("busy"):
-        time.sleep(600)
+        with TemporaryDirectory(dir=Path(path).parent):
+            subprocess.run(["sleep", "600"], check=True)
 
 
 def test_results_keep_the_order_of_the_items() -> None:
@@ -136,6 +138,7 @@ def test_a_signal_ends_a_process_whose_workers_are_at_work(
     assert process.wait(timeout=60) == {signal.SIGTERM: 143, signal.SIGINT: -2}[number]
     for path in paths:
         FileLock(path).acquire(timeout=60)
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()]  # its worker's has gone
 
 
 def test_an_error_does_not_wait_for_what_another_worker_has_begun(tmp_path: Path) -> None:
@@ -145,6 +148,22 @@ def test_an_error_does_not_wait_for_what_another_worker_has_begun(tmp_path: Path
         list(parallel_map(refuse_once_held, [str(tmp_path / "first"), str(busy)], 2))
     assert time.monotonic() - begun < 60
     FileLock(busy).acquire(timeout=60)
+
+
+def bytes_of(count: int) -> bytes:
+    return bytes(count)
+
+
+def test_a_result_that_is_on_its_way_holds_up_no_end() -> None:
+    program = (
+        "from s2igan.engine.workers import parallel_map\n"
+        "from tests.engine.test_workers import bytes_of\n"
+        "for _ in range(4):\n"
+        "    results = parallel_map(bytes_of, [20_000_000] * 9, 2)\n"
+        "    next(results)\n"
+        "    results.close()\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
 def test_no_worker_outlives_a_process_that_was_killed(tmp_path: Path) -> None:
