@@ -123,9 +123,12 @@ def _synthesisers(voices: Iterable[str]) -> str:
     by_program: dict[str, list[str]] = {}
     for program, name in map(split_voice, voices):
         by_program.setdefault(program or "espeak-ng", []).append(name)
-    return " and by ".join(
+    *others, last = (
         f"{program} in the voices {', '.join(names)}" for program, names in by_program.items()
     )
+    if not others:
+        return last
+    return f"{'; by '.join(others)}{';' if len(others) > 1 else ''} and by {last}"
 
 
 def _limits(card: Card) -> Iterator[str]:
