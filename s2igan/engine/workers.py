@@ -13,7 +13,6 @@ from multiprocessing.connection import Connection
 from types import FrameType
 from typing import TypeVar
 
-from s2igan.engine.interrupts import ENDS
 from s2igan.errors import UserError
 
 T = TypeVar("T")
@@ -45,7 +44,7 @@ def parallel_map(fn: Callable[[T], R], items: Iterable[T], workers: int) -> Iter
             yield from _in_order(pool, fn, items, workers)
         except BaseException:
             held.close()  # else the pool would wait for the items that they have begun
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
             raise
 
 
@@ -69,7 +68,7 @@ def _context(fn: Callable[..., object]) -> multiprocessing.context.ForkServerCon
     context = multiprocessing.get_context("forkserver")
     function = fn.func if isinstance(fn, partial) else fn
     own = [name for name in sys.modules if name.startswith("s2igan.")]
-    context.set_forkserver_preload([function.__module__, *own])
+    context.set_forkserver_preload(["s2igan.engine.fork_server", function.__module__, *own])
     return context
 
 
@@ -100,9 +99,8 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 
 
 def _start_worker(heard: Connection) -> None:
-    for number in ENDS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stop)
+    # Others that end a process are ignored, as in the fork server: who started the work decides.
+    signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=_end_with_work, args=(heard,), daemon=True).start()
     # One thread a worker: the processes already fill the cores.
     os.environ["OMP_NUM_THREADS"] = "1"

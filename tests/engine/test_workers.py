@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -164,6 +165,37 @@ def test_a_result_that_is_on_its_way_holds_up_no_end() -> None:
         "    results.close()\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_the_whole_group_ends_all_while_results_are_on_their_way(
+    number: signal.Signals,
+) -> None:
+    program = (
+        "from s2igan.engine.interrupts import Interrupts\n"
+        "from s2igan.engine.workers import parallel_map\n"
+        "from tests.engine.test_workers import bytes_of\n"
+        "with Interrupts().handled():\n"
+        "    for _ in parallel_map(bytes_of, [2_000_000] * 100_000, 2):\n"
+        "        print(flush=True)\n"
+    )
+    for _ in range(5):
+        process = subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        assert process.stdout
+        with process.stdout:
+            process.stdout.readline()
+            os.killpg(process.pid, number)
+            try:
+                assert process.wait(timeout=60) == 128 + number
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
 
 def test_no_worker_outlives_a_process_that_was_killed(tmp_path: Path) -> None:
