@@ -99,7 +99,9 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 
 
 def _start_worker(heard: Connection) -> None:
-    # Others that end a process are ignored, as in the fork server: who started the work decides.
+    # What ends a whole group of processes is left to the one that started the work.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=_end_with_work, args=(heard,), daemon=True).start()
     # One thread a worker: the processes already fill the cores.
