@@ -31,7 +31,7 @@ from s2igan.serving.model import SpeechToImage
 from s2igan.serving.networks import load_networks
 from s2igan.serving.recording import Recording
 from s2igan.speech.audio import Samples, decode_audio, resample
-from s2igan.speech.config import RecordingsConfig
+from s2igan.speech.config import RecordingsConfig, command_line
 from s2igan.speech.lines import Line
 from s2igan.speech.programs import say_with
 from s2igan.speech.shards import SpeechShards
@@ -172,7 +172,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"))
     parser.add_argument("--model", type=Path, default=Path("artifacts/rdg"))
     parser.add_argument("--utterances", type=int, default=150)
-    parser.add_argument("--say", default="", help="with {voice}, {text} and {file}")
+    parser.add_argument(
+        "--say", default="", help="with {voice}, {text}, {file}; other braces twice"
+    )
     parser.add_argument("--voices", nargs="*", default=[], help="of that program")
     return parser
 
@@ -181,8 +183,11 @@ def main() -> None:
     """Run the measurement and print a table."""
     parser = build_parser()
     args = parser.parse_args()
-    if args.voices and not args.say:
-        parser.error("--voices: expected the program that has them as --say")
+    if args.voices:
+        try:
+            command_line(args.say)
+        except ValueError as error:
+            parser.error(f"--say {args.say!r}: expected {error}")
     torch.set_num_threads(1)
     sys.stdout.write(f"{'':40}{'R@1':>7}{'cosine':>8}   {'without care':>15}{'colours':>11}\n")
     try:

@@ -47,7 +47,12 @@ def _voice(voice: str) -> str:
     return voice
 
 
-def _command(command: str) -> str:
+def command_line(command: str) -> str:
+    """Return ``command`` if :func:`s2igan.speech.programs.say_with` can fill it in.
+
+    Raises:
+        ValueError: if it cannot; the message says what it expects.
+    """
     try:
         words = shlex.split(command)
         parts = [part for word in words for part in string.Formatter().parse(word)]
@@ -57,7 +62,7 @@ def _command(command: str) -> str:
     if not words or not fields >= _NEEDED or not fields <= _NEEDED | _OFFERED:
         raise ValueError(
             "a command line with {text} and {file}, and with none but {voice}, {rate} and "
-            "{stretch} besides"
+            "{stretch} besides; a brace of its own is written twice"
         )
     if not all(_has_format(*part[1:]) for part in parts):
         raise ValueError(
@@ -86,7 +91,7 @@ Program = Annotated[
         r"[A-Za-z0-9_-]+", "a name of letters, digits, _ and -, before the slash of its voices"
     ),
 ]
-Command = Annotated[str, AfterValidator(_command)]
+Command = Annotated[str, AfterValidator(command_line)]
 
 
 class IntegerRange(Section):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.recordings import ColourJudge, check_same_sen, spoken_by
+from bench.recordings import ColourJudge, check_same_sen, main, spoken_by
 from s2igan.corpora.attributes import ATTRIBUTES, COLOUR_PARTS, VALUES
 from s2igan.corpora.minibirds.painter import draw
 from s2igan.errors import UserError
@@ -35,6 +35,18 @@ def test_one_that_says_nothing_is_told() -> None:
         UserError, match=r"voice --say/slt at 'a bird'; got .*; expected a recording"
     ):
         spoken_by("true {text} {file}", "slt", "a bird")
+
+
+@pytest.mark.parametrize("say", ["", "sh -c ${1#a} {text} {file}", "say {text} {file} {pitch}"])
+def test_a_command_that_cannot_be_filled_in_is_told_at_once(
+    say: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["recordings", "--say", say, "--voices", "slt"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    out, err = capsys.readouterr()
+    assert not out
+    assert f"--say {say!r}: expected a command line with {{text}} and {{file}}" in err
 
 
 def test_a_model_of_other_artifacts_is_refused() -> None:
