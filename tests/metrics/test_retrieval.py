@@ -186,8 +186,9 @@ def test_memory_does_not_grow_with_the_product_of_queries_and_gallery(
 def test_an_item_does_not_find_itself(dimension: int) -> None:
     items = np.ones((6, 4), np.float32)  # all equal, or each another
     items[:, :dimension] += np.random.default_rng(0).normal(size=(6, dimension))
-    order = search_others(items)[:]
-    assert order.shape == (6, 5)
+    rankings = search_others(items)
+    order = rankings[:]
+    assert order.shape == rankings.shape == (6, 5)
     for item, others in enumerate(order):
         assert sorted([item, *others.tolist()]) == list(range(6))
     assert search_others(items[:1])[:].shape == (1, 0)
@@ -195,7 +196,7 @@ def test_an_item_does_not_find_itself(dimension: int) -> None:
 
 def test_a_query_without_relevant_items_is_refused() -> None:
     with pytest.raises(ValueError, match="1 queries"):
-        ranked_average_precisions(np.array([[True, False], [False, False]]))
+        ranked_average_precisions(np.array([[True, False], [False, False], [False, True]]))
 
 
 def test_chance_is_the_mean_over_all_permutations() -> None:
