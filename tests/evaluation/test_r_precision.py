@@ -240,6 +240,14 @@ def test_without_a_reader_the_critic_says_that_it_is_one(tmp_path: Path) -> None
     )
 
 
+def test_the_critic_sees_pictures_between_zero_and_one() -> None:
+    pictures = np.zeros((2, 4, 4, 3), np.uint8)
+    pictures[1, ..., 0] = 255
+    critic = Critic(lambda x: x[:, :, 0, 0], np.ones((1, 3)), torch.device("cpu"), batch_size=8)
+    seen = critic.look(lambda rows: pictures[rows], np.array([1, 0]))
+    assert seen.tolist() == [[1, 0, 0], [0, 0, 0]]
+
+
 def test_the_critics_score_is_the_cosine() -> None:
     rng = np.random.default_rng(4)
     pictures, speech = rng.normal(size=(3, 8)), rng.normal(size=(20, 8))
