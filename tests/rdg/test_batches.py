@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from s2igan.engine.ahead import made_ahead
@@ -89,6 +90,20 @@ def test_same_class_is_another_picture_where_there_is_one(pictures: TrainingPict
         drawn = set(pictures.same_class(np.full(200, position), rng).tolist())
         mates = set(np.flatnonzero(pictures.classes == pictures.classes[position]).tolist())
         assert drawn == (mates - {position} if len(mates) > 1 else mates)
+
+
+def test_classes_of_any_size_have_their_own_pictures() -> None:
+    classes = np.repeat([0, 1, 2, 3], [1, 3, 2, 4])
+    images = pd.DataFrame({"split": "train", "class_id": classes})
+    one_each = pd.DataFrame({"image": range(len(classes)), "role": "caption"})
+    pictures, rng = TrainingPictures(images, one_each), np.random.default_rng(0)
+    assert pictures.images.tolist() == list(range(len(classes)))
+    for position, own in enumerate(classes):
+        mates = set(np.flatnonzero(classes == own).tolist())
+        chosen = np.full(200, position)
+        assert set(pictures.same_class(chosen, rng).tolist()) == (mates - {position} or mates)
+        others = set(range(len(classes))) - mates
+        assert set(pictures.other_class(chosen, rng).tolist()) == others
 
 
 def test_a_single_class_is_refused() -> None:

@@ -105,6 +105,17 @@ def test_every_caption_of_another_class_may_be_the_mismatched_one() -> None:
     assert drawn == set(plans[0]["test"]["utterance"])
 
 
+def test_classes_of_any_size_hear_all_others_and_never_their_own() -> None:
+    table = pd.DataFrame({"class_id": [2, 0, 1, 2, 3, 3, 1, 2, 3, 3]})
+    table = table.assign(image=table.index, position=0, role="caption", split="test")
+    pairs = set()
+    for seed in range(40):
+        rows = by_set(plan(table, sample_config(seed=seed)))["mismatched"]
+        of = table["class_id"].to_numpy()
+        pairs |= set(zip(of[rows["target"]].tolist(), of[rows["utterance"]].tolist(), strict=True))
+    assert pairs == {(own, other) for own in range(4) for other in range(4) if own != other}
+
+
 def test_a_corpus_without_test_captions_is_refused() -> None:
     table = descriptions()
     with pytest.raises(UserError, match="test captions"):

@@ -78,7 +78,9 @@ def test_noise_is_standard_normal_or_truncated() -> None:
     np.testing.assert_array_equal(truncated[kept], values[kept])
 
 
-def drawn(order: list[int], batch_size: int, ca_noise: bool = True) -> np.ndarray:
+def drawn(
+    order: list[int], batch_size: int, ca_noise: bool = True, condition: int = 100
+) -> np.ndarray:
     rng = np.random.default_rng(0)
     embeddings = rng.standard_normal((9, EMBEDDING_DIM)).astype(np.float32)
     batches = draw_all(
@@ -86,7 +88,7 @@ def drawn(order: list[int], batch_size: int, ca_noise: bool = True) -> np.ndarra
         embeddings,
         order,
         [100 + utterance for utterance in order],
-        [100 + utterance for utterance in order],
+        [condition + utterance for utterance in order],
         seed=0,
         batch_size=batch_size,
         device=CPU,
@@ -112,7 +114,9 @@ def test_permuted_utterances_permute_the_pictures() -> None:
 
 
 def test_condition_noise_can_be_left_out() -> None:
-    assert not np.array_equal(drawn([0, 1], 2), drawn([0, 1], 2, ca_noise=False))
+    for ca_noise in (True, False):
+        one, another = (drawn([0, 1], 2, ca_noise, condition) for condition in (100, 200))
+        assert np.array_equal(one, another) is not ca_noise
 
 
 def test_levels_are_rounded_and_clipped() -> None:
