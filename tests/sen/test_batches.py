@@ -68,6 +68,17 @@ def test_a_batch_holds_matching_speech_picture_and_class(mel: Ragged) -> None:
             assert not batch.frames[row, length:].any()
 
 
+@pytest.mark.parametrize("multiple", [1, 32])
+def test_a_batch_is_padded_behind_its_frames(mel: Ragged, multiple: int) -> None:
+    batch = stream(mel)[0]
+    placed = batch.to(torch.device("cpu"), multiple=multiple)
+    length = batch.frames.shape[1]
+    assert placed.frames.shape[1] == -(-length // multiple) * multiple
+    assert torch.equal(placed.frames[:, :length], batch.frames.float())
+    assert not placed.frames[:, length:].any()
+    assert all(torch.equal(*pair) for pair in zip(placed[1:], batch[1:], strict=True))
+
+
 def test_every_picture_comes_round_once_per_pass(mel: Ragged) -> None:
     pairs = stream(mel)
     steps = 2 * POOL_BATCHES  # 256 pairs: 12.8 passes over 20 pictures
