@@ -145,11 +145,15 @@ class ExperimentRunner:
         return waiting
 
     def _changes(self, variant: Variant) -> list[str]:
-        """Return what ``-S`` must set to make the workspace's parameters those of a variant."""
+        """Return what ``-S`` must say to make the workspace's parameters those of a variant."""
         present = read_yaml(self.root / "params.yaml")
         now = dict(dotted(present)) if isinstance(present, dict) else {}
-        changed = {key: value for key, value in dotted(variant.given) if now.get(key) != value}
-        return [f"{key}={override(value)}" for key, value in changed.items()]
+        wanted = {**dict(dotted(variant.values)), **dict(dotted(variant.given))}
+        # Keys of tts.programs are the user's own, so there may be others than the variant's.
+        gone = [f"~{key}" for key in now if key not in wanted]
+        new = [f"+{key}={override(wanted[key])}" for key in wanted if key not in now]
+        other = [key for key in wanted if key in now and now[key] != wanted[key]]
+        return [*gone, *new, *(f"{key}={override(wanted[key])}" for key in other)]
 
     def _wait(self, waiting: dict[str, Variant]) -> dict[str, str]:
         """Wait until every name is an experiment or has failed; return reasons by variant."""
@@ -231,7 +235,11 @@ def override(value: Any) -> str:
     """Write a value as ``-S`` reads it (Hydra's grammar): strings quoted, lists in brackets."""
     if isinstance(value, list):
         return f"[{','.join(override(item) for item in value)}]"
-    return json.dumps(value)
+    if not isinstance(value, str):
+        return json.dumps(value)
+    # A backslash is one of the string's own unless a quote or an interpolation comes after it.
+    doubled = re.sub(r'\\+(?="|\$\{|\Z)', r"\g<0>\g<0>", value)
+    return '"' + doubled.replace('"', '\\"').replace("${", "\\${") + '"'
 
 
 def _is_name_of(name: str, variant: Variant) -> bool:

@@ -5,14 +5,19 @@ import os
 import signal
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
+from hypothesis import given
+from hypothesis import strategies as st
 
 from s2igan.comparison.experiments import ExperimentRunner, Task, override
 from s2igan.comparison.outcome import Failure, Outcome
 from s2igan.comparison.variants import Variant
+from s2igan.config import Params
 from s2igan.errors import UserError
 from tests.comparison.fake import make_repository
 from tests.comparison.results import figure, params, variant
@@ -97,6 +102,19 @@ def without_rs() -> Variant:
     known = params()
     rdg = known.rdg.model_copy(update={"use_rs": False, "augment": []})
     return variant("without-rs", 1, known.model_copy(update={"rdg": rdg}))
+
+
+PROGRAMS = [
+    {},
+    {"flite": "flite -voice {voice} -t {text} -o {file}"},
+    {"flite": "flite -t {text} -o {file}", "a": 'sh -c \'printf "%s\\n" "$1"\' sh {text} {file}'},
+]
+
+
+def of_programs(programs: dict[str, str]) -> Variant:
+    known = params()
+    tts = known.tts.model_copy(update={"programs": programs})
+    return variant(values=known.model_copy(update={"tts": tts}))
 
 
 def test_an_experiment_is_found_by_its_parameters_whatever_its_number(
@@ -215,6 +233,33 @@ def test_a_queue_is_given_up_where_nothing_works_on_it(
     assert alive or (isinstance(found, Failure) and found.reason == "DVC's worker ended")
 
 
+@pytest.mark.parametrize("old", PROGRAMS)
+@pytest.mark.parametrize("new", PROGRAMS)
+def test_what_is_queued_has_the_variants_own_programs_and_no_other(
+    repository: Repository, old: dict[str, str], new: dict[str, str]
+) -> None:
+    file = repository.root / "params.yaml"
+    repository.write_params(of_programs(old))
+    before = file.read_text()
+    repository.ending[1] = "s2igan-s1"
+    runner(repository).run([of_programs(new)])
+    (queued,) = [words for words in repository.said if words[:2] == ("exp", "run")]
+    file.write_text(before)
+    apply_overrides(file, [word.removeprefix("--set-param=") for word in queued[5:]])
+    assert Params.model_validate(yaml.safe_load(file.read_text())) == of_programs(new).params
+
+
+def test_a_key_that_the_workspace_lacks_is_added(repository: Repository) -> None:
+    values = variant().values
+    del values["rdg"]["use_rs"]
+    file = repository.root / "params.yaml"
+    file.write_text(yaml.safe_dump(values))
+    repository.ending[1] = "s2igan-s1"
+    runner(repository).run([variant()])
+    (queued,) = [words for words in repository.said if words[:2] == ("exp", "run")]
+    assert queued[5:] == ("--set-param=+rdg.use_rs=true",)
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -228,6 +273,18 @@ def test_a_queue_is_given_up_where_nothing_works_on_it(
 )
 def test_values_are_written_as_dvc_reads_them(value: object, text: str) -> None:
     assert override(value) == text
+
+
+@given(st.text(alphabet="\\\\\"'${}\n é%=,:~#[]", max_size=8))
+def test_any_string_arrives_as_it_is(text: str) -> None:
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "params.yaml")
+        file.write_text("tts: {voices: [], programs: {}}")
+        both = [f"tts.voices={override([text, text])}", f"+tts.programs.a={override(text)}"]
+        apply_overrides(file, both)
+        assert yaml.safe_load(file.read_text()) == {
+            "tts": {"voices": [text, text], "programs": {"a": text}}
+        }
 
 
 LEAVES_A_WORKER = """
