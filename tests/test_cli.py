@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from s2igan.cli import main
+from s2igan.serving.locate import DEFAULT
 
 
 def test_report_prints_every_figure_of_a_folder(
@@ -158,7 +159,7 @@ def test_a_list_that_is_missing_is_told_in_one_line(
     [
         ("yaml", ["table", "birds.yaml"]),
         ("yaml", ["score", "samples", "-o", "scored"]),
-        ("mlflow", ["register"]),
+        ("mlflow", ["register", "--model", str(DEFAULT)]),
         ("dvc", ["push"]),
     ],
 )

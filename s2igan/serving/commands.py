@@ -250,14 +250,13 @@ def _run_info(arguments: argparse.Namespace) -> str:
 
 
 def _run_export(arguments: argparse.Namespace) -> str:
-    from s2igan.engine.runtime import repository_root
     from s2igan.serving.card import read_card
     from s2igan.serving.export import export_model
-    from s2igan.serving.locate import find_model
+    from s2igan.serving.locate import find_model, trained_model
 
     if arguments.model is not None:
         folder = find_model(arguments.model)
     else:
-        folder = arguments.rdg or repository_root() / "artifacts" / "rdg"
+        folder = arguments.rdg or trained_model()
     size = export_model(folder, read_card(folder), arguments.out, precision=arguments.precision)
     return f"{arguments.out}: {size / 1e6:.2f} MB; speak to it by --model {arguments.out}"

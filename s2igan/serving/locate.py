@@ -48,12 +48,27 @@ def find_model(spec: str | Path | None) -> Path:
     return fetch_revision(revision, repository_root())
 
 
+def trained_model() -> Path:
+    """Return ``artifacts/rdg`` of the repository that one stands in.
+
+    Raises:
+        UserError: if nothing was trained there.
+    """
+    if found := _in_folder(repository_root()):
+        return found
+    raise _untrained("none in this repository")
+
+
 def _nearest() -> Path:
     if found := _in_folder(repository_root()) or _in_folder(DEFAULT):
         return found
-    raise UserError(
+    raise _untrained("none in this repository, and none in the package")
+
+
+def _untrained(got: str) -> UserError:
+    return UserError(
         "model",
-        got="none in this repository, and none in the package",
+        got=got,
         expected="artifacts/rdg",
         fix="run `dvc repro train_rdg`, or name a model with --model",
     )

@@ -19,7 +19,7 @@ from s2igan.errors import UserError
 from s2igan.serving.card import CARD, card_told, read_card
 from s2igan.serving.champion import METRIC, Standing, place_of, standings, verdict
 from s2igan.serving.export import export_model
-from s2igan.serving.locate import find_model
+from s2igan.serving.locate import find_model, trained_model
 from s2igan.serving.logged_model import example_of, log_model, write_example
 from s2igan.serving.model import SpeechToImage
 from s2igan.serving.model_card import README
@@ -35,7 +35,8 @@ def register(spec: str | None, *, metric: str = METRIC, anyway: bool = False) ->
     """Log a model as an MLflow model, register it, and make it the champion if it is better.
 
     Args:
-        spec: see :func:`s2igan.serving.locate.find_model`.
+        spec: see :func:`s2igan.serving.locate.find_model`; None takes ``artifacts/rdg``, never the
+            model that ships, above which no first training here would become champion.
         metric: the figure that decides, by its place in the card's ``figures`` or its name in
             MLflow.
         anyway: make it the champion whatever the figures say.
@@ -46,7 +47,7 @@ def register(spec: str | None, *, metric: str = METRIC, anyway: bool = False) ->
     Raises:
         UserError: if there is no such model or figure, or MLflow is not to be reached.
     """
-    folder = find_model(spec)
+    folder = trained_model() if spec is None else find_model(spec)
     card = read_card(folder)
     with card_told(folder):
         metric = place_of(metric, card)

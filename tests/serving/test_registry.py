@@ -118,6 +118,16 @@ def test_figures_that_were_edited_by_hand_register_nothing(
     assert not (root / "mlflow.db").exists()
 
 
+def test_the_model_that_ships_is_registered_only_if_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert main(["register"]) == 2
+    assert capsys.readouterr().err.count("run `dvc repro train_rdg`") == 1
+    assert not list(tmp_path.iterdir())
+
+
 SERVER = """
 import json, sys
 import mlflow, pandas
