@@ -30,7 +30,7 @@ class EvaluateConfig(Section):
         "on the test classes as the paper's was, or any that classifies; null = that of fidelity"
     )
     precision: Literal["float32", "bfloat16"] = Field(
-        description="precision of the judge's convolutions"
+        description="precision of the judge's convolutions, float32 or bfloat16"
     )
     batch_size: int = Field(ge=1, description="pictures per forward pass; changes no figure")
     seed: int = Field(

@@ -14,12 +14,13 @@ class RdgConfig(Section):
 
     seed: int = Field(ge=0, description="seed of initial weights, batches, noise, augmentation")
     precision: Literal["float32", "bfloat16"] = Field(
-        description="precision of the convolutions; losses are float32 (paper: float32)"
+        description="precision of the convolutions, float32 or bfloat16; losses are float32 "
+        "(paper: float32)"
     )
 
     base_size: Literal[8, 16, 32, 64, 128] = Field(
-        description="side of the first of three scales, px; the others are twice and four times "
-        "as large (paper: 64)"
+        description="side of the first of three scales, 8, 16, 32, 64 or 128 px; the others are "
+        "twice and four times as large (paper: 64)"
     )
     crop: int = Field(
         ge=8,
@@ -86,7 +87,8 @@ class RdgConfig(Section):
 
     augment: list[Augmentation] = Field(
         description="random transforms applied alike to real and generated pictures before the "
-        "discriminators, which keeps a small corpus from being memorised (paper: none)"
+        "discriminators, any of translation, cutout, brightness, saturation and contrast, which "
+        "keep a small corpus from being memorised (paper: none)"
     )
     embedding_mix: float = Field(
         ge=0,
@@ -124,7 +126,9 @@ class SampleConfig(Section):
     """Pictures drawn by the trained generator for the test utterances."""
 
     seed: int = Field(ge=0, description="seed of the noise and of the drawn controls")
-    precision: Literal["float32", "bfloat16"] = Field(description="precision of the convolutions")
+    precision: Literal["float32", "bfloat16"] = Field(
+        description="precision of the convolutions, float32 or bfloat16"
+    )
     batch_size: int = Field(
         ge=1, description="pictures per forward pass; changes no picture, but for rounding"
     )

@@ -91,7 +91,8 @@ class SenConfig(Section):
     )
     decay_factor: float = Field(gt=0.0, le=1.0, description="used by schedule step; paper 0.1")
     precision: Literal["float32", "bfloat16"] = Field(
-        description="precision of matrix products; weights stay float32; paper float32"
+        description="precision of matrix products, float32 or bfloat16; weights stay float32; "
+        "paper float32"
     )
 
     time_masks: int = Field(
@@ -146,7 +147,9 @@ class SenConfig(Section):
 class EmbedConfig(Section):
     """How embeddings are computed and retrieval is measured (paper §2.4, mAP)."""
 
-    precision: Literal["float32", "bfloat16"] = Field(description="precision of matrix products")
+    precision: Literal["float32", "bfloat16"] = Field(
+        description="precision of matrix products, float32 or bfloat16"
+    )
     frames_per_batch: int = Field(
         ge=1, description="log-mel frames, padding included, encoded at a time; bounds memory"
     )

@@ -149,7 +149,9 @@ class Tacotron2Config(Section):
         ge=100,
         description="spectrogram frames, 12 ms each, after which a sentence counts as failed",
     )
-    precision: Literal["float32", "bfloat16"] = Field(description="precision of both networks")
+    precision: Literal["float32", "bfloat16"] = Field(
+        description="precision of both networks, float32 or bfloat16"
+    )
 
 
 class TtsConfig(Section):
@@ -209,7 +211,8 @@ class MelConfig(Section):
         ge=1e-30, le=1, description="added to the power before ln; released code 1e-6"
     )
     normalise: Literal["per_band", "none"] = Field(
-        description="per_band: zero mean and unit variance per utterance and band"
+        description="per_band: zero mean and unit variance per utterance and band; none: neither, "
+        "and then without masks and noise in sen"
     )
 
 

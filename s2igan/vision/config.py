@@ -44,6 +44,6 @@ class VisionConfig(Section):
     )
     batch: int = Field(ge=1, description="pictures per forward pass of a backbone")
     precision: Literal["float32", "bfloat16"] = Field(
-        description="precision of the backbones' forward passes"
+        description="precision of the backbones' forward passes, float32 or bfloat16"
     )
     seed: int = Field(ge=0, description="draws the random crops and flips of the views")
