@@ -28,7 +28,6 @@ from s2igan.engine.folders import fresh_folder
 from s2igan.engine.runtime import usable_cores
 
 _RECORD = "outputs.json"
-_CHUNK_BYTES = 2**20
 _PATIENCE_S = 60
 _POLL_S = 0.5
 _STOPPED = "stopped"
@@ -219,8 +218,7 @@ def hash_tree(path: Path) -> str:
             continue
         digest.update(f"\0{file.relative_to(path)}\0".encode())
         with file.open("rb") as stream:
-            while chunk := stream.read(_CHUNK_BYTES):
-                digest.update(chunk)
+            hashlib.file_digest(stream, lambda: digest)
     return digest.hexdigest()[:32]
 
 

@@ -58,11 +58,11 @@ def _has(stage: PipelineStage, cost: Cost) -> dict[str, object] | None:
 
 def _total(lines: list[Cost]) -> Cost | None:
     """Add up the last finished execution and the stopped ones that led to it."""
-    finished = [cost for cost in lines if cost.finished]
+    finished = [index for index, cost in enumerate(lines) if cost.finished]
     if not finished:
         return None
-    last = finished[-1]
-    parts = [cost for cost in lines[: lines.index(last) + 1] if cost.key == last.key]
+    last = lines[finished[-1]]
+    parts = [cost for cost in lines[: finished[-1] + 1] if cost.key == last.key]
     earlier = [index for index, cost in enumerate(parts[:-1]) if cost.finished]
     parts = parts[earlier[-1] + 1 if earlier else 0 :]
     return replace(

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final, Never, Self
@@ -18,6 +18,20 @@ LAUNCHED: Final = "S2IGAN_LAUNCHED"
 """The variable that tells a process that a stage started it, not torchrun or Slurm."""
 
 _SAME_S = 1.0
+
+
+@contextmanager
+def handling_ends(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Handle :data:`ENDS` inside the block, but for those that whoever started us wants ignored."""
+    before = {number: signal.getsignal(number) for number in ENDS}
+    heard = [number for number in ENDS if before[number] is not signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, before[number])
 
 
 class Interrupts:
@@ -40,16 +54,9 @@ class Interrupts:
 
     @contextmanager
     def handled(self) -> Iterator[Self]:
-        """Listen inside the block, but for signals that whoever started us wants ignored."""
-        before = {number: signal.getsignal(number) for number in ENDS}
-        heard = [number for number in ENDS if before[number] is not signal.SIG_IGN]
-        for number in heard:
-            signal.signal(number, self._receive)
-        try:
+        """Listen inside the block."""
+        with handling_ends(self._receive):
             yield self
-        finally:
-            for number in heard:
-                signal.signal(number, before[number])
 
     @contextmanager
     def deferred(self) -> Iterator[None]:

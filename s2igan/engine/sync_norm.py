@@ -38,8 +38,7 @@ def _normalised(layer: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor) -> Tensor:
     normal, mean, variance, count = _Normalise.apply(  # type: ignore[no-untyped-call]
         x, layer.weight, layer.bias, layer.eps
     )
-    if layer.track_running_stats:
-        follow(layer, mean, variance, count)
+    follow(layer, mean, variance, count)
     result: Tensor = normal
     return result
 

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from s2igan.errors import UserError
 from s2igan.evaluation.authors_queries import authors_queries
@@ -186,6 +187,5 @@ def draw_queries(pictures: Rows, classes: Rows, count: int, seed: int) -> Rows:
         The drawn ones, sorted.
     """
     mixed = np.random.default_rng(seed).permutation(len(pictures))
-    by_class = mixed[np.argsort(classes[mixed], kind="stable")]
-    _, first, members = np.unique(classes[by_class], return_index=True, return_inverse=True)
-    return np.sort(pictures[by_class[np.arange(len(mixed)) - first[members] < count]])
+    before = pd.Series(mixed).groupby(classes[mixed]).cumcount()  # of the same class
+    return np.sort(pictures[mixed[before.to_numpy() < count]])

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch.nn import functional as F
 
 from s2igan.evaluation.figures import Resampling, absent
@@ -12,6 +11,7 @@ from s2igan.evaluation.judge import Rows, Source
 from s2igan.evaluation.material import Judged
 from s2igan.evaluation.wording import noun_of
 from s2igan.metrics.distances import mean_pairwise_distance, nearest_distances
+from s2igan.vision.interface import as_images
 
 Floats = npt.NDArray[np.float32]
 
@@ -33,8 +33,7 @@ def pixel_vectors(source: Source, rows: Rows) -> Floats:
     """
     blocks = []
     for start in range(0, len(rows), _PICTURES_PER_BLOCK):
-        pictures = torch.from_numpy(source(rows[start : start + _PICTURES_PER_BLOCK]))
-        images = pictures.permute(0, 3, 1, 2).float() / 255  # (n, 3, S, S)
+        images = as_images(source(rows[start : start + _PICTURES_PER_BLOCK]))  # (n, 3, S, S)
         if images.shape[-1] > _LARGEST:
             images = F.interpolate(images, (_LARGEST, _LARGEST), mode="area")
         blocks.append(images.flatten(1).numpy())

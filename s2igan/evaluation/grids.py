@@ -1,9 +1,10 @@
-"""Two grids to look at: drawn beside real pictures, and the keyword swap (paper Fig. 3)."""
+"""Pictures to look at: drawn beside real ones, and the keyword swap (paper Fig. 3)."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from s2igan.engine.arrays import Array, Ragged
 from s2igan.engine.pictures import Picture
@@ -194,12 +195,8 @@ def choose_pairs(material: Material, before: Rows, count: int, seed: int) -> Row
     """
     species = material.classes[material.utterances(before)]
     mixed = np.random.default_rng(seed).permutation(len(before))
-    seen: dict[int, int] = {}
-    rounds = np.empty(len(mixed), np.int64)
-    for place, pair in enumerate(mixed.tolist()):
-        rounds[place] = seen.get(int(species[pair]), 0)
-        seen[int(species[pair])] = int(rounds[place]) + 1
-    return np.sort(mixed[np.argsort(rounds, kind="stable")][:count])
+    rounds = pd.Series(mixed).groupby(species[mixed]).cumcount()
+    return np.sort(mixed[np.argsort(rounds.to_numpy(), kind="stable")][:count])
 
 
 def mel_picture(mel: Array) -> Picture:

@@ -2,18 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from s2igan.corpora.attributes import ATTRIBUTES
-from s2igan.engine.device import autocast
+from s2igan.engine.device import Precision, autocast
 from s2igan.engine.distributed import rank, shared, world
 from s2igan.engine.pictures import Picture
 from s2igan.engine.progress import bar
-from s2igan.vision.interface import Backbone
+from s2igan.vision.interface import Backbone, as_images
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -95,7 +94,7 @@ class Judge:
         self,
         backbone: Backbone,
         device: torch.device,
-        precision: Literal["float32", "bfloat16"] = "float32",
+        precision: Precision = "float32",
         batch_size: int = 64,
         *,
         role: str = "judge",
@@ -103,7 +102,7 @@ class Judge:
     ) -> None:
         self.backbone = backbone.to(device)
         self.device = device
-        self.precision: Literal["float32", "bfloat16"] = precision
+        self.precision = precision
         self.batch_size = batch_size
         self.role = role
         self.progress = progress
@@ -138,9 +137,8 @@ class Judge:
 
     @torch.inference_mode()
     def _look(self, pictures: Picture) -> tuple[Floats, dict[str, Floats]]:
-        images = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).float() / 255
         with autocast(self.device, self.precision):
-            output = self.backbone(images)  # of (n, 3, S, S)
+            output = self.backbone(as_images(pictures, self.device))  # of (n, 3, S, S)
         logits = (output.logits or {}).items()
         said = {name: values.float().cpu().numpy() for name, values in logits}
         return output.features.float().cpu().numpy(), said

@@ -166,7 +166,7 @@ class Material:
         """Rows of the real pictures that everything is compared with, and their name.
 
         Fresh pictures of the test species where the corpus has a split of them and test captions
-        were drawn, else the pictures that the drawn captions describe.
+        were drawn, else all pictures of the drawn split.
         """
         fresh = self._fresh("reference")
         if len(fresh):

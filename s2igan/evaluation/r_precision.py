@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.special import log_softmax
 from torch import Tensor
 
 from s2igan.corpora.attributes import ATTRIBUTES, VALUES
@@ -21,6 +22,7 @@ from s2igan.evaluation.judge import Rows, Seen, Source
 from s2igan.evaluation.material import Attributes, Booleans, Judged, Material
 from s2igan.evaluation.wording import noun_of
 from s2igan.metrics.retrieval import true_first
+from s2igan.vision.interface import as_images
 
 Floats = npt.NDArray[np.float32]
 Scorer = Callable[[Rows, Rows], npt.NDArray[np.floating[Any]]]
@@ -58,7 +60,8 @@ class Reader:
 
     def scorer(self, seen: Seen) -> Scorer:
         """Return the scores of pictures that an attribute-reading judge has seen."""
-        likely = np.concatenate([_log_softmax(seen.logits[name]) for name in ATTRIBUTES], axis=1)
+        logits = (seen.logits[name].astype(np.float64) for name in ATTRIBUTES)
+        likely = np.concatenate([log_softmax(each, axis=1) for each in logits], axis=1)
 
         def score(pictures: Rows, descriptions: Rows) -> npt.NDArray[np.floating[Any]]:
             scores = likely[pictures] @ self._shares.T  # (n, k, statements)
@@ -88,8 +91,8 @@ class Critic:
         """Embed pictures of a source, ``(n, E)`` float32."""
         blocks = []
         for start in range(0, len(rows), self.batch_size):
-            pictures = torch.from_numpy(source(rows[start : start + self.batch_size]))
-            images = pictures.to(self.device).permute(0, 3, 1, 2).float() / 255  # (n, 3, S, S)
+            pictures = source(rows[start : start + self.batch_size])
+            images = as_images(pictures, self.device)  # (n, 3, S, S)
             blocks.append(self.embed(images).float().cpu().numpy())
         return np.concatenate(blocks)
 
@@ -250,8 +253,3 @@ def _figures(
         )
         for name in values
     }
-
-
-def _log_softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

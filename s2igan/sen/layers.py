@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from s2igan.engine.device import full_precision
 from s2igan.engine.distributed import world
-from s2igan.engine.sync_norm import SyncBatchNorm1d
+from s2igan.engine.sync_norm import SyncBatchNorm1d, follow
 
 
 def check_lengths(lengths: Tensor, sequences: Tensor) -> None:
@@ -80,14 +80,7 @@ class MaskedBatchNorm(SyncBatchNorm1d):
         mean = (frames * weights).sum((0, 1)) / count  # (C,)
         centred = (frames - mean) * weights
         variance = centred.square().sum((0, 1)) / count
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.num_batches_tracked is not None
-        assert self.momentum is not None
-        with torch.no_grad():
-            self.num_batches_tracked.add_(1)
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+        follow(self, mean, variance, count)
         return (centred * torch.rsqrt(variance + self.eps) * self.weight + self.bias) * weights
 
 

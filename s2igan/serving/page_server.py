@@ -2,18 +2,16 @@
 
 import logging
 import os
-import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
 from s2igan.engine.answer import answer
-from s2igan.engine.interrupts import ENDS
+from s2igan.engine.interrupts import handling_ends
 from s2igan.errors import UserError
 from s2igan.serving.certificate import (
     Certificate,
@@ -114,20 +112,9 @@ def _ends_noted() -> Iterator["SimpleQueue[int]"]:
     Raised instead, the first could come inside of a ``__del__``, where Python drops what is raised,
     and a second one, as some come in pairs, would cut short the deletion that the first began.
     """
-    before = {number: signal.getsignal(number) for number in ENDS}
-    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
     ends: SimpleQueue[int] = SimpleQueue()  # the one that a signal may fill while it is read
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        ends.put(number)
-
-    for number in heard:
-        signal.signal(number, note)
-    try:
+    with handling_ends(lambda number, _frame: ends.put(number)):
         yield ends
-    finally:
-        for number in heard:
-            signal.signal(number, before[number])
 
 
 def launch(page: "gr.Blocks", where: Where) -> str:

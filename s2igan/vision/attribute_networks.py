@@ -10,7 +10,6 @@ attribute. They are trained with batch normalisation and shipped with it folded 
 
 from collections.abc import Callable
 from functools import partial
-from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -25,12 +24,8 @@ LOGITS = sum(len(values) for values in VALUES.values())
 
 def split_logits(logits: Tensor) -> dict[str, Tensor]:
     """Cut ``(N, LOGITS)`` into ``(N, values)`` per attribute, in the order of ``ATTRIBUTES``."""
-    ends = list(accumulate(len(values) for values in VALUES.values()))
-    starts = [0, *ends[:-1]]
-    return {
-        attribute: logits[:, start:end]
-        for attribute, start, end in zip(VALUES, starts, ends, strict=True)
-    }
+    sizes = [len(values) for values in VALUES.values()]
+    return dict(zip(VALUES, torch.split(logits, sizes, dim=1), strict=True))
 
 
 class ConvUnit(nn.Module):

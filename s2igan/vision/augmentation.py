@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from s2igan.vision.interface import as_images
+
 
 def random_crops(
     drawings: npt.NDArray[np.uint8],
@@ -27,11 +29,6 @@ def random_crops(
         window = drawings[row, top : top + side, left : left + side]
         place[:] = window[:, ::-1] if flip else window
     return as_images(batch)
-
-
-def as_images(pictures: npt.NDArray[np.uint8]) -> Tensor:
-    """Turn ``(N, S, S, 3)`` uint8 into ``(N, 3, S, S)`` float in [0, 1], channels last."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
 
 
 def through_resolution(images: Tensor, side: int) -> Tensor:

@@ -28,7 +28,7 @@ from s2igan.engine.workers import parallel_map
 from s2igan.vision.backbones import load_backbone
 from s2igan.vision.config import VisionConfig
 from s2igan.vision.crops import CENTRE, draw_views
-from s2igan.vision.interface import Backbone, BackboneOutput
+from s2igan.vision.interface import Backbone, BackboneOutput, as_images
 from s2igan.vision.pixels import PixelWriter
 from s2igan.vision.preparation import Geometry, Prepared, Source, prepare
 
@@ -147,15 +147,14 @@ def see_squares(
         columns.append(torch.cat([_see(backbone, part, precision) for part in parts]))
     features = torch.cat(columns, dim=1).numpy()
     ends = list(accumulate(len(squares[0]) for squares in pictures))
-    return [features[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    return np.split(features, ends[:-1])
 
 
 @torch.inference_mode()
 def _see(backbone: Backbone, squares: Picture, precision: Precision) -> torch.Tensor:
     device = next(backbone.parameters()).device
-    images = torch.from_numpy(squares).to(device).permute(0, 3, 1, 2).float() / 255
     with autocast(device, precision):
-        output: BackboneOutput = backbone(images)
+        output: BackboneOutput = backbone(as_images(squares, device))
     return output.features.float().cpu()
 
 

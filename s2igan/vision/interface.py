@@ -8,12 +8,22 @@ through it.
 from abc import ABC, abstractmethod
 from typing import NamedTuple, Self
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 CLASSES = "classes"
 """Key of the logits of a network with one classifier, that of the ImageNet classes."""
+
+
+def as_images(pictures: npt.NDArray[np.uint8], device: torch.device | None = None) -> Tensor:
+    """Turn ``(N, S, S, 3)`` uint8 into ``(N, 3, S, S)`` float32 in [0, 1], as backbones take them.
+
+    Channels stay last in memory.
+    """
+    return torch.from_numpy(pictures).to(device=device).permute(0, 3, 1, 2).float() / 255
 
 
 class BackboneOutput(NamedTuple):

@@ -34,9 +34,10 @@ from s2igan.vision.attribute_networks import (
     fold_normalisation,
     split_logits,
 )
-from s2igan.vision.augmentation import as_images, degrade, random_crops, through_resolution
+from s2igan.vision.augmentation import degrade, random_crops, through_resolution
 from s2igan.vision.backbones import SHIPPED_WEIGHTS
 from s2igan.vision.drawings import Labels, cached_drawings, random_labels
+from s2igan.vision.interface import as_images
 
 Network = CompactNetwork | ReaderNetwork
 Drawings = npt.NDArray[np.uint8]

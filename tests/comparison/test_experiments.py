@@ -279,7 +279,7 @@ def test_values_are_written_as_dvc_reads_them(value: object, text: str) -> None:
 def test_any_string_arrives_as_it_is(text: str) -> None:
     with TemporaryDirectory() as folder:
         file = Path(folder, "params.yaml")
-        file.write_text("tts: {voices: [], programs: {}}")
+        file.write_text("tts:\n  voices: []\n  programs: {}\n")
         both = [f"tts.voices={override([text, text])}", f"+tts.programs.a={override(text)}"]
         apply_overrides(file, both)
         assert yaml.safe_load(file.read_text()) == {

@@ -46,6 +46,11 @@ def test_an_execution_that_has_not_ended_does_not_add_up(root: Path) -> None:
     assert ledger(root, LINE, begun).spent(variant())["train_rdg"].seconds == 100.0
 
 
+def test_of_two_equal_executions_the_later_one_counts_with_its_parts(root: Path) -> None:
+    stopped = replace(LINE, finished=False, seconds=40.0)
+    assert ledger(root, LINE, stopped, LINE).spent(variant())["train_rdg"].seconds == 140.0
+
+
 @pytest.mark.parametrize(
     ("section", "key", "known"),
     [("rdg", "seed", False), ("corpus", "seed", False), ("sample", "seed", True)],

@@ -15,10 +15,11 @@ from s2igan.engine.seeding import numpy_generator
 from s2igan.vision import drawings
 from s2igan.vision import train_attribute_reader as training
 from s2igan.vision.attribute_networks import LOGITS, CompactNetwork, fold_normalisation
-from s2igan.vision.augmentation import as_images, degrade, random_crops, through_resolution
+from s2igan.vision.augmentation import degrade, random_crops, through_resolution
 from s2igan.vision.backbones import AttributeBackbone, load_backbone
 from s2igan.vision.crops import CENTRE, square_view
 from s2igan.vision.drawings import Labels, cached_drawings, draw_all, draw_labelled, random_labels
+from s2igan.vision.interface import as_images
 
 
 @pytest.fixture(scope="module")
