@@ -163,7 +163,7 @@ class SenTraining:
         """Train to the last step, on from the checkpoint where there is one."""
         saved = last_state(self.session)
         if saved is not None:
-            self.load_state(saved)
+            self.load_state_dict(saved)
         self.model.train()
         config, keeper = self.config, self._keeper()
         batches = made_ahead(self.stream.__getitem__, self.step, config.steps)
@@ -182,7 +182,7 @@ class SenTraining:
         return Keeper(
             self.session,
             self.curves,
-            state=self.state,
+            state=self.state_dict,
             every=self.config.checkpoint_every_steps,
             steps=self.config.steps,
         )
@@ -267,8 +267,8 @@ class SenTraining:
         self.model.train()
         return figures
 
-    def state(self) -> dict[str, Any]:
-        """Everything that :meth:`load_state` needs to go on as if nothing had happened."""
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that :meth:`load_state_dict` needs to go on as if nothing had happened."""
         return {
             "step": self.step,
             "model": self.model.state_dict(),
@@ -277,8 +277,8 @@ class SenTraining:
             "best": self.choice.best,
         }
 
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from :meth:`state`."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state_dict`."""
         self.step, self.choice.best = state["step"], state["best"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])

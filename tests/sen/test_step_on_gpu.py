@@ -57,10 +57,12 @@ def test_a_resumed_run_follows_its_schedule(inputs: Path, tmp_path: Path) -> Non
     changes = {"schedule": "cosine", "warmup_steps": 4, "lr": 2e-2}
     whole = begun(inputs, **changes)
     before = go_on(whole, 2)
-    torch.save(whole.state(), tmp_path / "state.pt")
+    torch.save(whole.state_dict(), tmp_path / "state.pt")
     after = go_on(whole, STEPS - 2)
     resumed = begun(inputs, **changes)
-    resumed.load_state(torch.load(tmp_path / "state.pt", map_location="cpu", weights_only=True))
+    resumed.load_state_dict(
+        torch.load(tmp_path / "state.pt", map_location="cpu", weights_only=True)
+    )
     assert_alike(before + go_on(resumed, STEPS - 2), before + after)
     assert resumed._graphs.captured() > 0
     (rate,) = (group["lr"] for group in resumed.optimizer.param_groups)
