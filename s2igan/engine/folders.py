@@ -5,7 +5,9 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
+from secrets import token_hex
 
 from s2igan.errors import UserError
 
@@ -15,7 +17,8 @@ def fresh_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside ``path`` and rename it to ``path`` once the block succeeds.
 
     If the block raises, what it wrote is removed and an earlier ``path`` is left as it was. A link
-    stays, and what it leads to is replaced. What a killed process left is removed.
+    stays, and what it leads to is replaced. What a killed process left is removed, and what it had
+    moved away to replace it is put back.
 
     Raises:
         UserError: if ``path`` is something else than a folder, or another process is writing it.
@@ -30,14 +33,27 @@ def fresh_folder(path: Path) -> Iterator[Path]:
         )
     partial = path.with_name(f".{path.name}.partial")
     with _claimed(partial, path):
+        _delete_replaced(path)
         try:
             yield partial
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
+        # Deleted where it stands, it would be half a folder for as long as that takes.
         if path.exists():
-            shutil.rmtree(path)
+            path.rename(path.with_name(f".{path.name}.{token_hex(4)}.replaced"))
         partial.rename(path)
+        _delete_replaced(path)
+
+
+def _delete_replaced(path: Path) -> None:
+    """Delete what was moved away from ``path``; put it back if nothing took its place."""
+    for earlier in path.parent.glob(f".{escape(path.name)}.*.replaced"):
+        if path.exists():
+            # Others may do so too, for whom the folder in its place is free again.
+            shutil.rmtree(earlier, ignore_errors=True)
+        else:
+            earlier.rename(path)
 
 
 @contextmanager

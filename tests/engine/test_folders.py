@@ -93,6 +93,41 @@ def test_what_a_killed_run_has_left_is_removed(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+KILLED = """
+import os, shutil, sys
+from pathlib import Path
+from s2igan.engine import folders
+
+def killed(*_, **__):
+    os._exit(9)
+
+setattr(*{"renames": (Path, "rename"), "deletes": (shutil, "rmtree")}[sys.argv[2]], killed)
+with folders.fresh_folder(Path(sys.argv[1])) as partial:
+    (partial / "new").touch()
+"""
+
+
+@pytest.mark.parametrize(("at", "holds"), [("renames", "old"), ("deletes", "new")])
+def test_a_kill_leaves_the_earlier_folder_or_the_new_one(
+    tmp_path: Path, at: str, holds: str
+) -> None:
+    out = tmp_path / "out"
+    (out / "old").mkdir(parents=True)
+    assert subprocess.run([sys.executable, "-c", KILLED, out, at], check=False).returncode == 9
+    assert [path.name for path in out.iterdir()] == [holds]
+    with fresh_folder(out) as partial:
+        assert [path.name for path in out.iterdir()] == [holds]
+        (partial / "next").touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "next"]
+
+
+def test_what_a_kill_between_two_renames_has_moved_away_is_put_back(tmp_path: Path) -> None:
+    (tmp_path / ".out.0a.replaced" / "old").mkdir(parents=True)
+    with pytest.raises(ValueError, match="x"), fresh_folder(tmp_path / "out"):
+        raise ValueError("x")
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "old"]
+
+
 def test_a_file_system_without_locks_is_written_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
