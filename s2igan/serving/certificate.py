@@ -82,13 +82,17 @@ def own_certificate(folder: Path, addresses: Sequence[str]) -> Certificate:
 
 def _holds(certificate: Path, key: Path, addresses: Sequence[str]) -> bool:
     from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     if not (certificate.is_file() and key.is_file()):
         return False
     try:
         held = x509.load_pem_x509_certificate(certificate.read_bytes())
+        # A kill between the two files leaves a key of another certificate.
+        if load_pem_private_key(key.read_bytes(), None).public_key() != held.public_key():
+            return False
         names = held.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound):
+    except (ValueError, TypeError, x509.ExtensionNotFound):
         return False
     covered = {*names.get_values_for_type(x509.DNSName)}
     covered |= {str(address) for address in names.get_values_for_type(x509.IPAddress)}

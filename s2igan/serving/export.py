@@ -81,12 +81,15 @@ def check_replaceable(out: Path) -> None:
     """Refuse to write a model where anything else lies, beside an exported model too.
 
     Raises:
-        UserError: if ``out`` is a file, or a folder that holds what no export writes.
+        UserError: if ``out`` is a file, the current folder, or one that holds what no export
+            writes.
     """
     if not out.exists():
         return
     if not out.is_dir():
         raise _occupied(out, "a file")
+    if Path.cwd().is_relative_to(out.resolve()):  # which would be gone once it is replaced
+        raise _occupied(out, "the folder that you stand in")
     present = sorted(path.name for path in out.iterdir())
     if present and CARD not in present:
         raise _occupied(out, "something else than an exported model there")

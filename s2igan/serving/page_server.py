@@ -171,17 +171,18 @@ def choose_port(host: str, port: int | None) -> int:
     Raises:
         UserError: if it is taken, none is free, or the host is not one of this machine's.
     """
-    problem: OSError | None = None
+    problem: Exception | None = None
     for candidate in PORTS if port is None else [port]:
         try:
+            host.encode("idna")  # or a socket that never hears of it would be left open
             with socket.create_server((host, candidate)):
                 return candidate
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             problem = error
     wanted = f"{PORTS[0]} to {PORTS[-1]}" if port is None else port
     raise UserError(
         f"address {host}:{wanted}",
-        got=problem and problem.strerror,
+        got=getattr(problem, "strerror", problem),
         expected="an address of this machine and a free port",
         fix="choose others with --host and --port",
     ) from problem

@@ -61,6 +61,16 @@ def test_it_is_kept_until_it_lacks_a_name_or_ends_soon(
     assert own_certificate(tmp_path, ["192.0.2.9"]).fingerprint != short
 
 
+@pytest.mark.parametrize("left", ["another's", b"", b"-----BEGIN PRIVATE KEY-----"])
+def test_a_key_that_does_not_fit_is_made_anew(tmp_path: Path, left: bytes | str) -> None:
+    first = own_certificate(tmp_path, NAMES)
+    key = own_certificate(tmp_path / "other", NAMES).key.read_bytes()
+    first.key.write_bytes(key if isinstance(left, str) else left)
+    again = own_certificate(tmp_path, NAMES)
+    assert again.fingerprint != first.fingerprint
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(again.certificate, again.key)
+
+
 def test_a_name_that_no_certificate_holds_is_left_out(tmp_path: Path) -> None:
     own = own_certificate(tmp_path, [*NAMES, "büro"])
     assert own_certificate(tmp_path, [*NAMES, "büro"]) == own

@@ -152,6 +152,18 @@ def test_something_else_is_never_replaced(tmp_path: Path) -> None:
     assert (mine / "thesis.tex").read_text() == "years"
 
 
+@pytest.mark.parametrize("here", ["out", "out/deeper"])
+def test_the_folder_that_one_stands_in_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: str
+) -> None:
+    rdg = write_model(tmp_path / "rdg")
+    (tmp_path / here).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / here)
+    with pytest.raises(UserError, match="got the folder that you stand in"):
+        export_model(rdg, {}, tmp_path / "out")
+    assert Path.cwd().samefile(tmp_path / here)
+
+
 def test_what_somebody_laid_beside_an_export_is_never_lost(tmp_path: Path) -> None:
     rdg, out = write_model(tmp_path / "rdg"), tmp_path / "out"
     export_model(rdg, {"name": "one"}, out)

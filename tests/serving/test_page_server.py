@@ -74,9 +74,10 @@ def test_a_free_port_is_taken_and_a_taken_one_passed_over(monkeypatch: pytest.Mo
             choose_port("127.0.0.1", taken)
 
 
-def test_an_address_of_another_machine_is_told() -> None:
-    with pytest.raises(UserError, match="an address of this machine"):
-        choose_port("203.0.113.5", None)
+@pytest.mark.parametrize("host", ["203.0.113.5", "ü..x", "a" * 70 + ".x"])
+def test_an_address_of_another_machine_is_told(host: str) -> None:
+    with pytest.raises(UserError, match=r"got [^;]+; expected an address of this machine"):
+        choose_port(host, None)
 
 
 def test_without_gradio_the_extra_is_named(
