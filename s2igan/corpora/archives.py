@@ -105,7 +105,7 @@ def read_members(path: Path, wanted: re.Pattern[str]) -> Iterator[tuple[re.Match
             # Behind the last member lies what tells a whole gzip file from a truncated one.
             while stream.read(_CHUNK_BYTES):
                 pass
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
         raise UserError(
             f"archive {str(path)!r}",
             got=" ".join(str(error).split()) or type(error).__name__,

@@ -21,7 +21,7 @@ from s2igan.corpora.index import write_corpus
 from s2igan.corpora.listing import check_class_sizes
 from s2igan.corpora.manifest import digest
 from s2igan.corpora.recorded_csv import ListedPicture, read_index, shortened
-from s2igan.corpora.recorded_files import check_pictures, check_recordings, find_file
+from s2igan.corpora.recorded_files import check_pictures, check_recordings, find_file, read_file
 from s2igan.corpora.splits import draw_test, split_of_classes
 from s2igan.corpora.task import Task
 from s2igan.errors import UserError
@@ -116,9 +116,9 @@ def _write(
     write_corpus(
         out,
         _image_table(pictures, splits),
-        (path.read_bytes() for path in images),
+        map(read_file, images),
         _description_table(pictures, {name: row for row, name in enumerate(recordings)}),
-        (path.read_bytes() for path in clips),
+        map(read_file, clips),
         info={
             **info,
             "has_classes": _has_classes(pictures),

@@ -170,6 +170,8 @@ def _read_row(line: int, row: Row, defects: Defects) -> ListedPicture | None:
     def read(column: str, parse: Callable[[str], T]) -> T | None:
         value = row.get(column)
         try:
+            if value and "\0" in value:
+                raise ValueError("with a NUL character, as damaged files have")
             return parse(value) if value else None
         except ValueError as error:
             wrong.append(f"{column} {shown(value)} {error}")

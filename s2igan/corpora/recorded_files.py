@@ -3,6 +3,7 @@
 import errno
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from s2igan.corpora.defects import Defects
@@ -31,10 +32,13 @@ def _child(folder: Path, name: str) -> Path | None:
         return usual
     if name.isascii() or not folder.is_dir():
         return None
-    composed = (
-        path for path in folder.iterdir() if unicodedata.normalize("NFC", path.name) == name
-    )
-    return next(composed, None)
+    return _composed(folder, folder.stat().st_mtime_ns).get(name)
+
+
+@lru_cache(maxsize=64)
+def _composed(folder: Path, _changed_ns: int) -> Mapping[str, Path]:
+    """Return what lies in a folder by the composed forms of the names."""
+    return {unicodedata.normalize("NFC", path.name): path for path in folder.iterdir()}
 
 
 def _exists(path: Path) -> bool:
@@ -77,14 +81,27 @@ def check_recordings(
             defects.add_picture(name, f"{problem} (line {lines[name]})")
 
 
+def read_file(path: Path) -> bytes:
+    """Read a file.
+
+    Raises:
+        OSError: with the file's name, which those of the reading itself lack.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
 def _listen(path: Path) -> str | None:
-    return sound_problem(path.read_bytes())
+    return sound_problem(read_file(path))
 
 
 def _look(path: Path) -> tuple[int, int] | str:
     """Return width and height of a picture as it is shown, or why there is none."""
     try:
-        return picture_size(path.read_bytes(), upright=True)
+        return picture_size(read_file(path), upright=True)
     except PictureError as error:
         return str(error)
 

@@ -1,8 +1,10 @@
+import errno
 import io
 import json
+import os
 import tracemalloc
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,8 +17,9 @@ from s2igan.corpora import recorded
 from s2igan.corpora.defects import Defects
 from s2igan.corpora.index import Corpus
 from s2igan.corpora.recorded_csv import read_index
+from s2igan.corpora.recorded_files import find_file, read_file
 from s2igan.engine.pictures import decode_picture
-from s2igan.errors import UserError
+from s2igan.errors import UserError, refused
 from tests.sounds import with_length
 
 from .makers import (
@@ -133,6 +136,40 @@ def test_an_index_of_any_spreadsheet_is_read(
     assert corpus.info["utterances"] == {"train": 6, "test": 4}
     assert corpus.images["name"][3] == "picture_3.jpg"
     assert corpus.images["class_name"][3] == "class 1;, é"
+
+
+def test_names_that_are_neither_composed_nor_decomposed_need_one_look_at_their_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Path] = []
+    look = Path.iterdir
+
+    def counted(path: Path) -> Iterator[Path]:
+        looks.append(path)
+        return look(path)
+
+    monkeypatch.setattr(Path, "iterdir", counted)
+    names = [f"\u00ea\u0301 {number}.jpg" for number in range(20)]
+    for name in names:
+        (tmp_path / name).touch()
+    assert all(find_file(tmp_path, unicodedata.normalize("NFC", name)) for name in names)
+    assert not find_file(tmp_path, "\u00e9.jpg")
+    assert len(looks) == 1
+    (tmp_path / "late").mkdir()
+    (tmp_path / "\u00ea\u0301 late.jpg").touch()
+    assert find_file(tmp_path, unicodedata.normalize("NFC", "\u00ea\u0301 late.jpg"))
+
+
+def test_a_file_that_the_disk_does_not_give_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(OSError, match=r"bird\.jpg") as caught:
+        read_file(tmp_path / "bird.jpg")
+    assert refused(caught.value) == f"{str(tmp_path / 'bird.jpg')!r}; got Input/output error"
 
 
 @pytest.mark.parametrize(
@@ -693,6 +730,7 @@ def test_an_index_with_other_columns_is_told(tmp_path: Path, header: str, got: s
         (b'image,recording\na.jpg,"b.wav\n', "line 2; got unexpected end of data"),
         (b"image,recording\na.jpg\n", "line 2: 1 cells instead of 2"),
         (b"image,recording\na.jpg,b.wav,c\n", "line 2: 3 cells instead of 2"),
+        (b"image,text\na.jpg,a red\0 bird\n", "line 2: text 'a red.* with a NUL character"),
     ],
 )
 def test_an_index_that_is_no_utf8_csv_is_told_by_its_line(

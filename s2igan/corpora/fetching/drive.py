@@ -72,6 +72,11 @@ def _attempt(address: str, whole: Path, expected: int | None, meter: Meter) -> N
         )
     except (gdown.exceptions.DownloadError, requests.RequestException) as error:
         raise _outcome(error) from error
+    except OSError as error:
+        if error.errno is not None:  # of the disk
+            raise
+        # Of certificates that REQUESTS_CA_BUNDLE names and nobody has.
+        raise RefusedError(f"cannot be trusted ({error})") from error
 
 
 def _make_without_links(folder: Path) -> None:

@@ -65,6 +65,8 @@ class HttpSource:
             raise
         except ValueError as error:  # of a redirection, which requests takes apart as it comes
             raise RefusedError(f"leads to what is no address ({error})") from error
+        except OSError as error:  # of certificates that REQUESTS_CA_BUNDLE names and nobody has
+            raise RefusedError(f"cannot be trusted ({error})") from error
 
     def _check(self, response: requests.Response, start: int) -> None:
         status = response.status_code

@@ -58,7 +58,10 @@ class S3Source:
     def _ask(self, start: int) -> dict[str, Any]:
         bucket, key = self._place
         rest = {"Range": f"bytes={start}-"} if start else {}
-        answer: dict[str, Any] = self._client.get_object(Bucket=bucket, Key=key, **rest)
+        try:
+            answer: dict[str, Any] = self._client.get_object(Bucket=bucket, Key=key, **rest)
+        except ValueError as error:  # botocore has no class for an endpoint that is no address
+            raise RefusedError(f"is asked for at what is no address ({error})") from error
         return answer
 
     @cached_property

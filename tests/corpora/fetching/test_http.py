@@ -388,6 +388,16 @@ def test_a_machine_without_network_says_so_at_once(target: Path) -> None:
     assert len(looked_up) == 1
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "drive.google.com"])
+def test_certificates_that_nobody_has_are_named_at_once(
+    target: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nope.pem")
+    words = told(target, f"https://{host}/uc?id=0B0ywwgffWnLL")
+    assert "cannot be trusted (" in words
+    assert "/nope.pem" in words
+
+
 def test_a_redirect_gives_up_no_encryption(
     target: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

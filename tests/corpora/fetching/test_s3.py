@@ -53,6 +53,16 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "store" / "birds.tgz"
 
 
+@pytest.mark.parametrize("address", ["minio:9000", "http://my_minio:9000"])
+def test_an_endpoint_that_is_no_address_is_told_at_once(
+    target: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    words = told(target, ADDRESS)
+    assert "no address (" in words
+    assert address in words
+
+
 def told(target: Path, address: str) -> str:
     with pytest.raises(RefusedError) as error:
         fetch(entry(address), target)
