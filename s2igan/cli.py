@@ -12,7 +12,7 @@ from types import FrameType
 from s2igan.engine.answer import answer
 from s2igan.engine.runtime import repository_root
 from s2igan.engine.shortage import DISK_FULL, disk_is_full
-from s2igan.errors import UserError, leave, refused
+from s2igan.errors import UserError, leave, open_stderr, refused
 from s2igan.serving.champion import METRIC
 from s2igan.serving.commands import add_commands, path_given
 from s2igan.serving.page_command import add_serve
@@ -57,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: after a command's help, a command line that cannot be parsed, or once the
             reader of an answer has gone.
     """
+    open_stderr()
     # Where the terminal's encoding lacks a sign, the rest is still worth reading.
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")

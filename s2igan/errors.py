@@ -4,6 +4,7 @@ Everything that a person can cause and mend is raised as :class:`UserError`; the
 command line print its one line to stderr and leave with :data:`EXIT_USER_ERROR`.
 """
 
+import os
 import sys
 
 EXIT_USER_ERROR = 2
@@ -50,6 +51,12 @@ def leave(program: str, message: str, code: int = EXIT_USER_ERROR) -> int:
         line = f"{begin} … ({len(line) - _LONGEST_LINE} letters) … {end}"
     sys.stderr.write(f"{program}: {line}\n")
     return code
+
+
+def open_stderr() -> None:
+    """Open the standard error where the shell has closed it: Python has none there to write to."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the end
 
 
 def check_system() -> None:

@@ -49,6 +49,19 @@ def answered(command: list[str], stdout: int | None, unbuffered: str) -> tuple[i
     return done.returncode, done.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "s2igan.cli report /nowhere",
+        "stages.embed --corpus x --features x --sen x --embeddings x --metrics x",
+    ],
+)
+def test_where_standard_error_is_closed_the_exit_code_still_tells(command: str) -> None:
+    shell = f'exec "$0" -m {command} 2>&-'
+    done = subprocess.run(["/bin/sh", "-c", shell, sys.executable], check=False)
+    assert done.returncode == 2
+
+
 COMMITTED = ["report", str(Path(__file__).parents[1] / "metrics")]
 
 

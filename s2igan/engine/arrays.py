@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any, Self
 
 import numpy as np
@@ -15,6 +16,9 @@ from numpy.lib import format as npy_format
 from s2igan.errors import unreadable_output
 
 Array = npt.NDArray[Any]
+
+# What NumPy raises, besides, of a header that it cannot read as Python.
+_NO_HEADER = (SyntaxError, TypeError, TokenError)
 
 
 class ArrayWriter:
@@ -147,7 +151,7 @@ def open_array(
             raise ValueError(f"values of {found}, not of {np.dtype(dtype)}")
         # An empty file part cannot be memory-mapped.
         array = np.load(path, mmap_mode="r" if rest else None, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, *_NO_HEADER) as error:
         raise unreadable_output(what, error) from error
     assert isinstance(array, np.ndarray)
     return array

@@ -27,7 +27,8 @@ _GRACE_S = 5.0  # for the others to end by themselves once one has failed
 _PATIENCE_S = 60.0  # for a checkpoint to be written before a process is killed
 _TOLD_BYTES = 4000
 _PR_SET_PDEATHSIG = 1  # Linux's prctl.h
-_FIRST_HOST = re.compile(r"([^,\[]+)(?:\[(\d+)[^\]]*\]([^,\[]*))?")
+_FIRST_HOST = re.compile(r"(?:[^,\[]|\[[^\]]*\])+")
+_BRACKETS = re.compile(r"\[(\d+)[^\]]*\]")
 _PORTS = 20_000, 40_000
 _TORCHRUN = "RANK", "WORLD_SIZE"
 _SLURM = "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"
@@ -156,9 +157,9 @@ def meeting_point() -> tuple[str, int]:
 
 
 def _first_host(machines: str) -> str:
-    # "node[04-07,9],gpu1" begins with node04.
+    # "rack[1-2]node[04-07,9],gpu1" begins with rack1node04.
     found = _FIRST_HOST.match(machines)
-    return "".join(part or "" for part in found.groups()) if found else machines
+    return _BRACKETS.sub(r"\1", found[0]) if found else machines
 
 
 def run_locally(

@@ -21,7 +21,9 @@ _NUMBERS = ("processes", "workers", "checkpoint_minutes")
 class Runtime(Section):
     """What may differ from machine to machine."""
 
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="where to compute")
+    device: str = Field(
+        "auto", pattern=r"^(auto|cpu|cuda(:(0|[1-9]\d?))?)$", description="where to compute"
+    )
     processes: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         "auto", description="of a stage that computes on the device; auto: one a GPU"
     )

@@ -31,7 +31,7 @@ from s2igan.engine.session import Session
 from s2igan.engine.shortage import DISK_FULL, FEWER_WORKERS, disk_is_full, memory_told
 from s2igan.engine.showcase import dotted
 from s2igan.engine.tracking import identify, open_tracker
-from s2igan.errors import UserError, leave, refused
+from s2igan.errors import UserError, leave, open_stderr, refused
 
 if TYPE_CHECKING:
     import torch
@@ -104,6 +104,7 @@ class Stage(Generic[P]):
         What a user can mend is told in one line with exit code 2: a full disk, too little memory
         and a file that may not be read among it.
         """
+        open_stderr()
         # What is loaded by now stays. To go through it for cycles, at the end once more, would take
         # a fifth of the time of a short stage.
         gc.freeze()

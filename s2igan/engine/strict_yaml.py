@@ -62,6 +62,9 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^$"), [""])
 _Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 _Loader.add_constructor("tag:yaml.org,2002:float", _construct_float)
 
+# What PyYAML raises besides, of other bytes than UTF-8 and of values that are none of their tag's.
+_NO_VALUE = (ValueError, KeyError, AttributeError)
+
 
 def read_yaml(path: Path) -> object:
     """Read one YAML document.
@@ -81,7 +84,7 @@ def read_yaml(path: Path) -> object:
         raise UserError(
             f"{str(path)!r}", got="a value nested too deeply", expected="one YAML document"
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, *_NO_VALUE) as error:
         raise UserError(
             f"{str(path)!r}", got=" ".join(str(error).split()), expected="YAML text in UTF-8"
         ) from error

@@ -354,7 +354,7 @@ def tracking_uri() -> str:
 
 
 def _experiment(client: Any) -> str:
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
     if (found := client.get_experiment_by_name(name)) is not None:
         if _KIND not in found.tags:
             client.set_experiment_tag(found.experiment_id, _KIND, _TRAINING)

@@ -179,9 +179,10 @@ def _mono(samples: npt.NDArray[Any], name: str) -> Samples:
         )
     if array.ndim == 2:
         _check_channels(array.shape[1], name)
-        array = array.mean(axis=1, dtype=np.float64 if scale > 1 else array.dtype)
-    # A float64 beyond float32 is told as not a number, without a warning on the way.
-    with np.errstate(over="ignore"):
+    # What is infinite, or a float64 beyond float32, is told as not a number without a warning.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if array.ndim == 2:
+            array = array.mean(axis=1, dtype=np.float64 if scale > 1 else array.dtype)
         mono: Samples = np.array(array / scale, np.float32)
     return mono
 

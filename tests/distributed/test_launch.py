@@ -159,7 +159,13 @@ def test_a_port_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, port: str)
 
 @pytest.mark.parametrize(
     ("machines", "first"),
-    [("gpu1", "gpu1"), ("a,b", "a"), ("n[3,5-9]", "n3"), ("n[03-05]-ib,m1", "n03-ib")],
+    [
+        ("gpu1", "gpu1"),
+        ("a,b", "a"),
+        ("n[3,5-9]", "n3"),
+        ("n[03-05]-ib,m1", "n03-ib"),
+        ("r[1-2]n[1,4]x,m", "r1n1x"),
+    ],
 )
 def test_the_first_machine_of_a_list(
     monkeypatch: pytest.MonkeyPatch, machines: str, first: str

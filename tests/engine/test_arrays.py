@@ -132,6 +132,15 @@ def test_a_torn_file_is_told_in_one_line(tmp_path: Path, kept: int) -> None:
         open_array(path)
 
 
+@pytest.mark.parametrize("letter", [b"{", b"}", b"(", b"'", b"<"])
+def test_a_header_that_is_no_python_is_told_in_one_line(tmp_path: Path, letter: bytes) -> None:
+    path = tmp_path / "spoilt.npy"
+    write_array(path, np.ones((9, 4), np.float32))
+    path.write_bytes(path.read_bytes().replace(letter, b"#", 1))
+    with pytest.raises(UserError, match=r"^packed array '.*spoilt.npy'; got .*; run `dvc repro`$"):
+        open_array(path)
+
+
 def test_a_header_that_says_fewer_rows_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "longer.npy"
     write_array(path, np.ones((9, 4), np.float32))

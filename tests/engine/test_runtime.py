@@ -116,6 +116,7 @@ def test_a_wrong_variable_is_named(
         ("gpu: 1", r"gpu in .*runtime\.yaml'; got 1; expected one of device, processes, workers"),
         ("1: 2", "expected one of device, processes, workers"),
         ("device: gpu", "got 'gpu'; expected auto, cpu, cuda or cuda:N$"),
+        ("device: cuda:01", "got 'cuda:01'; expected auto, cpu, cuda or cuda:N$"),
         ("processes: 0", "got 0; expected auto, or a number from 1$"),
     ],
 )

@@ -36,6 +36,7 @@ def test_a_tone_of_every_format_is_sound(form: str) -> None:
         (encoded(np.zeros(0)), "no sample"),
         (encoded(np.full(RATE, np.nan)), "samples that are not numbers"),
         (encoded(np.r_[np.ones(RATE), np.inf]), "samples that are not numbers"),
+        (encoded(np.full((RATE, 2), (np.inf, -np.inf))), "samples that are not numbers"),
         (encoded(np.full(RATE, 0.3)), "nothing but silence"),
         (encoded(np.tile([0.0, 0.99 / 2**15], RATE)), "nothing but silence"),
         (encoded(np.tile([0.0, 1.01 / 2**15], RATE)), None),
