@@ -228,7 +228,8 @@ class BatchStream:
         return self.speech(utterances[self.rows], mixture)
 
     def _wrong_speech(self, wrong: Integers, rng: np.random.Generator) -> Floats | Sequences | None:
-        # Drawn in any case: the noise that follows is the same, too.
+        # Drawn in any case: the noise that follows is the same, too. Never mixed: where it was,
+        # less of what is said was drawn (docs/method.md, "What our default does otherwise").
         utterances = self.pictures.utterances(wrong, rng)
         return self.speech(utterances[self.rows]) if self.wrong_speech else None
 
