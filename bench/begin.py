@@ -9,7 +9,6 @@ over it in silence and start anew. `RESULTS`, which an earlier call handed back,
 
 import argparse
 import json
-import sys
 import tarfile
 import tempfile
 from collections.abc import Sequence
@@ -18,11 +17,12 @@ from typing import Any
 
 import yaml
 
+from bench.command import run
 from bench.parts import join
 from bench.results import CHECKPOINT
 from s2igan.config import Params, read_params
 from s2igan.engine.strict_yaml import read_yaml
-from s2igan.errors import EXIT_USER_ERROR, UserError
+from s2igan.errors import UserError
 from s2igan.rdg.artifact import DESCRIPTION
 from stages.train_rdg import STAGE
 
@@ -106,16 +106,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Begin, or refuse in one line."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Begin, or refuse."""
     args = build_parser().parse_args(argv)
-    try:
-        begin(args.state, args.steps, args.restore)
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_USER_ERROR
-    return 0
+    begin(args.state, args.steps, args.restore)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run(main)

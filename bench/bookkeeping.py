@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.command import run
 from s2igan.config import read_params
 from s2igan.corpora.index import Corpus, write_corpus
 from s2igan.engine.arrays import ArrayWriter, Ragged, open_array, write_array
@@ -193,4 +194,4 @@ def _search(gallery: int) -> Iterator[tuple[str, float]]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run(main)

@@ -30,6 +30,7 @@ from typing import Any, TextIO
 import numpy as np
 import yaml
 
+from bench.command import run
 from s2igan.engine.keeper import Keeper
 from s2igan.engine.strict_yaml import read_yaml
 
@@ -307,4 +308,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -23,6 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
+from bench.command import run
 from bench.parts import MIB, split
 from s2igan.config import read_params
 from s2igan.engine.arrays import Ragged, RaggedWriter, open_array, write_array
@@ -225,4 +226,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run(main)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from bench.command import run
 from s2igan.corpora.index import Corpus
 from s2igan.engine.arrays import open_array
 from s2igan.engine.pictures import Picture
@@ -190,13 +191,10 @@ def main() -> None:
             parser.error(f"--say {args.say!r}: expected {error}")
     torch.set_num_threads(1)
     sys.stdout.write(f"{'':40}{'R@1':>7}{'cosine':>8}   {'without care':>15}{'colours':>11}\n")
-    try:
-        for row in rows(args.artifacts, args.model, args.utterances, args.say, args.voices):
-            sys.stdout.write(row + "\n")
-            sys.stdout.flush()
-    except UserError as error:
-        parser.error(str(error))
+    for row in rows(args.artifacts, args.model, args.utterances, args.say, args.voices):
+        sys.stdout.write(row + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

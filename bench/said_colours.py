@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from bench.command import run
 from s2igan.corpora.attributes import COLOUR_PARTS, COLOURS
-from s2igan.errors import UserError, leave
+from s2igan.errors import UserError
 from s2igan.evaluation.judge import Judge
 from s2igan.serving.model import SpeechToImage
 from s2igan.serving.recording import Recording
@@ -99,19 +100,15 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> int:
+def main() -> None:
     """Run the measurement and print a table."""
     args = build_parser().parse_args()
     torch.set_num_threads(1)
-    try:
-        model = SpeechToImage.load(args.model, torch.device("cpu"))
-        table = [*rows(*hear(args.folder, model, args.pictures))]
-    except UserError as error:
-        return leave("said_colours", str(error))
+    model = SpeechToImage.load(args.model, torch.device("cpu"))
+    table = [*rows(*hear(args.folder, model, args.pictures))]
     heading = f"{'':8}{'recordings':>11}{'said':>8}{'chance':>8}"
     sys.stdout.write("\n".join([heading, *table]) + "\n")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

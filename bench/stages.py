@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, cast
 import pyarrow.parquet as pq
 import yaml
 
+from bench.command import run
 from s2igan.engine.strict_yaml import read_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -152,4 +153,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -15,7 +15,6 @@ import random
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,7 +23,8 @@ from typing import NamedTuple
 import pandas as pd
 from PIL import Image
 
-from s2igan.errors import UserError, leave
+from bench.command import run
+from s2igan.errors import UserError
 
 # espeak-ng's voice of every language that the stamps are recorded in, and of German.
 _VOICES = {
@@ -151,22 +151,18 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> int:
+def main() -> None:
     """Write the corpus."""
     args = build_parser().parse_args()
     stamps = [*read_stamps(args.stamps)]
-    try:
-        if not stamps:
-            raise UserError(f"{str(args.stamps)!r}", expected="stamps of Tux Paint")
-        if "synthetic" in args.train and not shutil.which("espeak-ng"):
-            raise UserError("--train synthetic", expected="the program espeak-ng on the PATH")
-        if args.folder.exists():
-            raise UserError(f"{str(args.folder)!r}", got="a folder", expected="a new name")
-        write_corpus(stamps, args.voices, args.folder, args.train)
-    except UserError as error:
-        return leave("stamps", str(error))
-    return 0
+    if not stamps:
+        raise UserError(f"{str(args.stamps)!r}", expected="stamps of Tux Paint")
+    if "synthetic" in args.train and not shutil.which("espeak-ng"):
+        raise UserError("--train synthetic", expected="the program espeak-ng on the PATH")
+    if args.folder.exists():
+        raise UserError(f"{str(args.folder)!r}", got="a folder", expected="a new name")
+    write_corpus(stamps, args.voices, args.folder, args.train)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -20,6 +20,7 @@ from typing import Any, get_args
 
 import torch
 
+from bench.command import run
 from bench.matmul import matmul_rates
 from bench.pairs import Variant, take_turns
 from bench.subjects import Kind, Setting
@@ -198,4 +199,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run(main)

@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from bench.command import run
 from bench.subjects import Kind, Setting, Subject, open_subject
 from bench.synthetic import write_artifacts
 from bench.worker import warm_up
@@ -125,4 +126,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run(main)
