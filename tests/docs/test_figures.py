@@ -172,7 +172,7 @@ def test_sentences_about_the_default() -> None:
         row("docs/results/voices.md", "keyword accuracy, colours")[at].split("**")[1]
         for at in (1, 3)
     )
-    assert f"is {others} instead of {value(COLOURS)}, and {indonesian} for" in page
+    assert f"is {others} instead of {value(COLOURS)}, and {indonesian} where it is trained" in page
     assert row("docs/results/voices.md", "FID (`reader`)")[0] == value(FID, 1)
     voices = re.sub(r"\s+", " ", text("docs/results/voices.md"))
     belly, size = (value(f"{GENERATION}/keywords/generated/{part}") for part in ("belly", "size"))
