@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stderr
+from contextlib import ExitStack, contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -316,10 +316,12 @@ def _no_half_files(outputs: Sequence[Path]) -> Iterator[None]:
         yield
     except BaseException:
         for path, stamp in before.items():
-            if path.is_file() and _stamp(path) != stamp:
-                path.unlink()
+            if _stamp(path) not in (None, stamp):
+                path.unlink(missing_ok=True)  # every process of a stage does so
         raise
 
 
 def _stamp(path: Path) -> int | None:
-    return path.stat().st_mtime_ns if path.is_file() else None
+    with suppress(FileNotFoundError):
+        return path.stat().st_mtime_ns
+    return None

@@ -3,6 +3,7 @@
 As a command, in one of several processes: computes every job and writes what came of it.
 """
 
+import math
 import signal
 import sys
 import time
@@ -204,6 +205,7 @@ def helpers() -> dict[str, Any]:
         "steps": [found_steps(3, 3), found_steps(0, 30)],
         "alike": [alike("ab", "ab"), alike("ab", "cd")],
         "ended": ended_after_the_last_checkpoint(),
+        "late": saved_where_one_is_late(),
     }
 
 
@@ -252,6 +254,42 @@ def ended_after_the_last_checkpoint() -> list[bool]:
         list(shared(iter([at]), world())) for at in (time.monotonic(), store.saved_at)
     )
     return [at >= written[0] for at in ended]
+
+
+def saved_where_one_is_late() -> list[bool]:
+    """Whether each process saves where the time for it has come by the last one's clock alone."""
+    store = SlowStore(None)
+    seconds = 0.0 if rank() == world() - 1 else math.inf
+    session = replace(plain_session(), checkpoints=store, checkpoint_seconds=seconds)
+    keeper = Keeper(session, Curves("the work", "mend it"), state=dict, every=9, steps=9)
+    keeper.after(1)
+    return list(shared(iter([store.saved_at > 0]), world()))
+
+
+def begun(folder: Path) -> Tensors:
+    """What a training begins with where every process has drawn other weights."""
+    config = rdg_config(batch_size=4, **{**RDG_KINDS["end to end"], "seed": 1 + rank()})
+    learning = build_seeded_encoder(speech_description())
+    with torch.no_grad():
+        for parameter in learning.parameters():
+            parameter.add_(rank())
+    step = DoubleStep(
+        config,
+        embedding_dim=EMBEDDING_DIM,
+        embed_image=FrozenEncoder(),
+        encoder=learning,
+        device=CPU,
+    )
+    assert step.supervision
+    assert step.learning
+    data = SenData(folder / "sen" / "corpus", folder / "sen" / "features")
+    training = SenTraining(sen_config(batch=12, seed=1 + rank()), data, plain_session())
+    networks = [step.generator, *step.discriminators, step.supervision.relation]
+    networks += [step.learning.encoder, training.model]
+    found: Tensors = {}
+    for number, network in enumerate(networks):
+        found |= kept(str(number), network.state_dict())
+    return found
 
 
 def sen(folder: Path, changes: dict[str, Any]) -> Tensors:
@@ -356,6 +394,7 @@ def jobs(folder: Path) -> dict[str, Callable[[], Any]]:
         "matched": matched,
         "helpers": helpers,
         "noticed": partial(noticed, folder),
+        "begun": partial(begun, folder),
         **{f"sen {name}": partial(sen, folder, kind) for name, kind in SEN_KINDS.items()},
         **{f"rdg {name}": partial(rdg, folder, kind) for name, kind in RDG_KINDS.items()},
     }

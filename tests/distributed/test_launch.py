@@ -302,6 +302,9 @@ def test_the_number_of_processes_is_a_setting_of_the_machine(
     monkeypatch.setattr(device, "gpu_is_present", lambda: True)
     monkeypatch.setattr(device, "usable_gpus", lambda: 4)
     assert stage._local_processes(read_runtime()) == 4
+    for one in ("cpu", "cuda:1"):
+        monkeypatch.setenv("S2IGAN_DEVICE", one)
+        assert stage._local_processes(read_runtime()) == 1
     monkeypatch.setenv("S2IGAN_PROCESSES", "none")
     with pytest.raises(UserError, match="S2IGAN_PROCESSES"):
         read_runtime()

@@ -135,6 +135,19 @@ def test_all_processes_end_after_the_last_checkpoint(found: list[dict[str, Any]]
     assert [process["helpers"]["ended"] for process in found] == [[True, True]] * PROCESSES
 
 
+def test_all_processes_save_where_the_clock_of_one_says_so(found: list[dict[str, Any]]) -> None:
+    assert [process["helpers"]["late"] for process in found] == [[True, True]] * PROCESSES
+
+
+def test_all_processes_begin_with_the_weights_of_the_first(
+    found: list[dict[str, Any]], inputs: Path
+) -> None:
+    expected: dict[str, Tensor] = alone(inputs, "begun")
+    for process in found:
+        for key, value in expected.items():
+            assert_close(process["begun"][key], value, 0.0, key)
+
+
 @pytest.mark.parametrize(
     "name", [*(f"sen {kind}" for kind in SEN_KINDS), *(f"rdg {kind}" for kind in RDG_KINDS)]
 )

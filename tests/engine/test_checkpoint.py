@@ -1,5 +1,6 @@
 import errno
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from s2igan.engine.checkpoint import CheckpointStore, checkpoint_key, open_store
+from s2igan.engine.checkpoint import KEPT, CheckpointStore, checkpoint_key, open_store
 from s2igan.errors import UserError
 
 
@@ -130,6 +131,28 @@ def test_a_failing_save_leaves_the_last_state(
         store.save({"step": 2})
     assert store.load() == {"step": 1}
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_state_has_its_name_on_the_disk_before_the_oldest_is_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, done = CheckpointStore(tmp_path), list[str]()
+    for step in range(KEPT):
+        store.save({"step": step})
+    sync, unlink = os.fsync, Path.unlink
+
+    def synced(descriptor: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        sync(descriptor)
+
+    def deleted(path: Path, missing_ok: bool = False) -> None:
+        done.append("delete")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "unlink", deleted)
+    store.save({"step": KEPT})
+    assert done == ["file", "folder", "delete"]
 
 
 def test_a_store_is_locked_against_other_processes(tmp_path: Path) -> None:

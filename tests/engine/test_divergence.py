@@ -1,4 +1,5 @@
 import math
+import weakref
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,19 @@ def test_a_fault_that_does_not_come_back_costs_the_steps_since_the_checkpoint(
     assert steps == seen
     told = capsys.readouterr().err.splitlines()
     assert [line.partition(";")[0] for line in told] == expected
+
+
+def test_a_second_attempt_has_the_memory_of_the_first(tmp_path: Path) -> None:
+    store, faults, earlier = CheckpointStore(tmp_path), [5], list[weakref.ref[Counting]]()
+
+    def begin() -> Counting:
+        assert not any(training() for training in earlier)
+        training = Counting(store, faults, [])
+        earlier.append(weakref.ref(training))
+        return training
+
+    fit_past_faults(begin, "retry")
+    assert len(earlier) == 2
 
 
 @pytest.mark.parametrize("faults", [[1, 1], [5, 5]])

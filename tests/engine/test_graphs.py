@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from s2igan.engine import graphs
-from s2igan.engine.graphs import CapturedSteps, in_captured_step
+from s2igan.engine.graphs import CapturedSteps, capturable, in_captured_step
 
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -31,6 +31,23 @@ def totals(steps: CapturedSteps, run: Sum, forms: Sequence[str]) -> list[float]:
     device = run.total.device
     inputs = [torch.tensor(float(number), device=device) for number in range(len(forms))]
     return [float(steps(f, run, [x])["total"]) for f, x in zip(forms, inputs, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("device", "processes", "acceleration", "captured"),
+    [
+        ("cuda", 1, "auto", True),
+        ("cuda", 1, "off", False),
+        ("cuda", 2, "auto", False),
+        ("cpu", 1, "auto", False),
+    ],
+)
+def test_steps_become_graphs_on_one_gpu_alone(
+    monkeypatch: pytest.MonkeyPatch, device: str, processes: int, acceleration: str, captured: bool
+) -> None:
+    monkeypatch.setattr(graphs, "world", lambda: processes)
+    monkeypatch.setenv("S2IGAN_ACCELERATION", acceleration)
+    assert capturable(torch.device(device)) is captured
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU would capture the step")

@@ -63,6 +63,20 @@ def test_the_function_gets_parameters_paths_and_a_session(workplace: Path) -> No
     assert seen == [(5, "corpus", usable_cores())]
 
 
+def test_a_session_keeps_checkpoints_as_often_as_the_machine_asks(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[float] = []
+
+    def run(_params: Experiment, _paths: Paths, session: Session) -> None:
+        seen.append(session.checkpoint_seconds)
+
+    assert start(workplace, run) == 0
+    monkeypatch.setenv("S2IGAN_CHECKPOINT_MINUTES", "0.5")
+    assert start(workplace, run) == 0
+    assert seen == [600.0, 30.0]
+
+
 def test_of_a_stage_that_shares_nothing_the_first_process_runs(
     workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

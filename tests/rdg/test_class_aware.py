@@ -37,6 +37,14 @@ def test_the_loss_is_that_of_a_loop_over_pairs(labels: list[int]) -> None:
     assert positive > 0
 
 
+def test_features_of_bfloat16_give_a_loss_of_float32() -> None:
+    features = torch.from_numpy(RNG.standard_normal((5, 3, 2, 2))).bfloat16()
+    labels = torch.tensor([0, 0, 1, 1, 2])
+    loss = class_aware_loss(features, labels)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, class_aware_loss(features.float(), labels))
+
+
 def test_it_is_zero_without_pairs_and_where_classes_are_alike_enough() -> None:
     features = torch.from_numpy(RNG.standard_normal((4, 6))).requires_grad_()
     alone = class_aware_loss(features, torch.arange(4))

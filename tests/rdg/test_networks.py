@@ -103,6 +103,13 @@ def test_released_stacking_joins_the_input_past_the_residual_blocks() -> None:
     assert h0.grad.any()
 
 
+def test_pictures_are_float32_whatever_the_convolutions_are() -> None:
+    generator = small_generator().eval()
+    with torch.autocast("cpu", torch.bfloat16):
+        drawn = generator(*inputs(generator))
+    assert [image.dtype for image in drawn.images] == [torch.float32] * 3
+
+
 def test_generator_follows_speech_and_noise() -> None:
     generator = small_generator().eval()
     speech, noise, condition_noise = inputs(generator)

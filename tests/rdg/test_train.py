@@ -18,11 +18,16 @@ from s2igan.rdg import train as stage
 from s2igan.rdg.artifact import load_generator
 from s2igan.rdg.batches import Batch, TrainingPictures
 from s2igan.rdg.calibration import calibrated
+from s2igan.rdg.draw import to_uint8
+from s2igan.rdg.generator import Generator
 from s2igan.rdg.monitor import TrainingGrid, main_losses
+from s2igan.rdg.networks import to_scales
 from s2igan.rdg.speech_source import EmbeddedSpeech
 from s2igan.rdg.train import train_rdg
 from s2igan.sen.origin import write_origin
-from tests.rdg.makers import corpus_tables, rdg_config, small_generator, write_inputs
+from s2igan.vision.device_pixels import DevicePixels
+from s2igan.vision.pixels import PackedPixels
+from tests.rdg.makers import CAPTIONS, corpus_tables, rdg_config, small_generator, write_inputs
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +83,39 @@ def test_two_runs_give_the_same_bytes(inputs: dict[str, Path], tmp_path: Path) -
     assert first == second
     other = contents(train(inputs, tmp_path / "c", seed=4))
     assert other["rdg/generator.safetensors"] != first["rdg/generator.safetensors"]
+
+
+@pytest.mark.parametrize("on_device", [False, True])
+def test_the_grid_shows_what_its_captions_describe(
+    inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_device: bool
+) -> None:
+    pixels = PackedPixels(inputs["features"])
+    if on_device:  # as pictures of 256 px lie in a GPU's memory
+        held = DevicePixels(pixels, torch.device("cpu"))
+        monkeypatch.setattr(stage, "open_pixels", lambda *_: held)
+    config, shown = rdg_config(), list[tuple[torch.Tensor, ...]]()
+    draw = Generator.forward
+
+    def seen(self: Generator, *given: torch.Tensor) -> Any:
+        if not torch.is_grad_enabled() and len(given[0]) == config.grid_columns:
+            shown.append(given)
+        return draw(self, *given)
+
+    monkeypatch.setattr(Generator, "forward", seen)
+    root = train(inputs, tmp_path)
+    images, _ = corpus_tables()
+    in_class_order = images[images["split"] == "train"].sort_values("class_id", kind="stable").index
+    chosen = in_class_order.to_numpy()[[0, 2, 4]]
+    grid = decode_picture((root / "grid.png").read_bytes(), "grid")
+    squares = torch.from_numpy(pixels.crops(chosen, config.crop, None))
+    real = to_uint8(to_scales(squares, (8, 16, 32))[-1])
+    for column, picture in enumerate(real):
+        np.testing.assert_array_equal(grid[:32, 34 * column : 34 * column + 32], picture)
+    speech, noise, condition_noise = shown[0]
+    embeddings = np.load(inputs["embeddings"] / "speech.npy")
+    np.testing.assert_array_equal(speech.numpy(), embeddings[chosen * CAPTIONS])
+    assert len(np.unique(noise.numpy(), axis=0)) == config.grid_columns
+    assert len(np.unique(condition_noise.numpy(), axis=0)) == config.grid_columns
 
 
 @pytest.mark.parametrize("standardise", [True, False])

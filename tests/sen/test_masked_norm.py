@@ -23,3 +23,14 @@ def test_sums_over_all_frames_give_what_picking_the_real_ones_gives() -> None:
     torch.testing.assert_close(other.grad, x.grad)
     for name, value in picking.state_dict().items():
         torch.testing.assert_close(summing.state_dict()[name], value)
+
+
+def test_frames_of_bfloat16_are_normalised_in_float32() -> None:
+    torch.manual_seed(0)
+    norm = MaskedBatchNorm(5)
+    exact = copy.deepcopy(norm)
+    x = (torch.randn(4, 5, 300) + 3).bfloat16()
+    mask = length_mask(torch.tensor([300, 40, 1, 270]), 300)
+    found = norm(x, mask)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, exact(x.float(), mask))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from s2igan.vision import device_pixels
 from s2igan.vision.device_pixels import Crops, DevicePixels, open_pixels
 from s2igan.vision.pixels import PackedPixels, PixelWriter
 
@@ -31,6 +32,18 @@ def test_crops_cut_on_the_device_are_those_of_the_host(
     np.testing.assert_array_equal(crops.cut().numpy(), packed.crops(chosen, 12, theirs))
     if ours is not None and theirs is not None:
         assert ours.random() == theirs.random()  # what is drawn next is the same, too
+
+
+def test_pictures_that_arrive_in_parts_are_whole_and_each_process_cuts_its_own(
+    packed: PackedPixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device_pixels, "_CHUNK", 100)
+    chosen, mine = np.array([3, 0, 1, 1, 2, 3, 0]), slice(2, 5)
+    lazy = DevicePixels(packed, CPU)
+    ours, theirs = (np.random.default_rng(0) for _ in range(2))
+    cut = lazy.crops(chosen, 12, ours, mine).cut().numpy()
+    np.testing.assert_array_equal(cut, packed.crops(chosen, 12, theirs, mine))
+    assert len(cut) == 3
 
 
 @pytest.mark.usefixtures("packed")
