@@ -8,6 +8,7 @@ PUSH = "whoever computed it runs `make push`; or compute it with `dvc repro`"
 ANEW = "delete that object in the bucket, then whoever computed it runs `make push`"
 _KEYS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
 _BAD_ENDPOINT = "Invalid endpoint: "  # of botocore, which has no class for it
+_BUCKET = "name another with `make remote URL=s3://bucket/folder`"
 _ENDPOINT = (
     "write AWS_ENDPOINT_URL, or ENDPOINT of `make remote`, as https://host or https://host:port, "
     "the host in letters, digits, dots and hyphens"
@@ -36,10 +37,7 @@ def remote_trouble(address: str, error: BaseException, *, transferred: bool) -> 
 def _answered(address: str, code: str, error: BaseException) -> tuple[str, str]:
     bucket = address.partition("://")[2].split("/")[0]
     if code == "NoSuchBucket":
-        return (
-            f"an answer that there is no bucket {bucket!r}",
-            "create it, or name another with `make remote URL=s3://bucket/folder`",
-        )
+        return f"an answer that there is no bucket {bucket!r}", f"create it, or {_BUCKET}"
     if code in _REFUSED:
         return f"credentials that are not accepted ({code})", _KEYS
     if code in _FORBIDDEN:
@@ -60,6 +58,8 @@ def _unanswered(chain: list[BaseException], transferred: bool) -> tuple[str, str
         return one_line(error), _PROFILE
     if any(isinstance(link, ValueError) and _BAD_ENDPOINT in str(link) for link in chain):
         return one_line(error), _ENDPOINT
+    if any(type(link).__name__ == "ParamValidationError" for link in chain):
+        return one_line(error), _BUCKET
     if any(type(link).__name__ == "ObjectFormatError" for link in chain):
         return f"damaged bytes there ({one_line(error)})", ANEW
     if disk_is_full(error):

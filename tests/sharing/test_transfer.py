@@ -152,6 +152,20 @@ def test_a_missing_bucket_is_named(
     assert "make remote URL=" in said
 
 
+@pytest.mark.parametrize("address", ["s3://Our_Bucket!/s2igan", "s3:///s2igan"])
+def test_what_is_no_name_of_a_bucket_is_told(
+    computed: Path,
+    server: Server,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    address: str,
+) -> None:
+    misnamed = _copy(computed, tmp_path / "misnamed", address)
+    said = refusal("push", misnamed, server.endpoint, capsys)
+    assert "nvalid bucket name" in said
+    assert said.endswith("name another with `make remote URL=s3://bucket/folder`\n")
+
+
 @pytest.mark.usefixtures("bucket")
 @pytest.mark.parametrize("command", ["push", "pull"])
 def test_refused_credentials_are_told(
