@@ -323,5 +323,5 @@ def _no_half_files(outputs: Sequence[Path]) -> Iterator[None]:
 
 def _stamp(path: Path) -> int | None:
     with suppress(FileNotFoundError):
-        return path.stat().st_mtime_ns
+        return path.stat().st_mtime_ns if path.is_file() else None
     return None

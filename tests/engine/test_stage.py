@@ -172,6 +172,23 @@ def test_a_file_of_an_earlier_run_that_was_not_touched_stays(workplace: Path) ->
     assert (workplace / "c.tsv").read_text() == "step\n"
 
 
+def test_a_folder_that_was_written_before_the_failure_stays(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workplace / "sen").mkdir()
+
+    def run(_params: Experiment, paths: Paths, _session: Session) -> None:
+        with fresh_folder(paths["sen"]) as partial:
+            (partial / "weights").touch()
+        paths["curves"].write_text("half")
+        raise UserError("corpus", got="nothing")
+
+    assert start(workplace, run) == 2
+    assert capsys.readouterr().err == "train_sen: corpus; got nothing\n"
+    assert (workplace / "sen" / "weights").is_file()
+    assert not (workplace / "c.tsv").exists()
+
+
 def test_an_error_of_the_program_keeps_its_trace(workplace: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         start(workplace, lambda *_: print(1 // 0))  # noqa: T201
